@@ -1,0 +1,81 @@
+"""Room of attacks: DeepFool (Moosavi-Dezfooli et al., CVPR 2016), untargeted, L2."""
+
+import torch
+from torch import Tensor
+
+from stages.attacks.problem import Problem, Result, norm
+from stages.errors import UserError
+from stages.parameters import Count, NonNegative
+from stages.victim import Bounds, Goal, Inputs, Victim
+
+
+def attack(
+    victim: Victim,
+    inputs: Inputs,
+    goal: Goal,
+    *,
+    bounds: Bounds,
+    iterations: Count,
+    overshoot: NonNegative,
+    candidates: Count,
+    kept_candidates: Count,
+) -> Result:
+    """Steps to the nearest of the linearised class boundaries until the class changes.
+
+    The first step looks at the `candidates` classes with the highest scores after the true one, the later ones at the
+    `kept_candidates` whose boundaries were nearest then: each class costs a backward pass a step. The point that is
+    tried is always the clean input plus (1 + overshoot) times the summed steps, within the bounds.
+
+    Raises:
+        UserError: the goal is targeted.
+    """
+    if goal.targeted:
+        raise UserError("attack deepfool", expected="the goal untargeted", found="targeted", do="use another attack")
+    problem = Problem(victim, inputs, goal, bounds)
+    steps = torch.zeros_like(problem.clean)
+    found = torch.zeros(len(steps), dtype=torch.bool, device=steps.device)
+    rows, classes = problem.examples, None
+    for iteration in range(iterations + 1):
+        here = rows.to(steps.device)
+        x = problem.clamp(problem.clean[here] + (1 + overshoot) * steps[here]).requires_grad_()
+        scores = problem.scores(x, rows)
+        margin = problem.margin_of(scores.detach(), rows)
+        found[here] = margin < 0
+        going = (margin >= 0).nonzero()[:, 0]
+        if len(going) == 0 or iteration == iterations:
+            break
+        if classes is None:
+            classes = _nearest_in_score(scores.detach(), goal.labels[here], candidates)
+        step, distances = _step(problem, x, scores, rows, classes)
+        if iteration == 0:
+            nearest = distances.topk(min(kept_candidates, distances.shape[1]), largest=False).indices
+            classes = classes.gather(1, nearest)
+        moved = here[going]
+        steps[moved] += step[going]
+        rows, classes = rows[going.cpu()], classes[going]
+        problem.iterations[rows] += 1
+    return problem.result(problem.clamp(problem.clean + (1 + overshoot) * steps), found)
+
+
+def _nearest_in_score(scores: Tensor, labels: Tensor, candidates: int) -> Tensor:
+    others = scores.scatter(1, labels[:, None], -torch.inf)
+    return others.topk(min(candidates, scores.shape[1] - 1)).indices
+
+
+def _step(problem: Problem, x: Tensor, scores: Tensor, rows: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+    """The step to the nearest linearised boundary (rows, values), and the distances to all (rows, classes)."""
+    labels = problem.goal.labels[rows.to(scores.device)][:, None]
+    gaps = scores.gather(1, labels) - scores.gather(1, classes)
+    best, step, distances = torch.full_like(gaps[:, 0], torch.inf).detach(), torch.zeros_like(x).detach(), []
+    for column in range(classes.shape[1]):
+        last = column == classes.shape[1] - 1
+        (gradient,) = torch.autograd.grad(gaps[:, column].sum(), x, retain_graph=not last)
+        problem.backwards[rows] += 1
+        gradient = gradient.nan_to_num(0.0, 0.0, 0.0)
+        gap, length = gaps[:, column].detach().clamp_min(1e-8), norm(gradient)
+        distance = torch.where(length > 0, gap / length, torch.inf)
+        nearer = distance < best
+        best = torch.where(nearer, distance, best)
+        step = torch.where(nearer[:, None], -(gap / length.square().clamp_min(1e-30))[:, None] * gradient, step)
+        distances.append(distance)
+    return step, torch.stack(distances, 1)

@@ -1,0 +1,130 @@
+"""Room of attacks: box-constrained L-BFGS (Szegedy et al., ICLR 2014), all examples of a batch at once."""
+
+import torch
+from torch import Tensor
+
+from stages.attacks import linear_steps
+from stages.attacks.problem import Problem, Result, norm, shorten
+from stages.errors import UserError
+from stages.parameters import Count
+from stages.victim import Bounds, Goal, Inputs, Victim
+
+FACTOR, FIRST_STEP = 4.0, 0.1
+ARMIJO, SHRINK, MOST_TRIALS, FLAT = 1e-4, 0.3, 8, 1e-5
+BISECTIONS = 6
+
+
+def attack(
+    victim: Victim, inputs: Inputs, goal: Goal, *, bounds: Bounds, iterations: Count, searches: Count, history: Count
+) -> Result:
+    """Minimises c |d|² + cross-entropy to the target within the bounds, in a line search for the largest c that works.
+
+    The first c balances both gradients at the point that linear steps reach; it is then multiplied or divided by 4
+    until the answer changes, and bisected in its logarithm. The shortest adversarial point ever met is kept.
+
+    Raises:
+        UserError: the goal is untargeted.
+    """
+    if not goal.targeted:
+        raise UserError("attack lbfgs", expected="the goal targeted", found="untargeted", do="use another attack")
+    problem = Problem(victim, inputs, goal, bounds)
+    best, _, found = linear_steps.start(problem, confidence=0.0)
+    rows = problem.examples[found.cpu()]
+    if len(rows) == 0:
+        return problem.result(best, found)
+    search = _Search(problem, rows, best[found])
+    _, gradient = problem.loss_and_gradient(search.best, rows)
+    c = norm(gradient) / (2 * search.distance).clamp_min(1e-30)
+    low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
+    for _ in range(searches):
+        worked = _minimise(search, c, iterations, history)
+        low, high = torch.where(worked, c, low), torch.where(worked, high, c)
+        c = torch.where(high.isinf(), low * FACTOR, torch.where(low == 0, high / FACTOR, (low * high).sqrt()))
+    best[found] = shorten(problem, search.best, rows, shortest=0.5, bisections=BISECTIONS)
+    return problem.result(best, found)
+
+
+class _Search:
+    """The examples being worked on, and the shortest adversarial point that any evaluation has met for each."""
+
+    def __init__(self, problem: Problem, rows: Tensor, start: Tensor):
+        self.problem, self.rows, self.best = problem, rows, start
+        self.clean = problem.clean[rows.to(start.device)]
+        self.distance = norm(start - self.clean)
+
+    def objective(self, x: Tensor, c: Tensor, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Objective, gradient, and whether the goal is reached, at points `x` of the working examples `which`."""
+        rows = self.rows[which.cpu()]
+        loss, gradient = self.problem.loss_and_gradient(x, rows)
+        # Cross-entropy below log 2 means a probability above one half: the target is then surely the decision.
+        reached = loss < 0.6931
+        d = x - self.clean[which]
+        shorter = reached & (norm(d) < self.distance[which])
+        self.best[which] = torch.where(shorter[:, None], x, self.best[which])
+        self.distance[which] = torch.where(shorter, norm(d), self.distance[which])
+        return loss + c[which] * d.square().sum(1), gradient + (2 * c[which])[:, None] * d, reached
+
+
+def _minimise(search: _Search, c: Tensor, iterations: int, history: int) -> Tensor:
+    """Runs projected L-BFGS from the best points; whether the minimum found for each c is adversarial."""
+    problem, everyone = search.problem, torch.arange(len(search.rows), device=c.device)
+    x = search.best.clone()
+    value, gradient, reached = search.objective(x, c, everyone)
+    pairs: list[tuple[Tensor, Tensor]] = []
+    going = torch.ones_like(reached)
+    for _ in range(iterations):
+        direction = -_inverse_hessian(gradient, pairs)
+        uphill = (direction * gradient).sum(1) >= 0
+        direction = torch.where(uphill[:, None], -gradient, direction)
+        if not pairs:
+            direction = direction * (FIRST_STEP * search.distance / norm(direction).clamp_min(1e-30))[:, None]
+        x_new, value_new, gradient_new, reached_new, moved = _line_search(
+            search, x, c, value, gradient, reached, direction, going
+        )
+        pairs = [*pairs, (x_new - x, gradient_new - gradient)][-history:]
+        problem.iterations[search.rows[going.cpu()]] += 1
+        going = going & moved & (value - value_new > FLAT * value.abs())
+        x, value, gradient, reached = x_new, value_new, gradient_new, reached_new
+        if not going.any():
+            break
+    return reached
+
+
+def _line_search(search: _Search, x, c, value, gradient, reached, direction, going):
+    """Backtracking along the projected path until Armijo's condition holds; only unresolved examples are evaluated."""
+    x, value, gradient, reached = x.clone(), value.clone(), gradient.clone(), reached.clone()
+    size, moved = torch.ones_like(value), torch.zeros_like(going)
+    origin, origin_value, origin_gradient = x.clone(), value.clone(), gradient.clone()
+    open_ones = going.nonzero()[:, 0]
+    for _ in range(MOST_TRIALS):
+        if len(open_ones) == 0:
+            break
+        trial = search.problem.clamp(origin[open_ones] + size[open_ones, None] * direction[open_ones])
+        new_value, new_gradient, new_reached = search.objective(trial, c, open_ones)
+        expected = (origin_gradient[open_ones] * (trial - origin[open_ones])).sum(1)
+        good = new_value <= origin_value[open_ones] + ARMIJO * expected
+        taken = open_ones[good]
+        x[taken], value[taken] = trial[good], new_value[good]
+        gradient[taken], reached[taken], moved[taken] = new_gradient[good], new_reached[good], True
+        open_ones = open_ones[~good]
+        size[open_ones] *= SHRINK
+    return x, value, gradient, reached, moved
+
+
+def _inverse_hessian(gradient: Tensor, pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """The two-loop recursion (Nocedal 1980), a row each; pairs without positive curvature are passed over by row."""
+    q, kept = gradient.clone(), []
+    for s, y in reversed(pairs):
+        curvature = (s * y).sum(1)
+        usable = curvature > 1e-20
+        rho = torch.where(usable, 1 / curvature.clamp_min(1e-20), 0.0)
+        alpha = rho * (s * q).sum(1)
+        q = q - alpha[:, None] * y
+        kept.append((s, y, rho, alpha, usable))
+    scale = torch.ones_like(q[:, 0])
+    for s, y, _, _, usable in reversed(kept):
+        scale = torch.where(usable, (s * y).sum(1) / y.square().sum(1).clamp_min(1e-30), scale)
+    q = q * scale[:, None]
+    for s, y, rho, alpha, _ in reversed(kept):
+        q = q + (alpha - rho * (y * q).sum(1))[:, None] * s
+    return q

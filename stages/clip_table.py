@@ -1,0 +1,79 @@
+"""Ground floor: the clip table, one row per clip, the same columns for every corpus."""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+
+from stages.errors import UserError
+
+COLUMNS = {
+    "clip_id": "text, unique: names the clip everywhere downstream",
+    "file": "path relative to the corpus root",
+    "label": "class, empty where the corpus has none",
+    "text": "transcript, empty where the corpus has none",
+    "speaker": "empty where the corpus has none",
+    "split": "train, validation or test",
+    "verified": "whether a person checked the label",
+}
+SPLITS = ("train", "validation", "test")
+
+
+def checked(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """The table with exactly `COLUMNS`, sorted by clip id; `source` is named in errors.
+
+    Raises:
+        UserError: no rows, a missing column, an id twice, an unknown split.
+    """
+    for column in COLUMNS:
+        if column not in table:
+            raise UserError(
+                source, expected=f"a column {column!r}", found=", ".join(table.columns), do="add the column"
+            )
+    if table.empty:
+        raise UserError(source, expected="at least one clip", found="none", do="check the corpus folder and its lists")
+    twice = table.clip_id[table.clip_id.duplicated()]
+    if len(twice):
+        raise UserError(
+            source, expected="each clip id once", found=f"{twice.iloc[0]!r} twice", do="remove one of the rows"
+        )
+    strange = sorted(set(table.split) - set(SPLITS))
+    if strange:
+        raise UserError(
+            source, expected=f"splits {', '.join(SPLITS)}", found=repr(strange[0]), do="correct the split column"
+        )
+    return table[list(COLUMNS)].sort_values("clip_id", ignore_index=True)
+
+
+def hold_out(table: pd.DataFrame, share: float) -> pd.DataFrame:
+    """The table with `share` of each label's verified training clips moved to the validation split.
+
+    Which clips is decided by a hash of their ids, so that adding a clip moves no other.
+    """
+    pool = table[(table.split == "train") & table.verified]
+    order = pool.clip_id.map(stable_hash)
+    chosen = [
+        clip
+        for _, group in order.groupby(pool.label)
+        for clip in group.sort_values().index[: round(share * len(group))]
+    ]
+    return table.assign(split=table.split.mask(table.index.isin(chosen), "validation"))
+
+
+def stable_hash(text: str) -> int:
+    """A 63-bit number that depends on nothing but `text`: seeds, orders and draws per clip come from it."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """A clip table from its csv; empty cells of text columns are empty strings, never NaN.
+
+    Raises:
+        UserError: the file is missing.
+    """
+    if not Path(path).is_file():
+        raise UserError(
+            path, expected="a clip table", found="no such file", do="run the stage that writes it: dvc repro"
+        )
+    text = dict.fromkeys(("clip_id", "file", "label", "text", "speaker", "split"), str)
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"duration_s": [""]})

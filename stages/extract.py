@@ -1,0 +1,53 @@
+"""Verb: decodes a corpus's clips into shards of waveforms: `python -m stages.extract STUDY`."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from stages import clip_table, devices, parameters, shards
+from stages.errors import UserError, told_in_one_line
+from stages.features.audio import read_audio
+
+
+def main(study: str) -> None:
+    """Writes `data/<study>/audio`.
+
+    A clip that can't be read stops the stage, unless `corpora.<study>.skip_unreadable`: then its row says in the
+    column `problem` what is wrong, and it has no audio.
+    """
+    worker = devices.launch()
+    given = {key: parameters.section(f"corpora.{study}.{key}") for key in ("sample_rate_hz", "recorded_at_hz")}
+    read = parameters.bind(read_audio, f"corpora.{study}", given)
+    skip_unreadable = parameters.section(f"corpora.{study}.skip_unreadable")
+    root = Path(parameters.section(f"corpora.{study}.root"))
+    plan = Path("data", study, "clips.csv")
+    table = clip_table.read(plan)
+
+    def read_or_problem(file: str) -> tuple[shards.Arrays, str]:
+        try:
+            return {"audio": read(root / file)}, ""
+        except UserError as error:
+            if not skip_unreadable:
+                raise
+            return {}, str(error)
+
+    def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
+        arrays, problems = zip(*(read_or_problem(file) for file in rows.file))
+        seconds = [len(named.get("audio", ())) / given["sample_rate_hz"] for named in arrays]
+        return rows.assign(key=rows.clip_id, duration_s=seconds, problem=problems), list(arrays)
+
+    shards.write_set(
+        table,
+        Path("data", study, "audio"),
+        compute,
+        inputs=[plan, *(root / file for file in table.file if (root / file).is_file())],
+        settings=[given, skip_unreadable],
+        worker=worker,
+        description=f"extract {study}",
+    )
+
+
+if __name__ == "__main__":
+    with told_in_one_line():
+        main(*sys.argv[1:])

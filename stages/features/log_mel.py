@@ -1,0 +1,68 @@
+"""Room of features: the differentiable decibel log-mel spectrogram that front ends are made of."""
+
+import torch
+from torch import Tensor, nn
+
+
+class LogMel(nn.Module):
+    """Mel spectrogram in decibels relative to each clip's own maximum.
+
+    Equal to librosa's `power_to_db(melspectrogram(..., pad_mode="constant"), ref=np.max, top_db=...)` with Slaney's
+    filters and a Hann window. Power is re² + im² and floored before the logarithm, so that silence has a zero gradient
+    and not NaN. The clip's maximum stays in the graph.
+    """
+
+    AMIN = 1e-10
+
+    def __init__(
+        self,
+        *,
+        sample_rate_hz: int,
+        window_length: int = 1024,
+        hop_length: int = 512,
+        mels: int = 64,
+        magnitude: bool = False,
+        top_db: float | None = None,
+    ):
+        super().__init__()
+        from torchaudio.functional import melscale_fbanks
+
+        self.window_length, self.hop_length = window_length, hop_length
+        self.magnitude, self.top_db = magnitude, top_db
+        filters = melscale_fbanks(
+            window_length // 2 + 1, 0.0, sample_rate_hz / 2, mels, sample_rate_hz, norm="slaney", mel_scale="slaney"
+        )
+        self.register_buffer("filters", filters.T.contiguous(), persistent=False)
+        self.register_buffer("window", torch.hann_window(window_length), persistent=False)
+
+    def frames(self, lengths: Tensor) -> Tensor:
+        """Number of frames of clips of so many samples."""
+        return lengths // self.hop_length + 1
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> Tensor:
+        """Decibels <= 0 of shape (clips, mels, frames) of waveforms (clips, samples) that are zero after `lengths`.
+
+        Frames after a clip's end hold the clip's minimum.
+        """
+        spectrum = torch.stft(
+            waveform,
+            self.window_length,
+            self.hop_length,
+            window=self.window,
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        power = spectrum.real.square() + spectrum.imag.square()
+        if self.magnitude:
+            power = power.clamp_min(self.AMIN**2).sqrt()
+        log_mel = 10 * (self.filters @ power).clamp_min(self.AMIN).log10()
+        if self.magnitude:
+            log_mel = 2 * log_mel
+        after_end = torch.arange(log_mel.shape[-1]) >= self.frames(lengths)[:, None]
+        after_end = after_end.to(log_mel.device)[:, None, :]
+        log_mel = log_mel - log_mel.masked_fill(after_end, -torch.inf).amax((1, 2), keepdim=True)
+        if self.top_db is not None:
+            log_mel = log_mel.clamp_min(-self.top_db)
+        minimum = log_mel.masked_fill(after_end, torch.inf).amin((1, 2), keepdim=True)
+        return torch.where(after_end, minimum, log_mel)

@@ -1,0 +1,1 @@
+"""Room of measures: pure functions with values that can be checked by hand."""

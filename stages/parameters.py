@@ -1,0 +1,190 @@
+"""Ground floor: reads params.yaml, and checks a section against the signature of the function that takes it."""
+
+import difflib
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+
+from stages.errors import UserError
+
+
+@dataclass(frozen=True)
+class Range:
+    """The closed interval [low, high] of a number; `above` makes the lower end open."""
+
+    low: float = float("-inf")
+    high: float = float("inf")
+    above: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies in the interval; NaN never does."""
+        return (value > self.low if self.above else value >= self.low) and value <= self.high
+
+    def __str__(self) -> str:
+        return f"{'>' if self.above else '>='} {self.low:g}" + (
+            "" if self.high == float("inf") else f" and <= {self.high:g}"
+        )
+
+
+Count = Annotated[int, Range(1)]
+NonNegativeInt = Annotated[int, Range(0)]
+Positive = Annotated[float, Range(0, above=True)]
+NonNegative = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as DVC writes it: `1e-05` is a number (PyYAML alone reads text), and a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"),
+    list("-+0123456789."),
+)
+# The float pattern matches whole numbers too; integers must be tried first.
+for first in "-+0123456789":
+    resolvers = _Loader.yaml_implicit_resolvers[first]
+    resolvers.sort(key=lambda entry: entry[0].endswith(":float"))
+
+
+def read(path: str | Path = "params.yaml") -> dict[str, Any]:
+    """All parameters.
+
+    Raises:
+        UserError: the file is missing or is no YAML mapping.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(
+            path, expected="the parameters", found="no such file", do="run from the repository's top folder"
+        )
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (_Loader is a SafeLoader)
+    except yaml.YAMLError as error:
+        raise UserError(path, expected="valid YAML", found=str(error), do="mend that line") from error
+    if not isinstance(values, dict):
+        raise UserError(path, expected="a mapping", found=type(values).__name__, do="see params.yaml in git")
+    return values
+
+
+def section(name: str, path: str | Path = "params.yaml") -> Any:
+    """The value at a dotted name, such as `attacks.deepfool`.
+
+    Raises:
+        UserError: no such name; the nearest one is suggested.
+    """
+    value = read(path)
+    for depth, key in enumerate(parts := name.split(".")):
+        if not isinstance(value, dict) or key not in value:
+            where = ".".join(parts[: depth + 1])
+            known = [str(other) for other in value] if isinstance(value, dict) else []
+            raise UserError(
+                f"{path}: {where}", expected="a parameter of this name", found="none", do=_suggestion(key, known)
+            )
+        value = value[key]
+    return value
+
+
+def bind(function: Callable, name: str, values: dict[str, Any]) -> Callable:
+    """`function` with its keyword-only arguments taken from the section `name`, checked one by one.
+
+    The function's signature is the schema: keyword-only arguments without a default must be present, and annotations
+    (`int`, `float`, `bool`, `str`, `Literal`, `list[...]`, `X | None`, `Annotated[..., Range]`) give type and range.
+
+    Raises:
+        UserError: a missing, unknown, mistyped or out-of-range parameter.
+    """
+    if not isinstance(values, dict):
+        raise UserError(f"params.yaml: {name}", expected="a mapping", found=repr(values), do="see params.yaml in git")
+    hints = typing.get_type_hints(function, include_extras=True)
+    known = {key: p for key, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    for key in values:
+        if key not in known:
+            raise UserError(
+                f"params.yaml: {name}.{key}",
+                expected=f"one of {', '.join(known) or 'no parameters'}",
+                found=repr(key),
+                do=_suggestion(key, list(known)),
+            )
+    for key, parameter in known.items():
+        if key not in values and parameter.default is parameter.empty:
+            raise UserError(
+                f"params.yaml: {name}.{key}", expected="a value", found="none", do="add it, see params.yaml in git"
+            )
+    return partial(
+        function, **{key: _checked(f"{name}.{key}", value, hints.get(key, Any)) for key, value in values.items()}
+    )
+
+
+def _checked(name: str, value: Any, hint: Any) -> Any:
+    """`value` as `hint` asks for it (an int where a float is due becomes a float)."""
+    if not _fits(value, hint):
+        raise UserError(
+            f"params.yaml: {name}",
+            expected=_described(hint),
+            found=repr(value),
+            do="correct it in params.yaml or in the -S option",
+        )
+    bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
+    return float(value) if bare is float else value
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return True
+    if origin is Annotated:
+        return _fits(value, arguments[0]) and all(check.holds(value) for check in arguments[1:])
+    if origin in (types.UnionType, typing.Union):
+        return any(_fits(value, option) for option in arguments)
+    if origin is Literal:
+        return value in arguments
+    if origin is list:
+        return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            _fits(k, arguments[0]) and _fits(v, arguments[1]) for k, v in value.items()
+        )
+    if hint is None or hint is type(None):
+        return value is None
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)
+
+
+def _described(hint: Any) -> str:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return f"{_described(arguments[0])} {' and '.join(map(str, arguments[1:]))}"
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(map(_described, arguments))
+    if origin is Literal:
+        return "one of " + ", ".join(map(repr, arguments))
+    if origin in (list, dict):
+        return f"a {origin.__name__} of {' to '.join(map(_described, arguments))}"
+    return {float: "a number", int: "a whole number", bool: "true or false", str: "text", type(None): "null"}.get(
+        hint, str(hint)
+    )
+
+
+def _suggestion(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known) or 'none'}"

@@ -1,0 +1,1 @@
+"""Room of training: the one training loop."""

@@ -1,0 +1,111 @@
+"""Ground floor: a trained network with its front end and its decision; all that attacks and scores know of a model."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from stages import parameters
+from stages.errors import UserError
+from stages.modules import find
+
+Inputs = dict[str, Tensor]
+Bounds = dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What an attack is to make of each example: anything but `labels` (untargeted), or exactly `labels` (targeted)."""
+
+    labels: Tensor
+    targeted: bool
+
+    def reached(self, labels: Tensor) -> Tensor:
+        """Whether decisions `labels` (examples,) meet the goal."""
+        return (labels == self.labels) == self.targeted
+
+
+class Victim:
+    """A model under attack.
+
+    `inputs` is a dict of tensors, first dimension the example; those named in `bounds`, which gives each one's valid
+    range, can be perturbed. `attacked_on` says what attacks take margins of: the logits, or the probabilities.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        labels: list[str],
+        *,
+        bounds: Bounds,
+        attacked_on: Literal["logits", "probabilities"] = "logits",
+    ):
+        self.module = module.eval().requires_grad_(False)
+        self.labels, self.bounds, self.attacked_on = labels, bounds, attacked_on
+
+    def logits(self, inputs: Inputs) -> Tensor:
+        """Logits (examples, labels)."""
+        return self.module(inputs)
+
+    def attacked_scores(self, inputs: Inputs) -> Tensor:
+        """What margins are taken of (examples, labels)."""
+        logits = self.logits(inputs)
+        return logits.softmax(-1) if self.attacked_on == "probabilities" else logits
+
+    def loss(self, inputs: Inputs, goal: Goal) -> Tensor:
+        """What an attack lowers, (examples,): the cross-entropy to the target, or minus that to the true label."""
+        loss = cross_entropy(self.logits(inputs), goal.labels, reduction="none")
+        return loss if goal.targeted else -loss
+
+    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Decided label and its probability, each (examples,)."""
+        confidence, label = logits.softmax(-1).max(-1)
+        return label, confidence
+
+
+def build(network: str, number_of_labels: int, values: dict[str, Any], *, where: str, sample_rate_hz: int) -> nn.Module:
+    """The untrained module of `stages/networks/<network>.py`, its parameters checked under the name `where`.
+
+    Raises:
+        UserError: no such file, or a wrong parameter.
+    """
+    function = find("networks", network, "build", where=f"{where}.network")
+    return parameters.bind(function, where, {**values, "sample_rate_hz": sample_rate_hz})(number_of_labels)
+
+
+def save(folder: Path, module: nn.Module, config: dict[str, Any]) -> None:
+    """Writes `weights.safetensors` and `config.json`."""
+    from safetensors.torch import save_file
+
+    save_file({name: value.contiguous() for name, value in module.state_dict().items()}, folder / "weights.safetensors")
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+
+
+def load(folder: str | Path, *, network: str, device: str, attacked_on: str = "logits") -> Victim:
+    """The victim in `folder`.
+
+    Raises:
+        UserError: the folder is incomplete, or holds another network than `network`.
+    """
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise UserError(folder, expected="a trained model", found="no config.json", do="run dvc repro")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config["network"] != network:
+        raise UserError(
+            folder, expected=f"the network {network!r}", found=config["network"], do="name this one in the item"
+        )
+    module = build(
+        network, len(config["labels"]), config["parameters"], where=str(folder), sample_rate_hz=config["sample_rate_hz"]
+    )
+    try:
+        module.load_state_dict(load_file(folder / "weights.safetensors"))
+    except RuntimeError as error:
+        raise UserError(folder, expected="weights of this network", found=str(error), do="train it again") from error
+    bounds = {name: tuple(limits) for name, limits in config["bounds"].items()}
+    return Victim(module.to(device), config["labels"], bounds=bounds, attacked_on=attacked_on)
