@@ -1,0 +1,63 @@
+"""Corpora: reads a corpus of one's own, a folder of audio files with one csv that lists them."""
+
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from stages import clip_table
+from stages.corpora import flags, read_list
+from stages.errors import UserError
+from stages.parameters import Share
+
+TEST_SHARE = 0.2
+
+
+def read(root: Path, *, csv: str = "clips.csv", validation_share: Share) -> pd.DataFrame:
+    """The clip table of a csv with columns `file`, `label` and, at will, `split`, `speaker`, `text` and `verified`.
+
+    The csv lies in `root`; `file` is relative to `root`; the clip id is that path with `-` for `/` and without its suffix. Without `split`, a
+    fifth of each label's clips becomes the test split, by a hash of their ids; unless `split` names validation clips,
+    `validation_share` of each label's verified training clips is held out. Without `verified`, all labels count as
+    verified. The audio files themselves are not looked at.
+
+    Raises:
+        UserError: a missing list or column, a path that leaves the folder, a row with neither label nor text, two
+            clips of the same id, an unknown split.
+    """
+    source = Path(root) / csv
+    rows = read_list(source, ["file", "label"])
+    for column in ("text", "speaker"):
+        if column not in rows:
+            rows[column] = ""
+    _check_rows(rows, source)
+    rows["clip_id"] = rows.file.map(_clip_id)
+    rows["verified"] = flags(rows.verified, source) if "verified" in rows else True
+    if "split" not in rows:
+        rows["split"] = _dealt(rows)
+    if "validation" not in set(rows.split):
+        rows = clip_table.hold_out(rows, validation_share)
+    return clip_table.checked(rows, str(source))
+
+
+def _check_rows(rows: pd.DataFrame, source: Path) -> None:
+    for row in rows.itertuples():
+        path = PurePosixPath(row.file)
+        if not row.file or path.is_absolute() or ".." in path.parts:
+            raise UserError(
+                source, expected="paths inside the folder, relative to it", found=repr(row.file), do="correct that row"
+            )
+        if not row.label and not row.text:
+            raise UserError(
+                source, expected="a label or a text for each clip", found=f"neither for {row.file}", do="add one"
+            )
+
+
+def _clip_id(file: str) -> str:
+    return str(PurePosixPath(file).with_suffix("")).replace("/", "-")
+
+
+def _dealt(rows: pd.DataFrame) -> pd.Series:
+    """train or test for each row: per label, the clips of the lowest hashes are the test clips."""
+    rank = rows.clip_id.map(clip_table.stable_hash).groupby(rows.label).rank(method="first")
+    size = rows.groupby("label").label.transform("size")
+    return (rank <= (TEST_SHARE * size).round()).map({True: "test", False: "train"})

@@ -1,0 +1,113 @@
+"""Corpora: reads FSDKaggle2018 (Fonseca et al., DCASE 2018), 41 kinds of sound event, as published on Zenodo."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stages import clip_table
+from stages.corpora import flags, read_list
+from stages.errors import UserError
+from stages.parameters import Share
+
+LABELS = (
+    "Acoustic_guitar",
+    "Applause",
+    "Bark",
+    "Bass_drum",
+    "Burping_or_eructation",
+    "Bus",
+    "Cello",
+    "Chime",
+    "Clarinet",
+    "Computer_keyboard",
+    "Cough",
+    "Cowbell",
+    "Double_bass",
+    "Drawer_open_or_close",
+    "Electric_piano",
+    "Fart",
+    "Finger_snapping",
+    "Fireworks",
+    "Flute",
+    "Glockenspiel",
+    "Gong",
+    "Gunshot_or_gunfire",
+    "Harmonica",
+    "Hi-hat",
+    "Keys_jangling",
+    "Knock",
+    "Laughter",
+    "Meow",
+    "Microwave_oven",
+    "Oboe",
+    "Saxophone",
+    "Scissors",
+    "Shatter",
+    "Snare_drum",
+    "Squeak",
+    "Tambourine",
+    "Tearing",
+    "Telephone",
+    "Trumpet",
+    "Violin_or_fiddle",
+    "Writing",
+)
+TRAIN_LIST = "FSDKaggle2018.meta/train_post_competition.csv"
+TEST_LIST = "FSDKaggle2018.meta/test_post_competition_scoring_clips.csv"
+TRAIN_AUDIO = "FSDKaggle2018.audio_train"
+TEST_AUDIO = "FSDKaggle2018.audio_test"
+
+
+def read(root: Path, *, validation_share: Share) -> pd.DataFrame:
+    """The clip table: 9473 training clips (3710 verified) and 1600 test clips in the published corpus.
+
+    Test rows marked `Ignored` were never scored and are left out. The audio files themselves are not looked at.
+
+    Args:
+        root: the folder that holds `FSDKaggle2018.meta` and the two audio folders.
+        validation_share: share of each label's verified training clips that becomes the validation split.
+
+    Raises:
+        UserError: a missing folder, list or column, or a label that is none of the 41.
+    """
+    root = Path(root)
+    train = read_list(root / TRAIN_LIST, ["fname", "label", "manually_verified"])
+    test = read_list(root / TEST_LIST, ["fname", "label", "usage"])
+    test = test[test.usage != "Ignored"]
+    table = pd.concat(
+        [
+            _rows(root, TRAIN_LIST, TRAIN_AUDIO, train, "train", flags(train.manually_verified, root / TRAIN_LIST)),
+            # All scored test clips were verified by the corpus's authors.
+            _rows(root, TEST_LIST, TEST_AUDIO, test, "test", True),
+        ],
+        ignore_index=True,
+    )
+    return clip_table.checked(clip_table.hold_out(table, validation_share), str(root))
+
+
+def _rows(
+    root: Path, source: str, audio: str, rows: pd.DataFrame, split: str, verified: pd.Series | bool
+) -> pd.DataFrame:
+    unknown = rows[~rows.label.isin(LABELS)]
+    if len(unknown):
+        raise UserError(
+            root / source,
+            expected="one of the 41 labels of FSDKaggle2018",
+            found=f"{unknown.label.iloc[0]!r} for {unknown.fname.iloc[0]}",
+            do="correct the list, or read a corpus of your own with `folder`",
+        )
+    if not (root / audio).is_dir():
+        raise UserError(
+            root / audio, expected="the folder of audio files", found="no such folder", do="see data/README.md"
+        )
+    return pd.DataFrame(
+        {
+            "clip_id": rows.fname.map(lambda name: Path(name).stem),
+            "file": audio + "/" + rows.fname,
+            "label": rows.label,
+            "text": "",
+            "speaker": "",
+            "split": split,
+            "verified": verified,
+        }
+    )

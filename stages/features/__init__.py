@@ -1,0 +1,1 @@
+"""Features: what networks see of a clip, from the audio file onwards."""
