@@ -1,6 +1,8 @@
 """Verb: decodes a corpus's clips into shards of waveforms: `python -m stages.extract STUDY`."""
 
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -33,7 +35,9 @@ def main(study: str) -> None:
             return {}, str(error)
 
     def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
-        arrays, problems = zip(*(read_or_problem(file) for file in rows.file))
+        # Decoding and resampling leave the interpreter lock, so threads share the cores.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            arrays, problems = zip(*pool.map(read_or_problem, rows.file))
         seconds = [len(named.get("audio", ())) / given["sample_rate_hz"] for named in arrays]
         return rows.assign(key=rows.clip_id, duration_s=seconds, problem=problems), list(arrays)
 

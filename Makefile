@@ -1,0 +1,37 @@
+# make reproduce [STUDY=events]   set up, run the pipeline, print the headline numbers
+# make test                       set up, lint, test
+# make scale SCALE=paper|smoke    write a scale into params.yaml
+# make benchmark                  speed and memory beside public peers (an environment of its own)
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || echo python3)
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
+
+.PHONY: reproduce test scale benchmark setup check-machine
+reproduce: setup
+	@$(RUN) -m stages.reproduce $(STUDY) --jobs $(JOBS)
+
+test: setup .venv/dev
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m pytest -n $(JOBS)
+
+scale: setup
+	@$(RUN) -m stages.scale $(SCALE)
+
+benchmark: setup .venv-benchmarks/ready
+	@OMP_NUM_THREADS=1 .venv-benchmarks/bin/python -m benchmarks.all
+
+setup: check-machine .venv/runtime
+
+check-machine:
+	@command -v git >/dev/null || { echo "error: git: expected it on the PATH; found none; install git"; exit 1; }
+	@command -v cc >/dev/null || { echo "error: C compiler: expected cc on the PATH (the package pesq is compiled); found none; install gcc or clang"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null || { echo "error: $(PYTHON): expected Python 3.11 or 3.12; found $$($(PYTHON) --version 2>&1); install one, or name it: make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, sysconfig, pathlib, sys; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 2>/dev/null || { echo "error: $(PYTHON): expected its headers and venv (the package pesq is compiled); found none; install python3-dev and python3-venv"; exit 1; }
+
+.venv/runtime: requirements.txt
+	@echo "Setting up .venv (some GB, once)"
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet -r requirements.txt && touch $@
+
+.venv/dev: requirements-dev.txt .venv/runtime
+	@.venv/bin/python -m pip install --quiet -r requirements-dev.txt && touch $@

@@ -1,0 +1,100 @@
+"""Entry of `make reproduce`: runs the stages that changed, several at a time, and prints what came out.
+
+DVC runs one stage after another. Here the stages of one verb that do not depend on each other are dealt out to a few
+`dvc repro` processes, which wait for each other's locks; a last plain `dvc repro` sees to it that nothing is left.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from stages import parameters
+from stages.errors import UserError, told_in_one_line
+
+
+def main(study: str | None, jobs: int) -> None:
+    """Brings the study's report (all studies' page without one) up to date and prints its headline numbers.
+
+    Raises:
+        UserError: a corpus is not where params.yaml says, a study is unknown, or a stage fails.
+    """
+    started = time.monotonic()
+    known = parameters.section("page.studies")
+    if study and study not in known:
+        raise UserError("STUDY", expected=f"one of {', '.join(known)}", found=study, do="correct it")
+    _check_corpora([study] if study else known)
+    targets = [f"report@{study}", f"listen@{study}", "page"] if study else ["page"]
+    if subprocess.run(["dvc", "status", "--quiet", "--with-deps", *targets]).returncode:
+        for group in _levels(targets):
+            _run_side_by_side(group, jobs)
+        _run(["dvc", "repro", *targets])
+    for name in [study] if study else known:
+        _print_headline(name)
+    print(f"\n{time.monotonic() - started:.0f} s. The page: {Path('reports/index.html').resolve().as_uri()}")
+
+
+def _check_corpora(studies: list[str]) -> None:
+    """DVC meets a missing corpus with a bare error number; this says what to do before anything runs."""
+    built_in = {item["output"] for item in parameters.section("embedded").values()}
+    for study in studies:
+        root = parameters.section(f"corpora.{study}.root")
+        if root not in built_in and not Path(root).is_dir():
+            what = {"expected": "the corpus's folder", "found": f"nothing at {root}"}
+            raise UserError(f"params.yaml: corpora.{study}.root", **what, do="see data/README.md")
+
+
+def _levels(targets: list[str]) -> list[list[str]]:
+    """The names of all stages that the targets need, in groups whose members do not depend on each other."""
+    import networkx
+    from dvc.repo import Repo
+
+    with Repo(".") as repo:
+        graph = repo.index.graph
+        wanted = {stage for target in targets for stage in repo.stage.collect(target, with_deps=True, graph=graph)}
+        upstream_first = graph.subgraph(wanted).reverse()
+        return [
+            sorted(stage.addressing for stage in level) for level in networkx.topological_generations(upstream_first)
+        ]
+
+
+def _run_side_by_side(names: list[str], jobs: int) -> None:
+    """Deals the stages out to processes, each computing with its share of the cores."""
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // jobs))
+    environment = os.environ | {"OMP_NUM_THREADS": threads}
+    shares = [names[start::jobs] for start in range(min(jobs, len(names)))]
+    command = ["dvc", "--wait-for-lock", "repro", "--single-item", "--quiet"]
+    running = [subprocess.Popen([*command, *share], env=environment) for share in shares]
+    try:
+        failed = [process.wait() for process in running]
+    except KeyboardInterrupt:
+        for process in running:
+            process.wait()
+        raise
+    if any(failed):
+        sys.exit("error: a stage failed, see above; finished stages and shards are kept")
+
+
+def _run(command: list[str]) -> None:
+    if subprocess.run(command).returncode:
+        sys.exit("error: a stage failed, see above; finished stages and shards are kept")
+
+
+def _print_headline(study: str) -> None:
+    metrics = json.loads(Path("reports", study, "metrics.json").read_text(encoding="utf-8"))
+    width = max(map(len, metrics))
+    print(f"\n{study} (corpus: {parameters.section(f'corpora.{study}.root')})")
+    for name, value in metrics.items():
+        print(f"  {name:{width}}  {value:8.2f}")
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("study", nargs="?")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    given = arguments.parse_args()
+    with told_in_one_line():
+        main(given.study, given.jobs)

@@ -1,0 +1,43 @@
+"""Transform: down to a lower sampling rate and back, which removes all above the lower rate's Nyquist frequency."""
+
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+
+from stages.errors import UserError
+from stages.parameters import Count
+
+
+def transform(
+    waveforms: list[np.ndarray], sample_rate_hz: int, seeds: list[int], *, rate_hz: Count
+) -> list[np.ndarray]:
+    """The clips by way of `rate_hz`, by resampy's band-limited interpolation with its `kaiser_best` filter.
+
+    For the contract see `stages.transforms`. The filter (Smith 1984, as resampy has it) is symmetric, hence no delay.
+
+    Raises:
+        UserError: `rate_hz` is not below the clips' own rate.
+    """
+    if rate_hz >= sample_rate_hz:
+        raise UserError(
+            "params.yaml: the resample transform's rate_hz",
+            expected=f"less than the clips' {sample_rate_hz} Hz",
+            found=str(rate_hz),
+            do="lower it",
+        )
+    # resampy computes outside the interpreter lock, so threads share the cores.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(partial(there_and_back, sample_rate_hz=sample_rate_hz, rate_hz=rate_hz), waveforms))
+
+
+def there_and_back(waveform: np.ndarray, sample_rate_hz: int, rate_hz: int) -> np.ndarray:
+    """One clip, resampled to `rate_hz` and back to `sample_rate_hz`, of unchanged length."""
+    import resampy
+
+    # Each way drops the last fraction of a sample; silence appended beforehand is what gets lost instead of sound.
+    padded = np.pad(waveform, (0, math.ceil(sample_rate_hz / rate_hz) + 1))
+    low = resampy.resample(padded, sample_rate_hz, rate_hz, filter="kaiser_best")
+    return resampy.resample(low, rate_hz, sample_rate_hz, filter="kaiser_best")[: len(waveform)]
