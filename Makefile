@@ -3,7 +3,8 @@
 # make scale SCALE=paper|smoke    write a scale into params.yaml
 # make benchmark                  speed and memory beside public peers (an environment of its own)
 SHELL := /bin/bash
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || echo python3)
+IS_RIGHT := import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c "$(IS_RIGHT)" 2>/dev/null && echo $$p && break; done || echo python3)
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
@@ -25,7 +26,7 @@ setup: check-machine .venv/runtime
 check-machine:
 	@command -v git >/dev/null || { echo "error: git: expected it on the PATH; found none; install git"; exit 1; }
 	@command -v cc >/dev/null || { echo "error: C compiler: expected cc on the PATH (the package pesq is compiled); found none; install gcc or clang"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null || { echo "error: $(PYTHON): expected Python 3.11 or 3.12; found $$($(PYTHON) --version 2>&1); install one, or name it: make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c "$(IS_RIGHT)" 2>/dev/null || { echo "error: $(PYTHON): expected Python 3.11 or 3.12; found $$($(PYTHON) --version 2>&1 | head -n 1); install one, or name it: make PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, sysconfig, pathlib, sys; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 2>/dev/null || { echo "error: $(PYTHON): expected its headers and venv (the package pesq is compiled); found none; install python3-dev and python3-venv"; exit 1; }
 
 .venv/runtime: requirements.txt

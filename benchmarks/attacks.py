@@ -1,8 +1,8 @@
 """Benchmarks: our DeepFool and Carlini-Wagner attacks beside four toolkits on one victim: `python -m benchmarks.attacks`.
 
-Everyone attacks the same second of the same correctly decided test clips, in a process of its own with one thread.
+All attack the same second of the same correctly decided test clips, each in a process of its own with one thread.
 Passes are counted at the network, distances measured on what is returned, and success is what the victim then decides.
-The clips are those that come last in the order in which stages take them.
+The clips are those that come last in the order in which the attack stage takes them.
 """
 
 import argparse
@@ -10,100 +10,108 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import run_alone, table
+from stages.errors import UserError, told_in_one_line
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from benchmarks.counting import Counting
 
-Adapter = Callable[["Counting", "Tensor", "Tensor"], "Tensor"]
 STEPS = (1e-2, 1e-3, 1e-4)
-DEEPFOOL_STEPS, OVERSHOOT, CANDIDATES = 50, 0.02, 10
-FIRST_C = 1e-3
-SHORT_S, ROUNDS = 30, 3
-# Who fails more often than this has no part in the clips that medians are taken over.
+SHORT_S, ROUNDS = 5, 3
+# Who fails more often than this has no part in choosing the clips that medians are taken over.
 LEAST_SUCCESS = 0.5
+Contender = tuple[str, str, str, str, dict[str, Any]]
 
 
 def main() -> None:
-    """Prints a table for each attack; with `--only` runs one contender and prints its figures as JSON."""
+    """Prints a table for each attack; with `--only` runs one contender and prints its figures as JSON.
+
+    Raises:
+        UserError: there is no victim.
+    """
     options = _options()
+    if not Path(options.model, "config.json").is_file():
+        raise UserError(options.model, expected="a trained victim", found="none", do="run `make reproduce` first")
+    everyone = contenders(options.searches, options.iterations)
     if options.only is not None:
-        _, toolkit, _, adapter = contenders(options.searches, options.iterations)[options.only]
-        print(json.dumps(measure(adapter, Path(options.model), Path(options.audio), options.clips, toolkit == "ours")))
+        print(json.dumps(measure(everyone[options.only], Path(options.model), Path(options.audio), options.clips)))
         return
     print(
-        f"{options.clips} clips of 1 s, {options.model}; the peers' searches for c: {options.searches} x "
-        f"{options.iterations} iterations (ART, whose iterations are line searches: a tenth of them); "
-        f"medians over the clips on which all succeeded that succeed on at least {LEAST_SUCCESS:.0%}.\n"
+        f"{options.clips} clips of 1 s, {options.model}; published Carlini-Wagner with {options.searches} searches of "
+        f"{options.iterations} iterations (ART, whose iterations are line searches: a tenth of them). Medians are over "
+        f"the clips that all of those succeed on who succeed on {LEAST_SUCCESS:.0%} or more; passes are per clip."
     )
     found = []
-    for number, (attack, toolkit, step, _) in enumerate(contenders(options.searches, options.iterations)):
-        print(f"{attack}, {toolkit}, {step}", file=sys.stderr, flush=True)
+    for number, (attack, toolkit, setting, _, _) in enumerate(everyone):
+        print(f"{attack}: {toolkit}, {setting}", file=sys.stderr, flush=True)
         output, peak_mib = run_alone("benchmarks.attacks", *sys.argv[1:], "--only", str(number))
-        found.append((attack, toolkit, step, json.loads(output.splitlines()[-1]) | {"peak_mib": peak_mib}))
-    for attack in dict.fromkeys(attack for attack, *_ in found):
-        print(f"\n{attack}\n\n{_table([row[1:] for row in found if row[0] == attack])}", flush=True)
+        found.append((attack, toolkit, setting, json.loads(output.splitlines()[-1]) | {"peak_mib": peak_mib}))
+    for attack in dict.fromkeys(row[0] for row in found):
+        print(f"\n{attack}, untargeted\n\n{_table([row[1:] for row in found if row[0] == attack])}", flush=True)
 
 
-def contenders(searches: int, iterations: int) -> list[tuple[str, str, str, Adapter]]:
-    """Attack, toolkit, what it is set to, and the function that runs it."""
+def contenders(searches: int, iterations: int) -> list[Contender]:
+    """Attack, toolkit, setting as the table shows them; then the name of the function (of `peers` or, for ours, of the
+    house's attack) and its parameters.
+    """
     budget = {"searches": searches, "iterations": iterations}
-    sweep = [
-        (toolkit, f"step {step:g}", partial(adapter, learning_rate=step, **budget))
-        for toolkit, adapter in (
-            ("ours", our_adam),
-            ("foolbox", foolbox_carlini_wagner),
-            ("torchattacks", torchattacks_carlini_wagner),
-            ("ART", art_carlini_wagner),
-            ("cleverhans", cleverhans_carlini_wagner),
-        )
-        for step in STEPS
+    fewer = {"searches": searches, "iterations": max(1, iterations // 10)}
+    adam = [
+        ("ours", "carlini_wagner", budget),
+        ("foolbox", "foolbox_carlini_wagner", budget),
+        ("torchattacks", "torchattacks_carlini_wagner", {"iterations": iterations, "c": 1.0}),
+        ("ART", "art_carlini_wagner", fewer),
+        ("cleverhans", "cleverhans_carlini_wagner", budget),
     ]
-    scheme = "carlini_wagner_normalised"
-    normalised = [
-        ("ours", f"normalised {tried} x {count}", partial(ours, attack=scheme, searches=tried, iterations=count))
-        for tried, count in ((1, 30), (1, 60), (3, 100))
-    ]
-    deepfool = [
-        ("ours", "params.yaml", partial(ours, attack="deepfool")),
-        ("foolbox", f"{CANDIDATES} candidates", foolbox_deepfool),
-        ("torchattacks", "all classes", torchattacks_deepfool),
-        ("ART", f"{CANDIDATES} candidates", art_deepfool),
-    ]
-    return [("DeepFool, untargeted", *one) for one in deepfool] + [
-        ("Carlini-Wagner L2, untargeted", *one) for one in [*normalised, *sweep]
+    ours = "carlini_wagner_normalised"
+    return [
+        ("DeepFool", "ours", "as params.yaml", "deepfool", {}),
+        ("DeepFool", "foolbox", "10 candidates", "foolbox_deepfool", {}),
+        ("DeepFool", "torchattacks", "all classes", "torchattacks_deepfool", {}),
+        ("DeepFool", "ART", "10 candidates", "art_deepfool", {}),
+        *(
+            ("Carlini-Wagner L2", "ours", f"normalised {n} x {of}", ours, {"searches": n, "iterations": of})
+            for n, of in ((1, 30), (1, 60), (3, 100))
+        ),
+        *(
+            ("Carlini-Wagner L2", toolkit, f"step {step:g}", function, {**values, "learning_rate": step})
+            for toolkit, function, values in adam
+            for step in STEPS
+        ),
     ]
 
 
-def measure(adapter: Adapter, model: Path, audio: Path, clips: int, with_bare_passes: bool) -> dict[str, Any]:
+def measure(contender: Contender, model: Path, audio: Path, clips: int) -> dict[str, Any]:
     """Distances, successes, passes and time of one contender; times are the best of some rounds if they are short."""
+    from benchmarks import peers
     from benchmarks.counting import Counting, bare_passes
     from stages import victim
 
+    _, toolkit, _, function, values = contender
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    module = victim.load(model, network=config["network"], device="cpu").module
-    clean, labels = test_clips(module, config, model, audio, clips)
+    network = victim.load(model, network=config["network"], device="cpu").module
+    clean, labels = test_clips(network, config, model, audio, clips)
     seconds, bare_seconds = [], []
     while not seconds or (len(seconds) < ROUNDS and min(seconds) < SHORT_S):
-        counted = Counting(module, config["labels"])
+        counted = Counting(network, config["labels"])
         start = time.perf_counter()
-        adversarial = adapter(counted, clean, labels)
+        if toolkit == "ours":
+            adversarial = ours(counted, clean, labels, function, values)
+        else:
+            adversarial = getattr(peers, function)(counted, clean, labels, **values)
         seconds.append(time.perf_counter() - start)
-        if with_bare_passes:
+        if toolkit == "ours":
             start = time.perf_counter()
-            bare_passes(module, clean, counted.calls)
+            bare_passes(network, clean, counted.calls)
             bare_seconds.append(time.perf_counter() - start)
-    decided = Counting(module, config["labels"]).decide(adversarial)
     return {
         "distances": (adversarial - clean).double().norm(dim=1).tolist(),
-        "success": (decided != labels).tolist(),
+        "success": (decide(network, adversarial) != labels).tolist(),
         "forwards": counted.forwards / clips,
         "backwards": counted.backwards / clips,
         "seconds": min(seconds),
@@ -111,10 +119,31 @@ def measure(adapter: Adapter, model: Path, audio: Path, clips: int, with_bare_pa
     }
 
 
-def test_clips(
-    module: "nn.Module", config: dict, model: Path, audio: Path, count: int
-) -> tuple["Tensor", "Tensor"]:
-    """The first second, or a shorter clip and zeros, of `count` test clips decided correctly so; and their labels.
+def ours(counted: "Counting", clean: "Tensor", labels: "Tensor", attack: str, changed: dict[str, Any]) -> "Tensor":
+    """The house's attack with the parameters of params.yaml, except those `changed`."""
+    from benchmarks.counting import inputs
+    from stages import parameters
+    from stages.modules import find
+    from stages.victim import Goal, Victim
+
+    run = find("attacks", attack, "attack", where=f"attacks.{attack}")
+    values = parameters.section(f"attacks.{attack}") | changed
+    target = Victim(counted, counted.labels, bounds={"audio": (-1.0, 1.0)})
+    return run(target, inputs(clean), Goal(labels, False), bounds=target.bounds, **values).adversarial["audio"]
+
+
+def decide(network: "nn.Module", audio: "Tensor") -> "Tensor":
+    """The network's decisions (clips,) on (clips, samples)."""
+    import torch
+
+    from benchmarks.counting import inputs
+
+    with torch.no_grad():
+        return network(inputs(audio)).argmax(1)
+
+
+def test_clips(network: "nn.Module", config: dict, model: Path, audio: Path, count: int) -> tuple["Tensor", "Tensor"]:
+    """The first second (or a shorter clip and zeros) of `count` test clips, decided correctly even so; their labels.
 
     Raises:
         UserError: there are not so many.
@@ -122,53 +151,70 @@ def test_clips(
     import pandas as pd
     import torch
 
-    from benchmarks.counting import Counting
     from stages.clip_table import stable_hash
-    from stages.errors import UserError
     from stages.shards import ShardSet
 
     decisions = pd.read_csv(model / "decisions.csv", keep_default_na=False)
     rows = decisions[(decisions.split == "test") & (decisions.decision == decisions.label)]
-    rows = rows.iloc[(-rows.key.map(stable_hash)).argsort(kind="stable")]
+    rows = rows.iloc[rows.key.map(stable_hash).argsort(kind="stable")[::-1]]
     waveforms = torch.zeros(len(rows), config["sample_rate_hz"])
     shards = ShardSet(audio)
     for waveform, key in zip(waveforms, rows.key):
         samples = torch.from_numpy(shards.load(key)["audio"])[: len(waveform)]
         waveform[: len(samples)] = samples
     labels = torch.tensor([config["labels"].index(label) for label in rows.label])
-    kept = (Counting(module, config["labels"]).decide(waveforms) == labels).nonzero()[:count, 0]
+    kept = (decide(network, waveforms) == labels).nonzero()[:count, 0]
     if len(kept) < count:
         raise UserError(model, expected=f"{count} correct seconds", found=str(len(kept)), do="give fewer --clips")
     return waveforms[kept], labels[kept]
 
 
-def ours(counted: "Counting", clean: "Tensor", labels: "Tensor", *, attack: str, **changed: Any) -> "Tensor":
-    """The house's attack with the parameters of params.yaml, except those `changed`."""
-    import torch
+def _table(rows: list[tuple[str, str, dict[str, Any]]]) -> str:
+    clips = len(rows[0][2]["success"])
+    able = [found["success"] for _, _, found in rows if sum(found["success"]) >= LEAST_SUCCESS * clips]
+    common = [number for number in range(clips) if all(success[number] for success in able)]
+    heads = [
+        "toolkit",
+        "setting",
+        "success",
+        f"median L2 ({len(common)} clips)",
+        "forwards",
+        "backwards",
+        "wall s",
+        "over bare passes",
+        "peak MiB",
+    ]
+    return table(heads, [_row(*row, common) for row in rows])
 
-    from stages import parameters
-    from stages.modules import find
-    from stages.victim import Goal, Victim
 
-    values = parameters.section(f"attacks.{attack}") | changed
-    run = parameters.bind(find("attacks", attack, "attack", where=f"attacks.{attack}"), f"attacks.{attack}", values)
-    bounds = {"audio": (-1.0, 1.0)}
-    inputs = {"audio": clean, "audio_length": torch.full((len(clean),), clean.shape[1])}
-    return run(Victim(counted, counted.labels, bounds=bounds), inputs, Goal(labels, False), bounds=bounds).adversarial[
-        "audio"
+def _row(toolkit: str, setting: str, found: dict[str, Any], common: list[int]) -> list[str]:
+    success = found["success"]
+    distances = [found["distances"][number] for number in common]
+    counts = sum(success) >= LEAST_SUCCESS * len(success) and common
+    return [
+        toolkit,
+        setting,
+        f"{sum(success)}/{len(success)}",
+        f"{statistics.median(distances):.4f}" if counts else "-",
+        f"{found['forwards']:.0f}",
+        f"{found['backwards']:.0f}",
+        f"{found['seconds']:.1f}",
+        f"{found['seconds'] / found['bare_seconds']:.2f}" if found["bare_seconds"] else "",
+        f"{found['peak_mib']:.0f}",
     ]
 
 
-def our_adam(counted, clean, labels, *, learning_rate: float, searches: int, iterations: int) -> "Tensor":
-    """The house's Carlini and Wagner as published."""
-    budget = {"learning_rate": learning_rate, "searches": searches, "iterations": iterations}
-    return ours(counted, clean, labels, attack="carlini_wagner", **budget)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.attacks", description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="models/events/vgg13", help="folder of a trained victim")
+    parser.add_argument("--audio", default="data/events/audio", help="its corpus's shards")
+    parser.add_argument("--clips", type=int, default=12)
+    parser.add_argument("--searches", type=int, default=9, help="values of c in the published attack")
+    parser.add_argument("--iterations", type=int, default=1000, help="steps for each of them")
+    parser.add_argument("--only", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
 
 
-def foolbox_deepfool(counted, clean, labels) -> "Tensor":
-    """foolbox's DeepFool."""
-    from foolbox.attacks import L2DeepFoolAttack
-
-    return _foolbox(L2DeepFoolAttack(steps=DEEPFOOL_STEPS, candidates=CANDIDATES, overshoot=OVERSHOOT), counted)(
-        clean, labels
-    )
+if __name__ == "__main__":
+    with told_in_one_line():
+        main()

@@ -22,11 +22,8 @@ def main(item: str) -> None:
     source, model = Path("data", study, "audio"), Path("models", study, values["victim"])
     plan = _plan(study, model, values["goal"])
     given = parameters.section(f"attacks.{values['attack']}")
-    attack = parameters.bind(
-        find("attacks", values["attack"], "attack", where=f"attack_items.{item}.attack"),
-        f"attacks.{values['attack']}",
-        given,
-    )
+    function = find("attacks", values["attack"], "attack", where=f"attack_items.{item}.attack")
+    attack = parameters.bind(function, f"attacks.{values['attack']}", given, passed=("bounds",))
     from stages import victim
 
     target_model = victim.load(

@@ -101,11 +101,12 @@ def section(name: str, path: str | Path = "params.yaml") -> Any:
     return value
 
 
-def bind(function: Callable, name: str, values: dict[str, Any]) -> Callable:
+def bind(function: Callable, name: str, values: dict[str, Any], *, passed: tuple[str, ...] = ()) -> Callable:
     """`function` with its keyword-only arguments taken from the section `name`, checked one by one.
 
     The function's signature is the schema: keyword-only arguments without a default must be present, and annotations
     (`int`, `float`, `bool`, `str`, `Literal`, `list[...]`, `X | None`, `Annotated[..., Range]`) give type and range.
+    Those in `passed` are no parameters of params.yaml: the caller gives them later.
 
     Raises:
         UserError: a missing, unknown, mistyped or out-of-range parameter.
@@ -113,7 +114,11 @@ def bind(function: Callable, name: str, values: dict[str, Any]) -> Callable:
     if not isinstance(values, dict):
         raise UserError(f"params.yaml: {name}", expected="a mapping", found=repr(values), do="see params.yaml in git")
     hints = typing.get_type_hints(function, include_extras=True)
-    known = {key: p for key, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    known = {
+        key: p
+        for key, p in inspect.signature(function).parameters.items()
+        if p.kind is p.KEYWORD_ONLY and key not in passed
+    }
     for key in values:
         if key not in known:
             raise UserError(

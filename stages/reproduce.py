@@ -15,6 +15,9 @@ from pathlib import Path
 from stages import parameters
 from stages.errors import UserError, told_in_one_line
 
+# glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
+KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
+
 
 def main(study: str | None, jobs: int) -> None:
     """Brings the study's report (all studies' page without one) up to date and prints its headline numbers.
@@ -64,7 +67,7 @@ def _levels(targets: list[str]) -> list[list[str]]:
 def _run_side_by_side(names: list[str], jobs: int) -> None:
     """Deals the stages out to processes, each computing with its share of the cores."""
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // jobs))
-    environment = os.environ | {"OMP_NUM_THREADS": threads}
+    environment = os.environ | {"OMP_NUM_THREADS": threads} | KEEP_FREED_MEMORY
     shares = [names[start::jobs] for start in range(min(jobs, len(names)))]
     command = ["dvc", "--wait-for-lock", "repro", "--single-item", "--quiet"]
     running = [subprocess.Popen([*command, *share], env=environment) for share in shares]

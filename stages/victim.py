@@ -73,7 +73,8 @@ def build(network: str, number_of_labels: int, values: dict[str, Any], *, where:
         UserError: no such file, or a wrong parameter.
     """
     function = find("networks", network, "build", where=f"{where}.network")
-    return parameters.bind(function, where, {**values, "sample_rate_hz": sample_rate_hz})(number_of_labels)
+    bound = parameters.bind(function, where, values, passed=("sample_rate_hz",))
+    return bound(number_of_labels, sample_rate_hz=sample_rate_hz)
 
 
 def save(folder: Path, module: nn.Module, config: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from stages.attacks.problem import Problem, Result, norm, shorten
 from stages.parameters import Count, NonNegative, Positive, Share
 from stages.victim import Bounds, Goal, Inputs, Victim
 
-MOMENTUM, GAIN, BISECTIONS = 0.5, 1e-3, 5
+MOMENTUM, GAIN, BISECTIONS = 0.8, 1e-3, 5
 
 
 def attack(

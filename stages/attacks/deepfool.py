@@ -1,11 +1,13 @@
 """Room of attacks: DeepFool (Moosavi-Dezfooli et al., CVPR 2016), untargeted, L2."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
-from stages.attacks.problem import Problem, Result, norm
+from stages.attacks.problem import Problem, Result, norm, shorten
 from stages.errors import UserError
-from stages.parameters import Count, NonNegative
+from stages.parameters import Count, NonNegative, NonNegativeInt, Range
 from stages.victim import Bounds, Goal, Inputs, Victim
 
 
@@ -19,12 +21,17 @@ def attack(
     overshoot: NonNegative,
     candidates: Count,
     kept_candidates: Count,
+    step_growth: Annotated[float, Range(0)],
+    bisections: NonNegativeInt,
 ) -> Result:
     """Steps to the nearest of the linearised class boundaries until the class changes.
 
     The first step looks at the `candidates` classes with the highest scores after the true one, the later ones at the
     `kept_candidates` whose boundaries were nearest then: each class costs a backward pass a step. The point that is
-    tried is always the clean input plus (1 + overshoot) times the summed steps, within the bounds.
+    tried is always the clean input plus (1 + overshoot) times the summed steps, within the bounds. A step is at least
+    `step_growth` times as long as the one before: 0 is DeepFool as published, a little above 1 arrives also where the
+    boundaries are so rough that linear steps become too short. What is found is shortened by `bisections` forward
+    passes, 0 as published.
 
     Raises:
         UserError: the goal is targeted.
@@ -33,7 +40,7 @@ def attack(
         raise UserError("attack deepfool", expected="the goal untargeted", found="targeted", do="use another attack")
     problem = Problem(victim, inputs, goal, bounds)
     steps = torch.zeros_like(problem.clean)
-    found = torch.zeros(len(steps), dtype=torch.bool, device=steps.device)
+    last, found = torch.zeros_like(steps[:, 0]), torch.zeros(len(steps), dtype=torch.bool, device=steps.device)
     rows, classes = problem.examples, None
     for iteration in range(iterations + 1):
         here = rows.to(steps.device)
@@ -51,10 +58,16 @@ def attack(
             nearest = distances.topk(min(kept_candidates, distances.shape[1]), largest=False).indices
             classes = classes.gather(1, nearest)
         moved = here[going]
+        lengths = norm(step)
+        longer = torch.maximum(lengths, step_growth * last[here])
+        step = step * (longer / lengths.clamp_min(1e-30))[:, None]
+        last[here] = longer
         steps[moved] += step[going]
         rows, classes = rows[going.cpu()], classes[going]
         problem.iterations[rows] += 1
-    return problem.result(problem.clamp(problem.clean + (1 + overshoot) * steps), found)
+    x = problem.clamp(problem.clean + (1 + overshoot) * steps)
+    x[found] = shorten(problem, x[found], problem.examples[found.cpu()], shortest=0.5, bisections=bisections)
+    return problem.result(x, found)
 
 
 def _nearest_in_score(scores: Tensor, labels: Tensor, candidates: int) -> Tensor:

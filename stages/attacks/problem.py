@@ -110,17 +110,17 @@ def norm(x: Tensor) -> Tensor:
 def shorten(
     problem: Problem, x: Tensor, rows: Tensor, *, shortest: float, bisections: int, confidence: float = 0.0
 ) -> Tensor:
-    """Adversarial `x` moved towards the clean inputs along the ray, as far as bisection finds them still adversarial.
+    """Adversarial `x` moved towards the clean inputs along the ray, as far as trials find them still adversarial.
 
-    Looks between `shortest` times the perturbation and the whole; forward passes only.
+    Each of the `bisections` trials is a forward pass: a step down by the factor `shortest` as long as that works, then
+    halvings of what is left.
     """
     if len(rows) == 0:
         return x
     clean = problem.clean[rows.to(x.device)]
-    good, bad = torch.ones_like(x[:, 0]), torch.full_like(x[:, 0], shortest)
-    for step in range(bisections):
-        trial = bad if step == 0 else (good + bad) / 2
+    good, bad = torch.ones_like(x[:, 0]), torch.zeros_like(x[:, 0])
+    for _ in range(bisections):
+        trial = torch.where(bad == 0, good * shortest, (good + bad) / 2)
         holds = problem.margin(clean + trial[:, None] * (x - clean), rows) < -confidence
-        good = torch.where(holds, trial, good)
-        bad = torch.where(holds, trial / 2 if step == 0 else bad, trial)
+        good, bad = torch.where(holds, trial, good), torch.where(holds, bad, trial)
     return clean + good[:, None] * (x - clean)

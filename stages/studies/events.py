@@ -65,7 +65,7 @@ def figures(made: dict[str, pd.DataFrame], folder: Path) -> None:
     size = max(4.5, 0.28 * len(labels))
     figure, axes = plt.subplots(1, 2, figsize=(2 * size + 2.5, size + 1), layout="constrained", sharey=True)
     for axis, name, title in zip(axes, ("live_reverb", "noise_20dB"), ("(a) live reverb", "(b) noise at 20 dB")):
-        own = data[data.transform == name]
+        own = data[data["transform"] == name]
         counts = pd.crosstab(own.label, own.decision).reindex(index=labels, columns=labels, fill_value=0)
         shares = counts.div(counts.sum(1).clip(lower=1), axis=0) * 100
         image = axis.imshow(shares, vmin=0, vmax=100, cmap="viridis")

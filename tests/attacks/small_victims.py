@@ -80,23 +80,22 @@ def _relu_distance_of(first, last, point) -> float:
     best = np.inf
     for pattern in itertools.product((0, 1), repeat=len(b1)):
         on = np.array(pattern)
-        signs = 2 * on - 1
-        slope, offset = w2 @ (on[:, None] * w1), w2 @ (on * b1) + b2
-        for other in range(len(b2)):
-            if other == label:
-                continue
-            constraints = [
-                {"type": "ineq", "fun": lambda d: signs * (w1 @ (x + d) + b1), "jac": lambda d: signs[:, None] * w1},
-                {
-                    "type": "ineq",
-                    "fun": lambda d: (slope[other] - slope[label]) @ (x + d) + offset[other] - offset[label],
-                    "jac": lambda d: slope[other] - slope[label],
-                },
-            ]
-            result = minimize(
-                lambda d: d @ d, np.zeros_like(x), jac=lambda d: 2 * d, constraints=constraints, method="SLSQP"
-            )
-            feasible = result.success and all((np.atleast_1d(c["fun"](result.x)) >= -1e-7).all() for c in constraints)
-            if feasible:
-                best = min(best, float(np.sqrt(result.fun)))
+        signs, slope, offset = 2 * on - 1, w2 @ (on[:, None] * w1), w2 @ (on * b1) + b2
+        for other in set(range(len(b2))) - {label}:
+            # Each row of a d + b >= 0: a hidden unit keeps its sign, and the other label overtakes.
+            a = np.vstack([signs[:, None] * w1, slope[other] - slope[label]])
+            b = np.append(signs * (w1 @ x + b1), (slope[other] - slope[label]) @ x + offset[other] - offset[label])
+            best = min(best, _least_norm(a, b, minimize))
     return best
+
+
+def _least_norm(a, b, minimize) -> float:
+    """min |d| with a d + b >= 0, infinite where there is none."""
+    result = minimize(
+        lambda d: d @ d,
+        np.zeros(a.shape[1]),
+        jac=lambda d: 2 * d,
+        constraints={"type": "ineq", "fun": lambda d: a @ d + b, "jac": lambda d: a},
+        method="SLSQP",
+    )
+    return float(np.sqrt(result.fun)) if result.success and (a @ result.x + b >= -1e-7).all() else np.inf

@@ -1,0 +1,73 @@
+"""Benchmarks: that passes are counted as they happen, and that every toolkit gets and gives back clips of one form."""
+
+import pytest
+import torch
+from small_victims import affine
+
+from benchmarks import attacks, peers
+from benchmarks.counting import Counting, bare_passes, inputs
+from stages.victim import Goal
+
+SIZE, LABELS = 24, 12
+
+
+@pytest.fixture
+def network() -> Counting:
+    return Counting(affine(LABELS, SIZE, seed=3).module.float(), [str(n) for n in range(LABELS)])
+
+
+@pytest.fixture
+def clips() -> torch.Tensor:
+    return 0.1 * torch.randn(4, SIZE, generator=torch.Generator().manual_seed(5))
+
+
+def test_counts_examples_and_every_backward_pass(network, clips):
+    x = clips.clone().requires_grad_()
+    logits = network(inputs(x))
+    torch.autograd.grad(logits[:, 0].sum(), x, retain_graph=True)
+    torch.autograd.grad((logits[:, 1] - logits[:, 2]).sum(), x)
+    with torch.no_grad():
+        network(inputs(clips[:1]))
+    assert network.calls == [[4, True, 2], [1, False, 0]]
+    assert (network.forwards, network.backwards) == (5, 8)
+
+
+def test_counts_what_our_attacks_say_they_cost(network, clips):
+    from stages.attacks import deepfool
+    from stages.victim import Victim
+
+    labels = attacks.decide(network.network, clips)
+    victim = Victim(network, network.labels, bounds={"audio": (-1.0, 1.0)})
+    values = {"iterations": 20, "overshoot": 0.02, "candidates": 5, "kept_candidates": 2}
+    result = deepfool.attack(victim, inputs(clips), Goal(labels, False), bounds=victim.bounds, **values)
+    # One more forward pass a clip: the decision on what is returned.
+    assert network.forwards == result.forwards.sum() + len(clips)
+    assert network.backwards == result.backwards.sum() > 0
+
+
+def test_bare_passes_are_as_many(network, clips):
+    network(inputs(clips.clone().requires_grad_())).sum().backward()
+    with torch.no_grad():
+        network(inputs(clips[:2]))
+    again = Counting(network.network, network.labels)
+    bare_passes(again, clips, network.calls)
+    assert again.calls == network.calls
+
+
+@pytest.mark.parametrize(
+    "contender",
+    [one for one in attacks.contenders(2, 20) if one[1] != "ours" and one[2] not in ("step 0.001", "step 0.0001")],
+    ids=lambda one: f"{one[0]}-{one[1]}",
+)
+def test_peers_return_clips_of_the_same_form(contender, network, clips):
+    _, toolkit, _, function, values = contender
+    pytest.importorskip(
+        {"ART": "art"}.get(toolkit, toolkit), reason=f"{toolkit} is not installed: make benchmark sets it up"
+    )
+    labels = attacks.decide(network.network, clips)
+    found = getattr(peers, function)(network, clips, labels, **values)
+    assert found.shape == clips.shape and found.dtype == clips.dtype
+    assert found.abs().max() <= 1 + 1e-6
+    assert network.forwards >= len(clips) and network.backwards >= len(clips)
+    if contender[0] == "DeepFool":
+        assert (attacks.decide(network.network, found) != labels).float().mean() >= 0.75
