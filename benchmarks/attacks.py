@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import run_alone, table
-from stages.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, told_in_one_line
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -122,8 +122,8 @@ def measure(contender: Contender, model: Path, audio: Path, clips: int) -> dict[
 def ours(counted: "Counting", clean: "Tensor", labels: "Tensor", attack: str, changed: dict[str, Any]) -> "Tensor":
     """The house's attack with the parameters of params.yaml, except those `changed`."""
     from benchmarks.counting import inputs
-    from stages import parameters
-    from stages.modules import find
+    from stages.frame import parameters
+    from stages.frame.modules import find
     from stages.victim import Goal, Victim
 
     run = find("attacks", attack, "attack", where=f"attacks.{attack}")
@@ -151,8 +151,8 @@ def test_clips(network: "nn.Module", config: dict, model: Path, audio: Path, cou
     import pandas as pd
     import torch
 
-    from stages.clip_table import stable_hash
-    from stages.shards import ShardSet
+    from stages.frame.clip_table import stable_hash
+    from stages.frame.shards import ShardSet
 
     decisions = pd.read_csv(model / "decisions.csv", keep_default_na=False)
     rows = decisions[(decisions.split == "test") & (decisions.decision == decisions.label)]

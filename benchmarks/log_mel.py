@@ -45,8 +45,8 @@ def ours() -> Side:
     """The house's module, a batch at a time, without gradients."""
     import torch
 
-    from stages.batches import padded_batch
     from stages.features.log_mel import LogMel
+    from stages.victim import padded_batch
 
     module = LogMel(sample_rate_hz=RATE_HZ, window_length=WINDOW, hop_length=HOP, mels=MELS)
 

@@ -13,7 +13,7 @@ import resampy
 import soundfile
 from scipy.signal import fftconvolve
 
-from stages.ffmpeg import binary
+from stages.frame.ffmpeg import binary
 from stages.transforms import mp3, resample, reverb, white_noise
 
 RATE_HZ = 32000

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from stages import devices, parameters, selection, shards
-from stages.errors import UserError, told_in_one_line
+from stages import selection
+from stages.frame import devices, parameters, shards
+from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.modules import find
 from stages.measures.perturbation import relative_loudness_db, snr_db
-from stages.modules import find
 
 CLIPS_PER_SHARD = 32
 
@@ -63,8 +64,7 @@ def _attacked(rows: pd.DataFrame, clips: shards.ShardSet, victim: Any, attack: A
     """The attacked clips' table and arrays."""
     import torch
 
-    from stages.batches import padded_batch
-    from stages.victim import Goal
+    from stages.victim import Goal, padded_batch
 
     audio = [clips.load(key)["audio"] for key in rows.clip_id]
     inputs = padded_batch(audio, device)

@@ -4,9 +4,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from stages import parameters
-from stages.errors import told_in_one_line
-from stages.modules import find
+from stages.frame import parameters
+from stages.frame.errors import told_in_one_line
+from stages.frame.modules import find
 
 
 def main(item: str) -> None:

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from stages import parameters, shards
-from stages.errors import told_in_one_line
-from stages.pcm import to_pcm16
+from stages.frame import parameters, shards
+from stages.frame.errors import told_in_one_line
+from stages.frame.pcm import to_pcm16
 
 
 def main(item: str, folder: str) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages import clip_table, devices, parameters, shards
-from stages.errors import UserError, told_in_one_line
 from stages.features.audio import read_audio
+from stages.frame import clip_table, devices, parameters, shards
+from stages.frame.errors import UserError, told_in_one_line
 
 
 def main(study: str) -> None:

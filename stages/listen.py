@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages import parameters, shards
-from stages.errors import UserError, told_in_one_line
-from stages.pcm import from_pcm16, to_pcm16
+from stages.frame import parameters, shards
+from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.pcm import from_pcm16, to_pcm16
 
 DIFFERENCE_PEAK = 0.5
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stages import parameters
-from stages.errors import told_in_one_line
+from stages.frame import parameters
+from stages.frame.errors import told_in_one_line
 
 TITLES = {
     "events": "Sound events: minimal attacks against input transforms",

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from stages import clip_table, parameters
-from stages.errors import UserError, told_in_one_line
-from stages.modules import find
+from stages.frame import clip_table, parameters
+from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.modules import find
 
 # What the frame itself reads of a corpus's section; the rest goes to its reader.
 FRAME_KEYS = ("reader", "root", "skip_unreadable", "recorded_at_hz", "sample_rate_hz")

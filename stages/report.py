@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages import clip_table, parameters
-from stages.errors import told_in_one_line
-from stages.modules import find
+from stages.frame import clip_table, parameters
+from stages.frame.errors import told_in_one_line
+from stages.frame.modules import find
 
 
 def main(study: str) -> None:

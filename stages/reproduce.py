@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from stages import parameters
-from stages.errors import UserError, told_in_one_line
+from stages.frame import parameters
+from stages.frame.errors import UserError, told_in_one_line
 
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}

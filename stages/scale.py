@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stages.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, told_in_one_line
 
 
 def main(scale: str = "", path: str = "params.yaml") -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages import devices, parameters, shards
-from stages.errors import told_in_one_line
-from stages.pcm import from_pcm16
+from stages.frame import devices, parameters, shards
+from stages.frame.errors import told_in_one_line
+from stages.frame.pcm import from_pcm16
 
 
 def main(item: str) -> None:
@@ -19,7 +19,7 @@ def main(item: str) -> None:
     import torch
 
     from stages import victim
-    from stages.batches import padded_batch
+    from stages.victim import padded_batch
 
     worker = devices.launch()
     values = parameters.section(f"attack_items.{item}")

@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pandas as pd
 
-from stages.clip_table import stable_hash
-from stages.errors import UserError
-from stages.parameters import Count
+from stages.frame.clip_table import stable_hash
+from stages.frame.errors import UserError
+from stages.frame.parameters import Count
 
 
 def untargeted(decisions: pd.DataFrame, *, clips_per_label: Count) -> pd.DataFrame:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages import devices, parameters, shards
-from stages.errors import UserError, told_in_one_line
+from stages.frame import devices, parameters, shards
+from stages.frame.errors import UserError, told_in_one_line
 
 
 def main(name: str) -> None:

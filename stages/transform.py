@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages import devices, parameters, shards
-from stages.clip_table import stable_hash
-from stages.errors import told_in_one_line
-from stages.modules import find
-from stages.pcm import from_pcm16, to_pcm16
+from stages.frame import devices, parameters, shards
+from stages.frame.clip_table import stable_hash
+from stages.frame.errors import told_in_one_line
+from stages.frame.modules import find
+from stages.frame.pcm import from_pcm16, to_pcm16
 
 
 def main(item: str) -> None:

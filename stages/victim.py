@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from stages import parameters
-from stages.errors import UserError
-from stages.modules import find
+from stages.frame import parameters
+from stages.frame.errors import UserError
+from stages.frame.modules import find
 
 Inputs = dict[str, Tensor]
 Bounds = dict[str, tuple[float, float]]
@@ -64,6 +66,15 @@ class Victim:
         """Decided label and its probability, each (examples,)."""
         confidence, label = logits.softmax(-1).max(-1)
         return label, confidence
+
+
+def padded_batch(waveforms: list[np.ndarray], device: str) -> Inputs:
+    """`audio` (clips, longest) on the device, zero after each clip's end, and `audio_length` (clips,) on the CPU."""
+    lengths = [len(waveform) for waveform in waveforms]
+    audio = np.zeros((len(waveforms), max(lengths)), np.float32)
+    for row, waveform in zip(audio, waveforms):
+        row[: len(waveform)] = waveform
+    return {"audio": torch.from_numpy(audio).to(device), "audio_length": torch.tensor(lengths)}
 
 
 def build(network: str, number_of_labels: int, values: dict[str, Any], *, where: str, sample_rate_hz: int) -> nn.Module:

@@ -4,9 +4,11 @@ import pytest
 import torch
 from small_victims import affine
 
-from benchmarks import attacks, peers
+from benchmarks import ROOT, attacks, peers
 from benchmarks.counting import Counting, bare_passes, inputs
-from stages.victim import Goal
+from stages.attacks import deepfool
+from stages.frame import parameters
+from stages.victim import Goal, Victim
 
 SIZE, LABELS = 24, 12
 
@@ -33,12 +35,9 @@ def test_counts_examples_and_every_backward_pass(network, clips):
 
 
 def test_counts_what_our_attacks_say_they_cost(network, clips):
-    from stages.attacks import deepfool
-    from stages.victim import Victim
-
     labels = attacks.decide(network.network, clips)
     victim = Victim(network, network.labels, bounds={"audio": (-1.0, 1.0)})
-    values = {"iterations": 20, "overshoot": 0.02, "candidates": 5, "kept_candidates": 2}
+    values = parameters.section("attacks.deepfool", ROOT / "params.yaml")
     result = deepfool.attack(victim, inputs(clips), Goal(labels, False), bounds=victim.bounds, **values)
     # One more forward pass a clip: the decision on what is returned.
     assert network.forwards == result.forwards.sum() + len(clips)

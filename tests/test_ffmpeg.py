@@ -6,8 +6,8 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from stages import ffmpeg
-from stages.errors import UserError
+from stages.frame import ffmpeg
+from stages.frame.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from stages.attacks.problem import Problem, Result
-from stages.parameters import Count, NonNegative, Positive
+from stages.frame.parameters import Count, NonNegative, Positive
 from stages.victim import Bounds, Goal, Inputs, Victim
 
 LARGEST_C = 1e10

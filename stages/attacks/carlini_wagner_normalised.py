@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stages.attacks import linear_steps
 from stages.attacks.problem import Problem, Result, norm, shorten
-from stages.parameters import Count, NonNegative, Positive, Share
+from stages.frame.parameters import Count, NonNegative, Positive, Share
 from stages.victim import Bounds, Goal, Inputs, Victim
 
 MOMENTUM, GAIN, BISECTIONS = 0.8, 1e-3, 5

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from stages.attacks.problem import Problem, Result, norm, shorten
-from stages.errors import UserError
-from stages.parameters import Count, NonNegative, NonNegativeInt, Range
+from stages.frame.errors import UserError
+from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Range
 from stages.victim import Bounds, Goal, Inputs, Victim
 
 

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from stages.attacks import linear_steps
 from stages.attacks.problem import Problem, Result, norm, shorten
-from stages.errors import UserError
-from stages.parameters import Count
+from stages.frame.errors import UserError
+from stages.frame.parameters import Count
 from stages.victim import Bounds, Goal, Inputs, Victim
 
 FACTOR, FIRST_STEP = 4.0, 0.1

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages import clip_table
-from stages.corpora import flags, read_list
-from stages.errors import UserError
-from stages.parameters import Share
+from stages.corpora.csv_lists import flags, read_list
+from stages.frame import clip_table
+from stages.frame.errors import UserError
+from stages.frame.parameters import Share
 
 LABELS = (
     "Acoustic_guitar",

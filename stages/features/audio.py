@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from stages.errors import UserError
-from stages.parameters import Count
+from stages.frame.errors import UserError
+from stages.frame.parameters import Count
 
 STREAMED = 0xFFFFFFFF  # the size in the header of a WAV file whose writer could not know it
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from stages.features.chunks import cut
 from stages.features.log_mel import LogMel
+from stages.frame.parameters import Count, Range
 from stages.networks.clip_classifier import ClipClassifier
-from stages.parameters import Count, Range
 
 WINDOW_SAMPLES, LEAST_SAMPLES = 64000, 16000
 GROWTH_LIMIT = 512

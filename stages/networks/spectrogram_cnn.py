@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from stages.features.chunks import cut
 from stages.features.log_mel import LogMel
+from stages.frame.parameters import Count, Positive, Range
 from stages.networks.clip_classifier import ClipClassifier
-from stages.parameters import Count, Positive, Range
 
 CHANNELS = (64, 128, 256, 512, 512)
 CHUNK_FRAMES, LEAST_FRAMES = 128, 32

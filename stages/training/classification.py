@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from stages import progress
-from stages.batches import padded_batch
-from stages.parameters import Count, NonNegative, NonNegativeInt, Positive, Share
-from stages.shards import ShardSet
+from stages.frame import progress
+from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Share
+from stages.frame.shards import ShardSet
+from stages.victim import padded_batch
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.errors import UserError
-from stages.ffmpeg import binary
-from stages.parameters import Count
-from stages.pcm import to_pcm16
+from stages.frame.errors import UserError
+from stages.frame.ffmpeg import binary
+from stages.frame.parameters import Count
+from stages.frame.pcm import to_pcm16
 
 # ISO/IEC 11172-3 (MPEG-1) and 13818-3 (MPEG-2), layer III.
 _MPEG1_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)

@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from stages.errors import UserError
-from stages.parameters import Count
+from stages.frame.errors import UserError
+from stages.frame.parameters import Count
 
 
 def transform(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.errors import UserError
+from stages.frame.errors import UserError
 
 
 def transform(

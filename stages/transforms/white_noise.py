@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from stages.parameters import Range
+from stages.frame.parameters import Range
 
 
 def transform(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_victims import affine, affine_distance, relu_distance, relu_net
 
 from stages.attacks import problem
-from stages.errors import UserError
+from stages.frame.errors import UserError
 from stages.victim import Goal
 
 SETTINGS = {

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import clip_table
 from stages.corpora import folder
-from stages.errors import UserError
+from stages.frame import clip_table
+from stages.frame.errors import UserError
 
 
 def listed(root: Path, text: str, name: str = "clips.csv") -> Path:

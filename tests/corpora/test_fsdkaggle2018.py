@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages.corpora import fsdkaggle2018
-from stages.errors import UserError
+from stages.frame.errors import UserError
 
 SHARED = Path(__file__).parents[3] / "shared" / "corpora"
 TRAIN = "fname,label,manually_verified,freesound_id,license\n"

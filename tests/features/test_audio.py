@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages.errors import UserError
 from stages.features.audio import read_audio
+from stages.frame.errors import UserError
 
 
 def sine(rate_hz: int, seconds: float = 0.5, pitch_hz: float = 440) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from stages import ffmpeg
-from stages.errors import UserError
+from stages.frame import ffmpeg
+from stages.frame.errors import UserError
 from stages.transforms.mp3 import BIT_RATES_KBPS, transform
 
 LENGTHS = [1000, 16000, 31999, 48001]

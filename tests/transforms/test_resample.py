@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.errors import UserError
+from stages.frame.errors import UserError
 from stages.transforms.resample import transform
 
 RATE_HZ = 32000

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from scipy.signal import correlate
 
-from stages.errors import UserError
+from stages.frame.errors import UserError
 from stages.transforms.reverb import read_response, transform
 
 RATE_HZ = 32000

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.io import wavfile
 
-from stages.clip_table import stable_hash
 from stages.corpora.embedded import sound_models
 from stages.corpora.fsdkaggle2018 import TEST_AUDIO, TEST_LIST, TRAIN_AUDIO, TRAIN_LIST
-from stages.parameters import Count, NonNegativeInt, Share
+from stages.frame.clip_table import stable_hash
+from stages.frame.parameters import Count, NonNegativeInt, Share
 
 MODELS = {
     "Acoustic_guitar": sound_models.plucked_string,

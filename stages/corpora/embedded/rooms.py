@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from stages.parameters import NonNegativeInt
+from stages.frame.parameters import NonNegativeInt
 
 RATE_HZ = 96_000
 LENGTH_S = 2.0

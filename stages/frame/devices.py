@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from stages.errors import UserError
+from stages.frame.errors import UserError
 
 
 @dataclass(frozen=True)

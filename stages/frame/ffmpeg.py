@@ -6,7 +6,7 @@ import subprocess
 
 import imageio_ffmpeg
 
-from stages.errors import UserError
+from stages.frame.errors import UserError
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
-from stages.errors import UserError
+from stages.frame.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages import clip_table, progress
-from stages.devices import Worker
-from stages.errors import UserError
+from stages.frame import clip_table, progress
+from stages.frame.devices import Worker
+from stages.frame.errors import UserError
 
 Arrays = dict[str, np.ndarray]
 Compute = Callable[[pd.DataFrame], tuple[pd.DataFrame, list[Arrays]]]
@@ -105,7 +105,7 @@ def write_set(
 
 def scratch_folder(output: str | Path, *, inputs: list[str | Path], settings: Any) -> Path:
     """Where an interrupted run of the same code on the same inputs and settings left its work; made if absent."""
-    code = sorted(Path(__file__).parent.rglob("*.py"))
+    code = sorted(Path(__file__).parents[1].rglob("*.py"))
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for path in [*code, *(file for given in inputs for file in _files(Path(given)))]:
         digest.update(str(path.name).encode())

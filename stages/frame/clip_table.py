@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.errors import UserError
+from stages.frame.errors import UserError
 
 COLUMNS = {
     "clip_id": "text, unique: names the clip everywhere downstream",
@@ -76,4 +76,4 @@ def read(path: str | Path) -> pd.DataFrame:
             path, expected="a clip table", found="no such file", do="run the stage that writes it: dvc repro"
         )
     text = dict.fromkeys(("clip_id", "file", "label", "text", "speaker", "split"), str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"duration_s": [""]})
+    return pd.read_csv(path, dtype=text, keep_default_na=False, float_precision="round_trip")

@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from stages.errors import UserError
+from stages.frame.errors import UserError
 
 
 def find(room: str, name: str, attribute: str, *, where: str) -> Any:
@@ -13,7 +13,7 @@ def find(room: str, name: str, attribute: str, *, where: str) -> Any:
     Raises:
         UserError: no such file, or it has no such attribute.
     """
-    path = Path(__file__).parent.joinpath(*room.split("."), f"{name}.py")
+    path = Path(__file__).parents[1].joinpath(*room.split("."), f"{name}.py")
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.py") if file.stem != "__init__"))
         expected = f"a file stages/{room.replace('.', '/')}/<name>.py ({known})"

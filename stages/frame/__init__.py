@@ -1,0 +1,1 @@
+"""The ground floor, which all rooms and verbs stand on."""
