@@ -36,3 +36,8 @@ check-machine:
 
 .venv/dev: requirements-dev.txt .venv/runtime
 	@.venv/bin/python -m pip install --quiet -r requirements-dev.txt && touch $@
+
+.venv-benchmarks/ready: requirements-benchmarks.txt .venv/runtime
+	@test -x .venv-benchmarks/bin/python || .venv/bin/python -m venv .venv-benchmarks
+	@for site in .venv/lib/python3*/site-packages; do echo "../../../../$$site" > .venv-benchmarks/$${site#.venv/}/main_environment.pth; done
+	@.venv-benchmarks/bin/python -m pip install --quiet --no-deps -r requirements-benchmarks.txt && touch $@

@@ -210,7 +210,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--audio", default="data/events/audio", help="its corpus's shards")
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--searches", type=int, default=9, help="values of c in the published attack")
-    parser.add_argument("--iterations", type=int, default=1000, help="steps for each of them")
+    parser.add_argument("--iterations", type=int, default=250, help="steps for each of them")
     parser.add_argument("--only", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from stages import selection
-from stages.frame import devices, parameters, shards
+from stages.frame import clip_table, devices, parameters, shards
 from stages.frame.errors import UserError, told_in_one_line
 from stages.frame.modules import find
 from stages.measures.perturbation import relative_loudness_db, snr_db
@@ -55,7 +55,7 @@ def _plan(study: str, model: Path, goal: str) -> pd.DataFrame:
         )
     choose = getattr(selection, goal)
     where = f"selection.{study}.{goal}"
-    decisions = pd.read_csv(model / "decisions.csv", keep_default_na=False)
+    decisions = clip_table.read(model / "decisions.csv")
     plan = parameters.bind(choose, where, parameters.section(where))(decisions)
     return plan.sort_values(["duration_s", "key"], ignore_index=True)
 

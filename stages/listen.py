@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.frame import parameters, shards
+from stages.frame import clip_table, parameters, shards
 from stages.frame.errors import UserError, told_in_one_line
 from stages.frame.pcm import from_pcm16, to_pcm16
 
@@ -36,7 +36,7 @@ def _sounds(study: str, item: str, sample_rate_hz: int, folder: Path) -> list[di
         )
     adversarial = shards.ShardSet(Path("data", study, "adversarial", item))
     clip = adversarial.table.sort_values(["success", "key"], ascending=[False, True]).iloc[0]
-    scores = pd.read_csv(Path("data", study, "scores", item, "clips.csv"), keep_default_na=False)
+    scores = clip_table.read(Path("data", study, "scores", item, "clips.csv"))
     original = shards.ShardSet(Path("data", study, "audio")).load(clip.clip_id)["audio"]
     attacked = adversarial.load(clip.key)["audio"]
     gain = DIFFERENCE_PEAK / max(float(np.abs(attacked - original).max()), 1e-12)

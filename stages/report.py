@@ -16,9 +16,7 @@ def main(study: str) -> None:
     items = {name: item for name, item in parameters.section("attack_items").items() if item["study"] == study}
     victims = [name for name, victim in parameters.section("victims").items() if victim["study"] == study]
     scores = pd.concat([_scores(study, name, item) for name, item in items.items()], ignore_index=True)
-    decisions = {
-        name: pd.read_csv(Path("models", study, name, "decisions.csv"), keep_default_na=False) for name in victims
-    }
+    decisions = {name: clip_table.read(Path("models", study, name, "decisions.csv")) for name in victims}
     unreadable = int((clip_table.read(Path("data", study, "audio", "clips.csv")).problem != "").sum())
     made = find("studies", study, "tables", where="study")(scores, decisions)
     folder = Path("reports", study)

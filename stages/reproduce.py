@@ -48,6 +48,11 @@ def _check_corpora(studies: list[str]) -> None:
         if root not in built_in and not Path(root).is_dir():
             what = {"expected": "the corpus's folder", "found": f"nothing at {root}"}
             raise UserError(f"params.yaml: corpora.{study}.root", **what, do="see data/README.md")
+        for name, values in parameters.section(f"transforms.{study}").items():
+            file = values.get("impulse_response")
+            if file and file not in built_in and not Path(file).is_file():
+                where = f"params.yaml: transforms.{study}.{name}.impulse_response"
+                raise UserError(where, expected="a wav file", found=f"nothing at {file}", do="see data/README.md")
 
 
 def _levels(targets: list[str]) -> list[list[str]]:

@@ -28,6 +28,9 @@ def targeted(decisions: pd.DataFrame, *, labels: Count, clips_per_pair: Count) -
     correct = _correct(decisions)
     counts = correct.label.value_counts()
     chosen = sorted(counts.index, key=lambda label: (-counts[label], stable_hash(label)))[:labels]
+    if len(chosen) < 2:
+        what = {"expected": "test clips of at least two labels decided correctly", "found": ", ".join(chosen)}
+        raise UserError("the victim's decisions", **what, do="train it longer, or select more labels")
     rows = []
     turns = dict.fromkeys(chosen, 0)
     for source, target in permutations(sorted(chosen), 2):

@@ -179,7 +179,7 @@ def test_a_missing_or_damaged_shard_is_named(tmp_path):
             read.load(key)
     with pytest.raises(UserError, match="'nobody'"):
         read.load("nobody")
-    with pytest.raises(UserError, match="expected a clip table"):
+    with pytest.raises(UserError, match="expected a table of clips"):
         shards.ShardSet(tmp_path / "nowhere")
 
 

@@ -22,16 +22,17 @@ def attack(
     candidates: Count,
     kept_candidates: Count,
     step_growth: Annotated[float, Range(0)],
+    growth_after: NonNegativeInt,
     bisections: NonNegativeInt,
 ) -> Result:
     """Steps to the nearest of the linearised class boundaries until the class changes.
 
     The first step looks at the `candidates` classes with the highest scores after the true one, the later ones at the
     `kept_candidates` whose boundaries were nearest then: each class costs a backward pass a step. The point that is
-    tried is always the clean input plus (1 + overshoot) times the summed steps, within the bounds. A step is at least
-    `step_growth` times as long as the one before: 0 is DeepFool as published, a little above 1 arrives also where the
-    boundaries are so rough that linear steps become too short. What is found is shortened by `bisections` forward
-    passes, 0 as published.
+    tried is always the clean input plus (1 + overshoot) times the summed steps, within the bounds. After the first
+    `growth_after` steps, each is at least `step_growth` times as long as the one before: 0 is DeepFool as published, a
+    little above 1 arrives also where the boundaries are so rough that linear steps become too short. What is found is
+    shortened by `bisections` forward passes, 0 as published.
 
     Raises:
         UserError: the goal is targeted.
@@ -59,7 +60,7 @@ def attack(
             classes = classes.gather(1, nearest)
         moved = here[going]
         lengths = norm(step)
-        longer = torch.maximum(lengths, step_growth * last[here])
+        longer = torch.maximum(lengths, step_growth * last[here]) if iteration >= growth_after else lengths
         step = step * (longer / lengths.clamp_min(1e-30))[:, None]
         last[here] = longer
         steps[moved] += step[going]

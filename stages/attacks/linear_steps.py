@@ -5,22 +5,22 @@ from torch import Tensor
 
 from stages.attacks.problem import Problem, norm, shorten
 
-OVERSTEP, GROWTH, MOMENTUM = 1.1, 1.05, 0.5
+OVERSTEP, GROWTH, PLAIN_STEPS, MOMENTUM = 1.1, 1.05, 10, 0.5
 MOST_STEPS, BISECTIONS = 100, 6
 
 
 def start(problem: Problem, *, confidence: float) -> tuple[Tensor, Tensor, Tensor]:
     """Adversarial points (examples, values), their margin's gradient lengths (examples,), and where one was found.
 
-    Each step crosses the linearised boundary to the class that is nearest now (or to the target) by `OVERSTEP`, and is
-    never shorter than `GROWTH` times the one before: the decibels of quiet bins make the margin so rough that linear
-    steps alone can become too short to arrive. What is found is shortened by bisection.
+    Each step crosses the linearised boundary to the class that is nearest now (or to the target) by `OVERSTEP`. After
+    the first `PLAIN_STEPS` none is shorter than `GROWTH` times the one before: the decibels of quiet bins make the
+    margin so rough that linear steps alone can become too short to arrive. What is found is shortened by bisection.
     """
     x, direction = problem.clean.clone(), torch.zeros_like(problem.clean)
     slope, length = torch.zeros_like(x[:, 0]), torch.zeros_like(x[:, 0])
     found = torch.zeros_like(slope, dtype=torch.bool)
     rows = problem.examples
-    for _ in range(MOST_STEPS + 1):
+    for number in range(MOST_STEPS + 1):
         here = rows.to(x.device)
         margin, gradient = problem.margin_and_gradient(x[here], rows)
         margin, steepness = margin + confidence, norm(gradient)
@@ -29,7 +29,8 @@ def start(problem: Problem, *, confidence: float) -> tuple[Tensor, Tensor, Tenso
         if len(going) == 0:
             break
         rows, here, margin, steepness = rows[going.cpu()], here[going], margin[going], steepness[going]
-        length[here] = torch.maximum(OVERSTEP * margin.clamp_min(1e-8) / steepness, GROWTH * length[here])
+        growth = GROWTH if number >= PLAIN_STEPS else 0
+        length[here] = torch.maximum(OVERSTEP * margin.clamp_min(1e-8) / steepness, growth * length[here])
         direction[here] = MOMENTUM * direction[here] + (1 - MOMENTUM) * gradient[going] / steepness[:, None]
         scale = length[here] / norm(direction[here]).clamp_min(1e-30)
         x[here] = problem.clamp(x[here] - scale[:, None] * direction[here])

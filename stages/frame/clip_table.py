@@ -16,6 +16,11 @@ COLUMNS = {
     "split": "train, validation or test",
     "verified": "whether a person checked the label",
 }
+# Everything in any table of clips that is a name.
+TEXT = (
+    *("clip_id", "file", "label", "text", "speaker", "split", "key", "source", "target", "problem", "shard"),
+    *("decision", "clean_prediction", "adversarial_prediction", "transform", "outcome"),
+)
 SPLITS = ("train", "validation", "test")
 
 
@@ -66,14 +71,15 @@ def stable_hash(text: str) -> int:
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """A clip table from its csv; empty cells of text columns are empty strings, never NaN.
+    """A table of clips from its csv, whichever stage wrote it: names are text also where they are all digits.
+
+    Empty cells of text columns are empty strings, never NaN.
 
     Raises:
         UserError: the file is missing.
     """
     if not Path(path).is_file():
         raise UserError(
-            path, expected="a clip table", found="no such file", do="run the stage that writes it: dvc repro"
+            path, expected="a table of clips", found="no such file", do="run the stage that writes it: dvc repro"
         )
-    text = dict.fromkeys(("clip_id", "file", "label", "text", "speaker", "split"), str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False, float_precision="round_trip")
+    return pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, float_precision="round_trip")

@@ -1,0 +1,135 @@
+"""Training: the same bytes with or without a break, balanced batches, masking, and that it learns."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from stages import victim
+from stages.frame import shards
+from stages.frame.devices import Worker
+from stages.training import classification
+
+RECIPE = classification.recipe(
+    seed=1, epochs=6, batch_size=8, learning_rate=5e-3, decay=0.9, decay_every_epochs=2, mixup_alpha=0.2, masked_above=0.8, averaged_epochs=2
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Two labels, high and low noise bursts, that any network can tell apart."""
+    folder = tmp_path_factory.mktemp("clips")
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(48):
+        label = ("low", "high")[number % 2]
+        split = "train" if number < 32 else "validation" if number < 40 else "test"
+        rows.append((f"clip{number}", label, split, number % 3 > 0, 0.25))
+    table = pd.DataFrame(rows, columns=["key", "label", "split", "verified", "duration_s"])
+
+    def compute(part):
+        time = np.arange(8000) / 32000
+        tones = {"low": 400, "high": 4000}
+        arrays = [
+            {
+                "audio": (
+                    0.1 * np.sin(2 * np.pi * tones[label] * time + rng.uniform(0, 6))
+                    + 0.005 * rng.standard_normal(8000)
+                ).astype("f")
+            }
+            for label in part.label
+        ]
+        return part, arrays
+
+    shards.write_set(table, folder / "audio", compute, inputs=[], settings=0, worker=Worker(), description="t")
+    return shards.ShardSet(folder / "audio")
+
+
+def module():
+    torch.manual_seed(0)
+    values = {"architecture": "vgg13", "width": 0.0625, "blocks": 2}
+    return victim.build("spectrogram_cnn", 2, values, where="t", sample_rate_hz=32000)
+
+
+def fit(clips, scratch):
+    scratch.mkdir(exist_ok=True)
+    model = module()
+    history = classification.fit(model, clips, ["high", "low"], RECIPE, device="cpu", scratch=scratch)
+    return model, history
+
+
+def test_it_learns_and_twice_gives_equal_bytes(clips, tmp_path):
+    first, history = fit(clips, tmp_path / "a")
+    second, _ = fit(clips, tmp_path / "b")
+    assert all(torch.equal(x, y) for x, y in zip(first.state_dict().values(), second.state_dict().values()))
+    assert len(history) == 6
+    decided = classification.decisions(first, clips, ["high", "low"], 8, "cpu")
+    assert (decided.decision == decided.label).mean() >= 0.8
+    assert set(decided.split) == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_interrupted_after_an_epoch_it_ends_with_equal_bytes(clips, tmp_path, monkeypatch, after):
+    whole, _ = fit(clips, tmp_path / "whole")
+    keep = classification._keep
+
+    def keep_then_break(model, optimiser, history, scratch):
+        keep(model, optimiser, history, scratch)
+        if len(history) == after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(classification, "_keep", keep_then_break)
+    with pytest.raises(KeyboardInterrupt):
+        fit(clips, tmp_path / "cut")
+    monkeypatch.undo()
+    resumed, history = fit(clips, tmp_path / "cut")
+    assert [row["epoch"] for row in history] == [0, 1, 2, 3, 4, 5]
+    assert all(torch.equal(x, y) for x, y in zip(whole.state_dict().values(), resumed.state_dict().values()))
+    shutil.rmtree(tmp_path / "cut")
+
+
+def test_standardisation_is_that_of_the_training_chunks(clips, tmp_path):
+    model, _ = fit(clips, tmp_path / "a")
+    train = clips.table[clips.table.split == "train"]
+    batch = victim.padded_batch([clips.load(key)["audio"] for key in train.key], "cpu")
+    values = model.examples(batch)[0]
+    assert values.mean().item() == pytest.approx(0, abs=1e-3)
+    assert values.std().item() == pytest.approx(1, abs=1e-3)
+
+
+def test_batches_draw_from_all_labels_alike():
+    labels = np.array(["a"] * 90 + ["b"] * 9 + ["c"])
+    order = classification.balanced_order(labels, np.random.default_rng(0))
+    assert len(order) == 100
+    assert {name: int((labels[order] == name).sum()) for name in "abc"} in (
+        {"a": 34, "b": 33, "c": 33},
+        {"a": 33, "b": 34, "c": 33},
+        {"a": 33, "b": 33, "c": 34},
+    )
+    drawn = order[labels[order] == "a"]
+    assert len(set(drawn)) == len(drawn)
+    for start in range(0, 99, 3):
+        assert set(labels[order[start : start + 3]]) == set("abc")
+
+
+def test_masking_leaves_out_unverified_examples_of_large_loss():
+    examples = torch.zeros(3, 2)
+    targets = torch.tensor([0, 1, 1])
+
+    class Fixed(torch.nn.Module):
+        def forward(self, x):
+            return torch.tensor([[0.0, 0.0], [4.0, 0.0], [4.0, 0.0]])
+
+    recipe = classification.recipe(
+        seed=1, epochs=1, batch_size=3, learning_rate=1.0, decay=1.0, decay_every_epochs=1, mixup_alpha=0.0, masked_above=0.8, averaged_epochs=1
+    )  # fmt: skip
+
+    def loss(verified):
+        return classification._loss(Fixed(), examples, targets, torch.tensor(verified), recipe, None).item()
+
+    low, high = np.log(2), np.log(1 + np.exp(4))
+    assert loss([True, True, True]) == pytest.approx((low + 2 * high) / 3)
+    assert loss([True, True, False]) == pytest.approx((low + high) / 2)
+    assert loss([False, False, False]) == pytest.approx(low)
