@@ -1,7 +1,7 @@
 """Entry of `make reproduce`: runs the stages that changed, several at a time, and prints what came out.
 
-DVC runs one stage after another. Here the stages of one verb that do not depend on each other are dealt out to a few
-`dvc repro` processes, which wait for each other's locks; a last plain `dvc repro` sees to it that nothing is left.
+DVC runs one stage after another. Here those that do not depend on each other are dealt out to a few `dvc repro`
+processes, which wait for each other's locks; a last plain `dvc repro` sees to it that nothing is left.
 """
 
 import argparse
@@ -32,9 +32,8 @@ def main(study: str | None, jobs: int) -> None:
     _check_corpora([study] if study else known)
     targets = [f"report@{study}", f"listen@{study}", "page"] if study else ["page"]
     if subprocess.run(["dvc", "status", "--quiet", "--with-deps", *targets]).returncode:
-        for group in _levels(targets):
-            _run_side_by_side(group, jobs)
-        _run(["dvc", "repro", *targets])
+        _run_side_by_side(_graph(targets), jobs)
+        _run(["dvc", "repro", "--quiet", *targets])
     for name in [study] if study else known:
         _print_headline(name)
     print(f"\n{time.monotonic() - started:.0f} s. The page: {Path('reports/index.html').resolve().as_uri()}")
@@ -55,35 +54,51 @@ def _check_corpora(studies: list[str]) -> None:
                 raise UserError(where, expected="a wav file", found=f"nothing at {file}", do="see data/README.md")
 
 
-def _levels(targets: list[str]) -> list[list[str]]:
-    """The names of all stages that the targets need, in groups whose members do not depend on each other."""
-    import networkx
+def _graph(targets: list[str]) -> dict[str, set[str]]:
+    """The names of all stages that the targets need, each with the names of those it waits for."""
     from dvc.repo import Repo
 
     with Repo(".") as repo:
         graph = repo.index.graph
-        wanted = {stage for target in targets for stage in repo.stage.collect(target, with_deps=True, graph=graph)}
-        upstream_first = graph.subgraph(wanted).reverse()
-        return [
-            sorted(stage.addressing for stage in level) for level in networkx.topological_generations(upstream_first)
-        ]
+        wanted = [stage for target in targets for stage in repo.stage.collect(target, with_deps=True, graph=graph)]
+        return {stage.addressing: {other.addressing for other in graph.successors(stage)} for stage in wanted}
 
 
-def _run_side_by_side(names: list[str], jobs: int) -> None:
-    """Deals the stages out to processes, each computing with its share of the cores."""
+def _run_side_by_side(waits_for: dict[str, set[str]], jobs: int) -> None:
+    """Runs every stage when those it waits for are done, in up to `jobs` processes of a share of the cores each.
+
+    A process is given a few stages at a time, since DVC takes a second or two to start.
+    """
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // jobs))
     environment = os.environ | {"OMP_NUM_THREADS": threads} | KEEP_FREED_MEMORY
-    shares = [names[start::jobs] for start in range(min(jobs, len(names)))]
-    command = ["dvc", "--wait-for-lock", "repro", "--single-item", "--quiet"]
-    running = [subprocess.Popen([*command, *share], env=environment) for share in shares]
+    command = ["dvc", "--wait-for-lock", "repro", "--single-item"]
+    running: dict[subprocess.Popen, list[str]] = {}
+    done: set[str] = set()
+    waiting = dict(waits_for)
     try:
-        failed = [process.wait() for process in running]
-    except KeyboardInterrupt:
+        while waiting or running:
+            ready = [name for name, needed in waiting.items() if needed <= done]
+            while ready and len(running) < jobs:
+                share = ready[: max(1, len(ready) // (3 * jobs))]
+                ready = ready[len(share) :]
+                for name in share:
+                    del waiting[name]
+                running[subprocess.Popen([*command, *share], env=environment)] = share
+            finished = _first_to_end(running)
+            done |= set(running.pop(finished))
+            if finished.returncode:
+                sys.exit("error: a stage failed, see above; finished stages and shards are kept")
+    finally:
         for process in running:
             process.wait()
-        raise
-    if any(failed):
-        sys.exit("error: a stage failed, see above; finished stages and shards are kept")
+
+
+def _first_to_end(running: dict[subprocess.Popen, list[str]]) -> subprocess.Popen:
+    while True:
+        for process in running:
+            if process.poll() is not None:
+                return process
+        time.sleep(0.05)
 
 
 def _run(command: list[str]) -> None:
