@@ -6,7 +6,7 @@ from torch import Tensor
 from stages.attacks.problem import Problem, norm, shorten
 
 OVERSTEP, GROWTH, PLAIN_STEPS, MOMENTUM = 1.1, 1.05, 10, 0.5
-MOST_STEPS, BISECTIONS = 100, 6
+LONGEST, MOST_STEPS, BISECTIONS = 0.1, 100, 6
 
 
 def start(problem: Problem, *, confidence: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -14,11 +14,13 @@ def start(problem: Problem, *, confidence: float) -> tuple[Tensor, Tensor, Tenso
 
     Each step crosses the linearised boundary to the class that is nearest now (or to the target) by `OVERSTEP`. After
     the first `PLAIN_STEPS` none is shorter than `GROWTH` times the one before: the decibels of quiet bins make the
-    margin so rough that linear steps alone can become too short to arrive. What is found is shortened by bisection.
+    margin so rough that linear steps alone can become too short to arrive. None is longer than `LONGEST` times the clean
+    input: longer ones lose their way. What is found is shortened by bisection.
     """
     x, direction = problem.clean.clone(), torch.zeros_like(problem.clean)
     slope, length = torch.zeros_like(x[:, 0]), torch.zeros_like(x[:, 0])
     found = torch.zeros_like(slope, dtype=torch.bool)
+    longest = LONGEST * norm(problem.clean)
     rows = problem.examples
     for number in range(MOST_STEPS + 1):
         here = rows.to(x.device)
@@ -30,7 +32,8 @@ def start(problem: Problem, *, confidence: float) -> tuple[Tensor, Tensor, Tenso
             break
         rows, here, margin, steepness = rows[going.cpu()], here[going], margin[going], steepness[going]
         growth = GROWTH if number >= PLAIN_STEPS else 0
-        length[here] = torch.maximum(OVERSTEP * margin.clamp_min(1e-8) / steepness, growth * length[here])
+        wanted = torch.maximum(OVERSTEP * margin.clamp_min(1e-8) / steepness, growth * length[here])
+        length[here] = torch.minimum(wanted, longest[here])
         direction[here] = MOMENTUM * direction[here] + (1 - MOMENTUM) * gradient[going] / steepness[:, None]
         scale = length[here] / norm(direction[here]).clamp_min(1e-30)
         x[here] = problem.clamp(x[here] - scale[:, None] * direction[here])
