@@ -18,6 +18,8 @@ from stages.frame.errors import UserError, told_in_one_line
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
 
+STAGES_PER_PROCESS = 3
+
 
 def main(study: str | None, jobs: int) -> None:
     """Brings the study's report (all studies' page without one) up to date and prints its headline numbers.
@@ -67,7 +69,7 @@ def _graph(targets: list[str]) -> dict[str, set[str]]:
 def _run_side_by_side(waits_for: dict[str, set[str]], jobs: int) -> None:
     """Runs every stage when those it waits for are done, in up to `jobs` processes of a share of the cores each.
 
-    A process is given a few stages at a time, since DVC takes a second or two to start.
+    A process is given a few stages at a time, since DVC takes a second to start.
     """
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // jobs))
     environment = os.environ | {"OMP_NUM_THREADS": threads} | KEEP_FREED_MEMORY
@@ -77,10 +79,7 @@ def _run_side_by_side(waits_for: dict[str, set[str]], jobs: int) -> None:
     waiting = dict(waits_for)
     try:
         while waiting or running:
-            ready = [name for name, needed in waiting.items() if needed <= done]
-            while ready and len(running) < jobs:
-                share = ready[: max(1, len(ready) // (3 * jobs))]
-                ready = ready[len(share) :]
+            while len(running) < jobs and (share := _next_stages(waiting, done)):
                 for name in share:
                     del waiting[name]
                 running[subprocess.Popen([*command, *share], env=environment)] = share
@@ -91,6 +90,18 @@ def _run_side_by_side(waits_for: dict[str, set[str]], jobs: int) -> None:
     finally:
         for process in running:
             process.wait()
+
+
+def _next_stages(waiting: dict[str, set[str]], done: set[str]) -> list[str]:
+    """Up to `STAGES_PER_PROCESS` stages that can run now, one after another: the first that is ready and what follows."""
+    share: list[str] = []
+    while len(share) < STAGES_PER_PROCESS:
+        ready = (name for name, needed in waiting.items() if name not in share and needed <= done | set(share))
+        follows = next((name for name in ready if not share or waiting[name] & set(share)), None)
+        if follows is None:
+            break
+        share.append(follows)
+    return share
 
 
 def _first_to_end(running: dict[subprocess.Popen, list[str]]) -> subprocess.Popen:

@@ -3,6 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from stages.features.chunks import cut
+
+CHUNK_FRAMES, LEAST_FRAMES = 128, 32
+
 
 class LogMel(nn.Module):
     """Mel spectrogram in decibels relative to each clip's own maximum.
@@ -66,3 +70,22 @@ class LogMel(nn.Module):
             log_mel = log_mel.clamp_min(-self.top_db)
         minimum = log_mel.masked_fill(after_end, torch.inf).amin((1, 2), keepdim=True)
         return torch.where(after_end, minimum, log_mel)
+
+
+class LogMelChunks(nn.Module):
+    """Clips to log-mel chunks (chunks, 1, 64, 128), standardised by one mean and deviation from training."""
+
+    def __init__(self, sample_rate_hz: int):
+        super().__init__()
+        self.log_mel = LogMel(sample_rate_hz=sample_rate_hz)
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("deviation", torch.ones(()))
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Chunks of the waveforms (clips, samples), and the clip that each was cut from."""
+        log_mel = self.log_mel(waveform, lengths)
+        missing = max(0, CHUNK_FRAMES - log_mel.shape[-1])
+        minimum = log_mel.amin((1, 2))[:, None, None].expand(-1, log_mel.shape[1], missing)
+        log_mel = torch.cat([log_mel, minimum], -1)
+        chunks, owners = cut(log_mel, self.log_mel.frames(lengths), size=CHUNK_FRAMES, least=LEAST_FRAMES)
+        return (chunks[:, None] - self.mean) / self.deviation, owners

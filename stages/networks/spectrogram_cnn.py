@@ -10,13 +10,11 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from stages.features.chunks import cut
-from stages.features.log_mel import LogMel
+from stages.features.log_mel import LogMelChunks
 from stages.frame.parameters import Count, Positive, Range
 from stages.networks.clip_classifier import ClipClassifier
 
 CHANNELS = (64, 128, 256, 512, 512)
-CHUNK_FRAMES, LEAST_FRAMES = 128, 32
 
 
 def build(
@@ -39,25 +37,6 @@ def build(
         head, last = [nn.AdaptiveAvgPool2d(1), nn.Flatten()], channels[-1]
     network = nn.Sequential(*layers, *head, nn.Linear(last, number_of_labels))
     return ClipClassifier(LogMelChunks(sample_rate_hz), network)
-
-
-class LogMelChunks(nn.Module):
-    """Clips to log-mel chunks (chunks, 1, 64, 128), standardised by one mean and deviation from training."""
-
-    def __init__(self, sample_rate_hz: int):
-        super().__init__()
-        self.log_mel = LogMel(sample_rate_hz=sample_rate_hz)
-        self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("deviation", torch.ones(()))
-
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Chunks of the waveforms (clips, samples), and the clip that each was cut from."""
-        log_mel = self.log_mel(waveform, lengths)
-        missing = max(0, CHUNK_FRAMES - log_mel.shape[-1])
-        minimum = log_mel.amin((1, 2))[:, None, None].expand(-1, log_mel.shape[1], missing)
-        log_mel = torch.cat([log_mel, minimum], -1)
-        chunks, owners = cut(log_mel, self.log_mel.frames(lengths), size=CHUNK_FRAMES, least=LEAST_FRAMES)
-        return (chunks[:, None] - self.mean) / self.deviation, owners
 
 
 def _plain_block(before: int, after: int) -> list[nn.Module]:
