@@ -1,7 +1,7 @@
 """Entry of `make reproduce`: runs the stages that changed, several at a time, and prints what came out.
 
 DVC runs one stage after another. Here those that do not depend on each other are dealt out to a few `dvc repro`
-processes, which wait for each other's locks; a last plain `dvc repro` sees to it that nothing is left.
+processes, which wait for each other's locks.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from stages.frame.errors import UserError, told_in_one_line
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
 
-STAGES_PER_PROCESS = 3
+STAGES_PER_PROCESS = 4
 
 
 def main(study: str | None, jobs: int) -> None:
@@ -35,7 +35,6 @@ def main(study: str | None, jobs: int) -> None:
     targets = [f"report@{study}", f"listen@{study}", "page"] if study else ["page"]
     if subprocess.run(["dvc", "status", "--quiet", "--with-deps", *targets]).returncode:
         _run_side_by_side(_graph(targets), jobs)
-        _run(["dvc", "repro", "--quiet", *targets])
     for name in [study] if study else known:
         _print_headline(name)
     print(f"\n{time.monotonic() - started:.0f} s. The page: {Path('reports/index.html').resolve().as_uri()}")
@@ -110,11 +109,6 @@ def _first_to_end(running: dict[subprocess.Popen, list[str]]) -> subprocess.Pope
             if process.poll() is not None:
                 return process
         time.sleep(0.05)
-
-
-def _run(command: list[str]) -> None:
-    if subprocess.run(command).returncode:
-        sys.exit("error: a stage failed, see above; finished stages and shards are kept")
 
 
 def _print_headline(study: str) -> None:
