@@ -113,7 +113,7 @@ def test_a_changed_step_size_reruns_what_depends_on_it_alone(smoke):
         stale = {name for name in outdated(smoke) if name.startswith("attack@")}
     finally:
         (smoke / "params.yaml").write_text(before)
-    assert stale == {"attack@vgg13-deepfool", "attack@dense_wav-deepfool"}
+    assert stale == {"attack@vgg13-deepfool", "attack@dense_mel-deepfool"}
 
 
 def test_changed_code_of_an_attack_reruns_that_attack_alone(smoke):
@@ -126,7 +126,7 @@ def test_changed_code_of_an_attack_reruns_that_attack_alone(smoke):
         path.write_text(before)
     assert {name for name in stale if name.startswith(("attack@", "train@"))} == {
         "attack@vgg13-deepfool",
-        "attack@dense_wav-deepfool",
+        "attack@dense_mel-deepfool",
     }
 
 
