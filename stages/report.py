@@ -17,14 +17,15 @@ def main(study: str) -> None:
     victims = [name for name, victim in parameters.section("victims").items() if victim["study"] == study]
     scores = pd.concat([_scores(study, name, item) for name, item in items.items()], ignore_index=True)
     decisions = {name: clip_table.read(Path("models", study, name, "decisions.csv")) for name in victims}
-    unreadable = int((clip_table.read(Path("data", study, "audio", "clips.csv")).problem != "").sum())
+    clips = clip_table.read(Path("data", study, "audio", "clips.csv"))
+    unreadable = clips.loc[clips.problem != "", ["clip_id", "file", "problem"]]
     made = find("studies", study, "tables", where="study")(scores, decisions)
     folder = Path("reports", study)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in made.items():
+    for name, table in {**made, "unreadable": unreadable}.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     find("studies", study, "figures", where="study")(made, folder)
-    metrics = find("studies", study, "metrics", where="study")(made, unreadable)
+    metrics = find("studies", study, "metrics", where="study")(made, len(unreadable))
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
 
 
