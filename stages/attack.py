@@ -2,13 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from stages import selection
 from stages.frame import clip_table, devices, parameters, shards
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import told_in_one_line
 from stages.frame.modules import find
 from stages.measures.perturbation import relative_loudness_db, snr_db
 
@@ -18,7 +18,7 @@ CLIPS_PER_SHARD = 32
 def main(item: str) -> None:
     """Writes `data/<study>/adversarial/<item>`: a row for every clip attacked, failures among them."""
     worker = devices.launch()
-    values = parameters.section(f"attack_items.{item}")
+    values = parameters.bind(_item, f"attack_items.{item}", parameters.section(f"attack_items.{item}"))()
     study = values["study"]
     source, model = Path("data", study, "audio"), Path("models", study, values["victim"])
     plan = _plan(study, model, values["goal"])
@@ -47,12 +47,21 @@ def main(item: str) -> None:
     )
 
 
+def _item(
+    *,
+    study: str,
+    victim: str,
+    network: str,
+    attack: str,
+    goal: Literal["untargeted", "targeted"],
+    attacked_on: Literal["logits", "probabilities"],
+) -> dict[str, str]:
+    """The checked entry of `attack_items`."""
+    return locals()
+
+
 def _plan(study: str, model: Path, goal: str) -> pd.DataFrame:
     """The clips to attack, those of like length together, so that little of a batch is padding."""
-    if goal not in ("untargeted", "targeted"):
-        raise UserError(
-            "params.yaml: attack_items.*.goal", expected="untargeted or targeted", found=repr(goal), do="correct it"
-        )
     choose = getattr(selection, goal)
     where = f"selection.{study}.{goal}"
     decisions = clip_table.read(model / "decisions.csv")
