@@ -157,7 +157,7 @@ def test_clips(network: "nn.Module", config: dict, model: Path, audio: Path, cou
     decisions = pd.read_csv(model / "decisions.csv", keep_default_na=False)
     rows = decisions[(decisions.split == "test") & (decisions.decision == decisions.label)]
     rows = rows.iloc[rows.key.map(stable_hash).argsort(kind="stable")[::-1]]
-    waveforms = torch.zeros(len(rows), config["sample_rate_hz"])
+    waveforms = torch.zeros(len(rows), config["signal"]["sample_rate_hz"])
     shards = ShardSet(audio)
     for waveform, key in zip(waveforms, rows.key):
         samples = torch.from_numpy(shards.load(key)["audio"])[: len(waveform)]
@@ -206,7 +206,7 @@ def _row(toolkit: str, setting: str, found: dict[str, Any], common: list[int]) -
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attacks", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="models/events/vgg13", help="folder of a trained victim")
+    parser.add_argument("--model", default="models/events/spectrogram_cnn/vgg13", help="folder of a trained victim")
     parser.add_argument("--audio", default="data/events/audio", help="its corpus's shards")
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--searches", type=int, default=9, help="values of c in the published attack")

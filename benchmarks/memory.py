@@ -18,15 +18,20 @@ TONES_HZ = {"low": 300, "middle": 1200, "high": 5000}
 VERBS = ("extract small", "attack item", "transform item", "score item")
 PARAMS = """
 corpora:
-  small: {reader: folder, root: corpus, recorded_at_hz: 16000, sample_rate_hz: 16000, skip_unreadable: false,
-          validation_share: 0.25}
+  small: {reader: folder, root: corpus, recorded_at_hz: 16000, sample_rate_hz: 16000, average_channels: false,
+          skip_unreadable: false, validation_share: 0.25}
 victims:
   tiny:
     study: small
+    inputs: audio
     network: spectrogram_cnn
     parameters: {architecture: vgg13, width: 0.0625, blocks: 3}
-    training: {seed: 1, epochs: 12, batch_size: 8, learning_rate: 3.0e-3, decay: 1.0, decay_every_epochs: 1,
-               mixup_alpha: 0.0, masked_above: 1.0, averaged_epochs: 1}
+    method: classification
+    recipe: small
+    training: {}
+recipes:
+  small: {seed: 1, epochs: 12, batch_size: 8, learning_rate: 3.0e-3, decay: 1.0, decay_every_epochs: 1,
+          mixup_alpha: 0.0, masked_above: 1.0, averaged_epochs: 1}
 selection:
   small:
     untargeted: {clips_per_label: 1000000}

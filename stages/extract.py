@@ -11,6 +11,9 @@ from stages.features.audio import read_audio
 from stages.frame import clip_table, devices, parameters, shards
 from stages.frame.errors import UserError, told_in_one_line
 
+# What the section of a corpus says of its files; the rest is the reader's and the frame's.
+READ_WITH = ("sample_rate_hz", "recorded_at_hz", "average_channels")
+
 
 def main(study: str) -> None:
     """Writes `data/<study>/audio`.
@@ -19,7 +22,7 @@ def main(study: str) -> None:
     column `problem` what is wrong, and it has no audio.
     """
     worker = devices.launch()
-    given = {key: parameters.section(f"corpora.{study}.{key}") for key in ("sample_rate_hz", "recorded_at_hz")}
+    given = {key: parameters.section(f"corpora.{study}.{key}") for key in READ_WITH}
     read = parameters.bind(read_audio, f"corpora.{study}", given)
     skip_unreadable = parameters.section(f"corpora.{study}.skip_unreadable")
     root = Path(parameters.section(f"corpora.{study}.root"))
@@ -49,6 +52,7 @@ def main(study: str) -> None:
         settings=[given, skip_unreadable],
         worker=worker,
         description=f"extract {study}",
+        about={"signal": {"sample_rate_hz": given["sample_rate_hz"]}, "bounds": {"audio": [-1.0, 1.0]}},
     )
 
 

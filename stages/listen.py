@@ -6,58 +6,41 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.frame import clip_table, parameters, shards
-from stages.frame.errors import UserError, told_in_one_line
-from stages.frame.pcm import from_pcm16, to_pcm16
+from stages.frame import parameters
+from stages.frame.errors import told_in_one_line
+from stages.frame.modules import find
+from stages.frame.pcm import to_pcm16
+from stages.studies.sound import Clip
 
 DIFFERENCE_PEAK = 0.5
 
 
 def main(study: str) -> None:
-    """Writes `reports/<study>/listening`: WAV and spectrogram of the original, adversarial, difference and treated clip.
+    """Writes `reports/<study>/listening`: WAV and spectrogram of each sound of the clips that the study chooses.
 
-    For each item of `listening.<study>` the first clip that it fooled (the first attacked one where none was). The
-    difference is raised to a peak of one half, since it could not be heard otherwise; `listening.csv` says by how much.
+    A difference is raised to a peak of one half, since it could not be heard otherwise; `listening.csv` says by how much.
     """
-    items = parameters.section(f"listening.{study}")
     sample_rate_hz = parameters.section(f"corpora.{study}.sample_rate_hz")
     folder = Path("reports", study, "listening")
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for item in items for row in _sounds(study, item, sample_rate_hz, folder)]
+    choose = find("studies", f"{study}_sounds", "clip", where="study")
+    items = parameters.section(f"listening.{study}")
+    rows = [row for item in items for row in _written(choose(item), item, sample_rate_hz, folder)]
     pd.DataFrame(rows).to_csv(folder / "listening.csv", index=False)
 
 
-def _sounds(study: str, item: str, sample_rate_hz: int, folder: Path) -> list[dict]:
+def _written(clip: Clip, item: str, sample_rate_hz: int, folder: Path) -> list[dict]:
     """One row for each sound of one clip; writes its files."""
-    known = parameters.section("attack_items")
-    if item not in known:
-        raise UserError(
-            f"params.yaml: listening.{study}", expected="names from attack_items", found=item, do="correct it"
-        )
-    adversarial = shards.ShardSet(Path("data", study, "adversarial", item))
-    clip = adversarial.table.sort_values(["success", "key"], ascending=[False, True]).iloc[0]
-    scores = clip_table.read(Path("data", study, "scores", item, "clips.csv"))
-    original = shards.ShardSet(Path("data", study, "audio")).load(clip.clip_id)["audio"]
-    attacked = adversarial.load(clip.key)["audio"]
-    gain = DIFFERENCE_PEAK / max(float(np.abs(attacked - original).max()), 1e-12)
-    treated = shards.ShardSet(Path("data", study, "treated", item))
-    sounds = [
-        ("original", original, clip.clean_prediction, clip.clean_confidence),
-        ("adversarial", attacked, clip.adversarial_prediction, clip.confidence),
-        ("difference", (attacked - original) * gain, "", ""),
-    ] + [
-        (row["transform"], from_pcm16(treated.load(row["key"])["audio"]), row["decision"], row["decision_confidence"])
-        for row in scores[scores.source == clip.key].to_dict("records")
-    ]
-    reference = _decibels(original, sample_rate_hz).max()
+    reference = _decibels(clip.sounds[0].waveform, sample_rate_hz).max()
     rows = []
-    for name, waveform, decision, confidence in sounds:
-        stem = f"{item}-{name}"
-        _write(folder / stem, waveform, sample_rate_hz, None if name == "difference" else reference)
+    for sound in clip.sounds:
+        stem = f"{item}-{sound.name}"
+        gain = DIFFERENCE_PEAK / max(float(np.abs(sound.waveform).max()), 1e-12) if sound.is_difference else 1.0
+        _write(folder / stem, gain * sound.waveform, sample_rate_hz, None if sound.is_difference else reference)
         rows.append(
-            {"item": item, "clip_id": clip.clip_id, "label": clip.label, "target": clip.target, "snr_db": clip.snr_db}
-            | {"sound": name, "stem": stem, "decision": decision, "confidence": confidence}
-            | {"gain_db": round(20 * np.log10(gain), 1) if name == "difference" else 0.0}
+            {"item": item, "clip_id": clip.clip_id, "label": clip.label, "target": clip.target}
+            | {"strength": clip.strength, "sound": sound.name, "stem": stem}
+            | {"decision": sound.decision, "confidence": sound.confidence, "gain_db": round(20 * np.log10(gain), 1)}
         )
     return rows
 
@@ -70,7 +53,7 @@ def _decibels(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 
 
 def _write(path: Path, waveform: np.ndarray, sample_rate_hz: int, reference_db: float | None) -> None:
-    """The sound as a 16-bit WAV, and its spectrogram over 80 dB below the original's maximum (or its own)."""
+    """The sound as a 16-bit WAV, and its spectrogram over 80 dB below the first sound's maximum (or its own)."""
     import soundfile
     from matplotlib import image
 

@@ -8,21 +8,7 @@ from typing import Any
 
 from stages.frame import parameters
 from stages.frame.errors import told_in_one_line
-
-TITLES = {
-    "events": "Sound events: minimal attacks against input transforms",
-}
-TABLES = {
-    "events": {
-        "table_1": "Table 1. Accuracy of the victims, %",
-        "table_attacks": "Attacks. How many of the attacked clips fell, at what distance and cost",
-        "table_2": "Table 2. What each transform does to clean clips, %",
-        "table_3": "Table 3. What each transform does to adversarial clips, all models and attacks, %",
-        "table_4": "Table 4. The best two transforms for each model, %",
-        "table_5": "Table 5. The best three transforms for each attack, %",
-    },
-}
-FIGURES = {"events": {"figure_1.png": "Figure 1. VGG13's decisions on treated adversarial clips against the truth, %"}}
+from stages.frame.modules import find
 
 
 def main() -> None:
@@ -38,14 +24,18 @@ def main() -> None:
 
 def _study(name: str, corpus: dict[str, Any]) -> dict[str, Any]:
     folder = Path("reports", name)
+    title, note, tables, figures = (
+        find("studies", name, given, where="page.studies") for given in ("TITLE", "NOTE", "TABLES", "FIGURES")
+    )
     return {
         "name": name,
-        "title": TITLES[name],
+        "title": title,
+        "note": note,
         "corpus": f"{corpus['reader']} at {corpus['root']}",
         "built_in": str(corpus["root"]).startswith("data/embedded/"),
         "metrics": json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
-        "tables": [(title, *_table(folder / f"{table}.csv")) for table, title in TABLES[name].items()],
-        "figures": FIGURES[name],
+        "tables": [(title, *_table(folder / f"{table}.csv")) for table, title in tables.items()],
+        "figures": figures,
         "claims": _rows(folder / "claims.csv"),
         "clips": _clips(folder / "listening" / "listening.csv"),
     }

@@ -8,7 +8,7 @@ from stages.frame.errors import UserError, told_in_one_line
 from stages.frame.modules import find
 
 # What the frame itself reads of a corpus's section; the rest goes to its reader.
-FRAME_KEYS = ("reader", "root", "skip_unreadable", "recorded_at_hz", "sample_rate_hz")
+FRAME_KEYS = ("reader", "root", "skip_unreadable", "recorded_at_hz", "sample_rate_hz", "average_channels")
 
 
 def main(study: str) -> None:

@@ -2,9 +2,8 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
-
-import pandas as pd
 
 from stages.frame import clip_table, parameters
 from stages.frame.errors import told_in_one_line
@@ -12,28 +11,19 @@ from stages.frame.modules import find
 
 
 def main(study: str) -> None:
-    """Writes `reports/<study>`, from the items and victims that params.yaml names now and from nothing else."""
-    items = {name: item for name, item in parameters.section("attack_items").items() if item["study"] == study}
-    victims = [name for name, victim in parameters.section("victims").items() if victim["study"] == study]
-    scores = pd.concat([_scores(study, name, item) for name, item in items.items()], ignore_index=True)
-    decisions = {name: clip_table.read(Path("models", study, name, "decisions.csv")) for name in victims}
+    """Writes `reports/<study>`: what the file `stages/studies/<study>.py` makes of the scores that it reads."""
+    of_study = partial(find, "studies", study, where="study")
     clips = clip_table.read(Path("data", study, "audio", "clips.csv"))
     unreadable = clips.loc[clips.problem != "", ["clip_id", "file", "problem"]]
-    made = find("studies", study, "tables", where="study")(scores, decisions)
+    measured = of_study("read")(parameters.read())
+    made = of_study("tables")(measured)
     folder = Path("reports", study)
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in {**made, "unreadable": unreadable}.items():
         table.to_csv(folder / f"{name}.csv", index=False)
-    find("studies", study, "figures", where="study")(made, folder)
-    metrics = find("studies", study, "metrics", where="study")(made, len(unreadable))
+    of_study("figures")(made, measured, folder)
+    metrics = {"unreadable_clips": len(unreadable)} | of_study("metrics")(made)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-
-
-def _scores(study: str, name: str, item: dict) -> pd.DataFrame:
-    """An item's scores; `kind` is its name without the victim's, `attack` likewise where there is an attack."""
-    table = clip_table.read(Path("data", study, "scores", name, "clips.csv"))
-    kind = name.removeprefix(f"{item['victim']}-")
-    return table.assign(model=item["victim"], kind=kind, attack=kind)
 
 
 if __name__ == "__main__":

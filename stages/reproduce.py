@@ -32,7 +32,7 @@ def main(study: str | None, jobs: int) -> None:
     if study and study not in known:
         raise UserError("STUDY", expected=f"one of {', '.join(known)}", found=study, do="correct it")
     _check_corpora([study] if study else known)
-    targets = [f"report@{study}", f"listen@{study}", "page"] if study else ["page"]
+    targets = [f"report-{study}", f"listen-{study}", "page"] if study else ["page"]
     if subprocess.run(["dvc", "status", "--quiet", "--with-deps", *targets]).returncode:
         _run_side_by_side(_graph(targets), jobs)
     for name in [study] if study else known:
@@ -48,7 +48,7 @@ def _check_corpora(studies: list[str]) -> None:
         if root not in built_in and not Path(root).is_dir():
             what = {"expected": "the corpus's folder", "found": f"nothing at {root}"}
             raise UserError(f"params.yaml: corpora.{study}.root", **what, do="see data/README.md")
-        for name, values in parameters.section(f"transforms.{study}").items():
+        for name, values in parameters.section("transforms").get(study, {}).items():
             file = values.get("impulse_response")
             if file and file not in built_in and not Path(file).is_file():
                 where = f"params.yaml: transforms.{study}.{name}.impulse_response"

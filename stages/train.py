@@ -2,16 +2,16 @@
 
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from stages.frame import devices, parameters, shards
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import told_in_one_line
+from stages.frame.modules import find
 
 
 def main(name: str) -> None:
-    """Writes `models/<study>/<victim>`: weights, config, history, and the decision on every clip of the corpus.
+    """Writes `models/<study>/<network>/<victim>` by the method, a file of `stages/training`, that the victim names.
 
     One process trains: a batch dealt out among several would change what batch normalisation sees, and with it the
     result. Victims are independent stages, and train side by side.
@@ -23,56 +23,39 @@ def main(name: str) -> None:
 
 
 def _train(name: str, device: str) -> None:
-    import torch
-
     from stages import victim
-    from stages.training import classification
+    from stages.training.task import Task
 
-    values = parameters.section(f"victims.{name}")
-    study, network = values["study"], values["network"]
-    sample_rate_hz = parameters.section(f"corpora.{study}.sample_rate_hz")
-    recipe = parameters.bind(classification.recipe, f"victims.{name}.training", values["training"])()
-    data = Path("data", study, "audio")
-    clips = shards.ShardSet(data)
+    values = parameters.bind(_victim, f"victims.{name}", parameters.section(f"victims.{name}"))()
+    study, network, method = values["study"], values["network"], values["method"]
+    given = parameters.section(f"recipes.{values['recipe']}") | values["training"]
+    recipe = find("training", method, "recipe", where=f"victims.{name}.method")
+    recipe = parameters.bind(recipe, f"recipes.{values['recipe']} with victims.{name}.training", given)()
+    data = Path("data", study)
+    clips = shards.ShardSet(data / values["inputs"])
     clips.table = clips.table[clips.table.problem == ""]
     labels = sorted(set(clips.table.label))
-    _check_splits(clips.table, data)
-    torch.manual_seed(recipe.seed)
-    module = victim.build(
-        network, len(labels), values["parameters"], where=f"victims.{name}.parameters", sample_rate_hz=sample_rate_hz
-    )
-    output = Path("models", study, name)
-    scratch = shards.scratch_folder(output, inputs=[data], settings=[values, sample_rate_hz, device.split(":")[0]])
-    history = classification.fit(module, clips, labels, recipe, device=device, scratch=scratch)
+    output = Path("models", study, network, name)
+    scratch = shards.scratch_folder(output, inputs=[clips.folder], settings=[values, given, device.split(":")[0]])
     finished = scratch / "finished"
     shutil.rmtree(finished, ignore_errors=True)
     finished.mkdir()
-    config = {
-        "network": network,
-        "parameters": values["parameters"],
-        "sample_rate_hz": sample_rate_hz,
-        "labels": labels,
-        "bounds": {"audio": [-1.0, 1.0]},
-    }
-    victim.save(finished, module, config)
-    pd.DataFrame(history).to_csv(finished / "history.csv", index=False)
-    classification.decisions(module, clips, labels, recipe.batch_size, device).to_csv(
-        finished / "decisions.csv", index=False
+    signal = clips.about["signal"]
+    build = partial(
+        victim.build, network, len(labels), values["parameters"], where=f"victims.{name}.parameters", signal=signal
     )
+    config = {"network": network, "parameters": values["parameters"], "labels": labels, **clips.about}
+    task = Task(clips, data, labels, build, config, device, scratch, finished)
+    find("training", method, "train", where=f"victims.{name}.method")(task, recipe)
     shards.move(finished, output)
     shutil.rmtree(scratch)
 
 
-def _check_splits(table: pd.DataFrame, data: Path) -> None:
-    for label, own in table.groupby("label"):
-        for split in ("train", "validation", "test"):
-            if split not in set(own.split):
-                raise UserError(
-                    data,
-                    expected=f"clips of {label!r} in every split",
-                    found=f"none in {split}",
-                    do="add some, or change corpora.*.validation_share",
-                )
+def _victim(
+    *, study: str, inputs: str, network: str, parameters: dict, method: str, recipe: str, training: dict
+) -> dict:
+    """The checked entry of `victims`."""
+    return locals()
 
 
 if __name__ == "__main__":

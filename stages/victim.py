@@ -1,6 +1,7 @@
 """Ground floor: a trained network with its front end and its decision; all that attacks and scores know of a model."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -77,19 +78,35 @@ def padded_batch(waveforms: list[np.ndarray], device: str) -> Inputs:
     return {"audio": torch.from_numpy(audio).to(device), "audio_length": torch.tensor(lengths)}
 
 
-def build(network: str, number_of_labels: int, values: dict[str, Any], *, where: str, sample_rate_hz: int) -> nn.Module:
+def build(
+    network: str, number_of_labels: int, values: dict[str, Any], *, where: str, signal: dict[str, Any]
+) -> nn.Module:
     """The untrained module of `stages/networks/<network>.py`, its parameters checked under the name `where`.
+
+    `signal` is what the network is told of its inputs, such as `sample_rate_hz` or `mels`.
 
     Raises:
         UserError: no such file, or a wrong parameter.
     """
     function = find("networks", network, "build", where=f"{where}.network")
-    bound = parameters.bind(function, where, values, passed=("sample_rate_hz",))
-    return bound(number_of_labels, sample_rate_hz=sample_rate_hz)
+    return parameters.bind(function, where, values, passed=tuple(signal))(number_of_labels, **signal)
+
+
+def front_end(feature: str, values: dict[str, Any], *, where: str) -> nn.Module:
+    """The module of `stages/features/<feature>.py`, its parameters checked under the name `where`.
+
+    Raises:
+        UserError: no such file, or a wrong parameter.
+    """
+    return parameters.bind(
+        find("features", feature, "build", where=f"{where}.feature"), f"{where}.parameters", values
+    )()
 
 
 def save(folder: Path, module: nn.Module, config: dict[str, Any]) -> None:
-    """Writes `weights.safetensors` and `config.json`."""
+    """Writes `weights.safetensors` and `config.json`, of which `load` reads `network`, `parameters`, `signal`, `labels`
+    and `bounds` (of each perturbed input, null for none).
+    """
     from safetensors.torch import save_file
 
     save_file({name: value.contiguous() for name, value in module.state_dict().items()}, folder / "weights.safetensors")
@@ -112,12 +129,10 @@ def load(folder: str | Path, *, network: str, device: str, attacked_on: str = "l
         raise UserError(
             folder, expected=f"the network {network!r}", found=config["network"], do="name this one in the item"
         )
-    module = build(
-        network, len(config["labels"]), config["parameters"], where=str(folder), sample_rate_hz=config["sample_rate_hz"]
-    )
+    module = build(network, len(config["labels"]), config["parameters"], where=str(folder), signal=config["signal"])
     try:
         module.load_state_dict(load_file(folder / "weights.safetensors"))
     except RuntimeError as error:
         raise UserError(folder, expected="weights of this network", found=str(error), do="train it again") from error
-    bounds = {name: tuple(limits) for name, limits in config["bounds"].items()}
+    bounds = {name: tuple(limits or (-math.inf, math.inf)) for name, limits in config["bounds"].items()}
     return Victim(module.to(device), config["labels"], bounds=bounds, attacked_on=attacked_on)

@@ -30,6 +30,7 @@ def corpus(tmp_path, monkeypatch):
             "reader": "folder",
             "root": "sounds",
             "recorded_at_hz": None,
+            "average_channels": False,
             "sample_rate_hz": 16000,
             "skip_unreadable": False,
             "validation_share": 0.0,

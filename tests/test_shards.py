@@ -40,6 +40,7 @@ def write(output: Path, compute=compute, worker=None, settings=1):
         worker=worker or Worker(),
         description="test",
         clips_per_shard=3,
+        about={"signal": "energy"},
     )
 
 
@@ -64,7 +65,9 @@ def test_what_is_written_is_read(tmp_path, scratch):
     assert list(read.table.energy) == list(rows.energy)
     for key, expected in reversed(list(zip(rows.key, arrays))):
         assert np.array_equal(read.load(key)["audio"], expected["audio"])
+    assert read.about == {"signal": "energy"}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "about.json",
         "clips.csv",
         *(f"shard-0000{n}.safetensors" for n in range(4)),
     ]
@@ -193,7 +196,7 @@ def test_a_set_that_is_only_a_table_has_no_shards(tmp_path):
         worker=Worker(),
         description="test",
     )
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["clips.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["about.json", "clips.csv"]
 
 
 def test_an_existing_output_is_replaced_whole(tmp_path):

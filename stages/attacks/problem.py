@@ -10,8 +10,10 @@ from stages.victim import Bounds, Goal, Inputs, Victim
 
 @dataclass(frozen=True)
 class Result:
-    """What an attack found; an example whose `success` is False is returned unperturbed.
+    """What an attack found.
 
+    An example whose `success` is False is returned unperturbed by attacks that search for the smallest perturbation, and
+    perturbed nonetheless by those that are given its size.
     `adversarial` has the form of the inputs; the other fields have one entry an example: `iterations` of the attack,
     and the passes through the victim that it cost, `forwards` and `backwards`.
     """

@@ -11,19 +11,22 @@ from stages.frame.parameters import Count
 STREAMED = 0xFFFFFFFF  # the size in the header of a WAV file whose writer could not know it
 
 
-def read_audio(path: Path, *, sample_rate_hz: Count, recorded_at_hz: Count | None) -> np.ndarray:
+def read_audio(
+    path: Path, *, sample_rate_hz: Count, recorded_at_hz: Count | None, average_channels: bool = False
+) -> np.ndarray:
     """The file's samples, float32 of shape (samples,) in [-1, 1), at `sample_rate_hz`.
 
     Resampled where the rates differ by a band-limited interpolation (resampy's `kaiser_best`) to
     round(samples * sample_rate_hz / file's rate) samples; what overshoots full scale on the way is clipped.
 
     Args:
-        path: a mono file in any format that libsndfile reads.
+        path: a file in any format that libsndfile reads.
         sample_rate_hz: the rate of the result.
         recorded_at_hz: the rate the file must have; None accepts any.
+        average_channels: whether several channels are averaged to one; else the file must be mono.
 
     Raises:
-        UserError: the file is missing, empty, unreadable or cut short, is not mono, has 8 bits, another rate than
+        UserError: the file is missing, empty, unreadable or cut short, is not mono where it must be, has 8 bits, another rate than
             `recorded_at_hz`, no samples, or samples that are not finite or beyond full scale.
     """
     path = Path(path)
@@ -33,8 +36,8 @@ def read_audio(path: Path, *, sample_rate_hz: Count, recorded_at_hz: Count | Non
         raise _unfit(path, "an audio file", "an empty file (0 bytes)")
     try:
         with soundfile.SoundFile(path) as file:
-            _check_header(path, file, recorded_at_hz)
-            samples, rate_hz = file.read(dtype="float32"), file.samplerate
+            _check_header(path, file, recorded_at_hz, average_channels)
+            samples, rate_hz = file.read(dtype="float32", always_2d=True).mean(axis=1), file.samplerate
     except soundfile.LibsndfileError as error:
         raise _unfit(path, "a readable audio file", error.error_string) from error
     if not np.isfinite(samples).all():
@@ -46,9 +49,11 @@ def read_audio(path: Path, *, sample_rate_hz: Count, recorded_at_hz: Count | Non
     return np.clip(samples, -1, np.nextafter(np.float32(1), np.float32(0)))
 
 
-def _check_header(path: Path, file: soundfile.SoundFile, recorded_at_hz: int | None) -> None:
+def _check_header(
+    path: Path, file: soundfile.SoundFile, recorded_at_hz: int | None, average_channels: bool
+) -> None:
     _check_whole(path)
-    if file.channels != 1:
+    if file.channels != 1 and not average_channels:
         raise _unfit(path, "one channel (mono)", f"{file.channels} channels")
     if file.subtype in ("PCM_U8", "PCM_S8"):
         raise _unfit(path, "16 bits a sample or more", "8 bits")

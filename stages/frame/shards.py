@@ -20,12 +20,13 @@ from stages.frame import clip_table, progress
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 
+ABOUT = "about.json"
 Arrays = dict[str, np.ndarray]
 Compute = Callable[[pd.DataFrame], tuple[pd.DataFrame, list[Arrays]]]
 
 
 class ShardSet:
-    """A finished set, read lazily: `table` (one row per key) and `load(key)`.
+    """A finished set, read lazily: `table` (one row per key), `about` and `load(key)`.
 
     Only the shard read last stays open: an open shard is mapped into memory, and memory must not grow with the set.
     """
@@ -33,6 +34,7 @@ class ShardSet:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
         self.table = clip_table.read(self.folder / "clips.csv")
+        self.about = json.loads((self.folder / ABOUT).read_text(encoding="utf-8"))
         self._shard_of = dict(zip(self.table.key, self.table.shard))
         self._open_name, self._open, self._names = "", None, {}
 
@@ -72,11 +74,13 @@ def write_set(
     worker: Worker,
     description: str,
     clips_per_shard: int = 64,
+    about: dict[str, Any] | None = None,
 ) -> None:
     """Writes the set that `compute` makes of the rows of `plan`, one shard of `clips_per_shard` rows at a time.
 
     `compute(rows)` returns a table with a column `key`, unique in the set, and the named arrays of each of its rows
-    (none at all for a set that is only a table).
+    (none at all for a set that is only a table). `about` is what whoever trains on the set must know of its arrays;
+    it comes back as `ShardSet.about`.
     Shards are dealt out among the workers. Each is kept in a scratch folder as soon as it is done, so that an
     interrupted stage goes on where it was; the folder is named by a hash of `settings`, the content of `inputs`, the
     plan and all code, so that nothing stale is ever picked up.
@@ -96,6 +100,7 @@ def write_set(
     worker.wait_for_all()
     if worker.rank == 0:
         _join_tables(scratch, len(pieces))
+        (scratch / "set" / ABOUT).write_text(json.dumps(about or {}, indent=1) + "\n", encoding="utf-8")
         # Without its tables an interrupted move makes the next run begin anew, not take a part for the whole.
         shutil.rmtree(scratch / "tables")
         move(scratch / "set", Path(output))

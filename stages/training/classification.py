@@ -1,10 +1,5 @@
-"""Room of training: fits a clip classifier to labelled clips, resumably, the same bytes with or without a break.
+"""Room of training: the method `classification`, which fits a clip classifier to labelled waveforms."""
 
-All randomness of an epoch comes from the seed and the epoch's number; after each epoch the state is kept, so an
-interrupted run goes on with the next one.
-"""
-
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from stages import victim
 from stages.frame import progress
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Share
 from stages.frame.shards import ShardSet
+from stages.training import loop
+from stages.training.task import Task, check_splits
 from stages.victim import padded_batch
 
 
@@ -65,9 +63,21 @@ def recipe(
     return Recipe(**locals())
 
 
+def train(task: Task, recipe: Recipe) -> None:
+    """Writes the one model, its history, and its decision on every clip of the corpus."""
+    check_splits(task.clips)
+    torch.manual_seed(recipe.seed)
+    module = task.build()
+    history = fit(module, task.clips, task.labels, recipe, device=task.device, scratch=task.scratch)
+    victim.save(task.finished, module, task.config)
+    pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
+    decided = decisions(module, task.clips, task.labels, recipe.batch_size, task.device)
+    decided.to_csv(task.finished / "decisions.csv", index=False)
+
+
 def fit(
     module: nn.Module, clips: ShardSet, labels: list[str], recipe: Recipe, *, device: str, scratch: Path
-) -> list[dict[str, float]]:
+) -> loop.History:
     """Trains `module` in place on the split `train`; a row of history for each epoch.
 
     A front end that standardises gets its mean and deviation from the training clips first.
@@ -76,18 +86,20 @@ def fit(
     module.to(device)
     _fit_standardisation(module, clips, train, recipe.batch_size, device)
     optimiser = torch.optim.Adam(module.network.parameters(), recipe.learning_rate)
-    history = _resume(module, optimiser, scratch, device)
     steps = -(-len(train) // recipe.batch_size)
-    with progress.bar(recipe.epochs * steps, "training", "batch", done=len(history) * steps) as bar:
-        for epoch in range(len(history), recipe.epochs):
+    finished = len(loop.done(scratch)) * steps
+    with progress.bar(recipe.epochs * steps, "training", "batch", done=finished) as bar:
+
+        def epoch(number: int) -> dict[str, float]:
             for group in optimiser.param_groups:
-                group["lr"] = recipe.learning_rate * recipe.decay ** (epoch // recipe.decay_every_epochs)
-            losses = _epoch(module, optimiser, clips, train, labels, recipe, epoch, device, bar)
+                group["lr"] = recipe.learning_rate * recipe.decay ** (number // recipe.decay_every_epochs)
+            loss = _epoch(module, optimiser, clips, train, labels, recipe, number, device, bar)
             accuracy, precision = _validate(module, clips, validation, labels, recipe.batch_size, device)
-            history.append(
-                {"epoch": epoch, "loss": losses, "validation_accuracy": accuracy, "validation_map": precision}
-            )
-            _keep(module, optimiser, history, scratch)
+            return {"epoch": number, "loss": loss, "validation_accuracy": accuracy, "validation_map": precision}
+
+        history = loop.run(
+            module, optimiser, recipe.epochs, epoch, scratch=scratch, device=device, keep_every_round=True
+        )
     _average_best(module, history, recipe.averaged_epochs, scratch)
     return history
 
@@ -195,44 +207,11 @@ def _fit_standardisation(module, clips, train, batch_size: int, device: str) -> 
     front_end.deviation.copy_((squares / count - mean.square()).sqrt())
 
 
-def _keep(module, optimiser, history: list[dict], scratch: Path) -> None:
-    from safetensors.torch import save_file
-
-    weights = {name: value.detach().contiguous().clone() for name, value in module.state_dict().items()}
-    save_file(weights, scratch / f"epoch-{len(history) - 1:04d}.safetensors")
-    state = {
-        f"{index}:{name}": value.contiguous()
-        for index, named in optimiser.state_dict()["state"].items()
-        for name, value in named.items()
-    }
-    save_file(state, scratch / f"optimiser-{len(history) - 1:04d}.safetensors")
-    unfinished = scratch / "history.json.unfinished"
-    unfinished.write_text(json.dumps(history))
-    unfinished.rename(scratch / "history.json")
-    (scratch / f"optimiser-{len(history) - 2:04d}.safetensors").unlink(missing_ok=True)
-
-
-def _resume(module, optimiser, scratch: Path, device: str) -> list[dict[str, float]]:
-    """The history of epochs already done, with module and optimiser as they were after them."""
-    from safetensors.torch import load_file
-
-    if not (scratch / "history.json").exists():
-        return []
-    history = json.loads((scratch / "history.json").read_text())
-    module.load_state_dict(load_file(scratch / f"epoch-{len(history) - 1:04d}.safetensors", device))
-    state: dict[int, dict[str, Tensor]] = {}
-    for entry, value in load_file(scratch / f"optimiser-{len(history) - 1:04d}.safetensors").items():
-        index, name = entry.split(":")
-        state.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return history
-
-
-def _average_best(module, history: list[dict], count: int, scratch: Path) -> None:
+def _average_best(module, history: loop.History, count: int, scratch: Path) -> None:
     from safetensors.torch import load_file
 
     ranked = sorted(history, key=lambda row: (-row["validation_map"], -row["epoch"]))[:count]
-    states = [load_file(scratch / f"epoch-{row['epoch']:04d}.safetensors") for row in ranked]
+    states = [load_file(loop.weights(scratch, row["epoch"])) for row in ranked]
     mean = {
         name: torch.stack([state[name] for state in states]).double().mean(0).to(value.dtype)
         for name, value in states[0].items()

@@ -85,3 +85,27 @@ def test_list_in_another_encoding(tmp_path):
 def test_missing_list(tmp_path):
     with pytest.raises(UserError, match=r"mine\.csv: expected the corpus's list; found no such file"):
         folder.read(tmp_path, csv="mine.csv", validation_share=0.1)
+
+
+def test_speakers_are_dealt_whole_where_that_is_asked_for(tmp_path):
+    rows = [f"{speaker}-{number}.wav,owl,{speaker}" for speaker in range(20) for number in range(5)]
+    table = folder.read(
+        listed(tmp_path, "\n".join(["file,label,speaker", *rows])), validation_share=0.25, speaker_independent=True
+    )
+    assert table.groupby("speaker").split.nunique().eq(1).all()
+    assert table.drop_duplicates("speaker").split.value_counts().to_dict() == {"train": 11, "validation": 5, "test": 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a.wav,owl,train,ann\nb.wav,owl,test,ann\n", "expected each speaker in one split; found 'ann' in test and train"),
+        ("a.wav,owl,train,\n", r"expected a speaker for each clip; found none for a\.wav"),
+        ("a.wav,owl,train,ann\nb.wav,owl,test,bob\n", "expected speakers whose split is validation; found none"),
+    ],
+)
+def test_faulty_speakers(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        folder.read(
+            listed(tmp_path, "file,label,split,speaker\n" + text), validation_share=0.1, speaker_independent=True
+        )

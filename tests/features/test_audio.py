@@ -119,3 +119,12 @@ def test_streamed_wav_of_unknown_size_is_read(tmp_path):
     contents[4:8] = contents[40:44] = b"\xff\xff\xff\xff"
     path.write_bytes(contents)
     assert len(read_audio(path, sample_rate_hz=44_100, recorded_at_hz=44_100)) == 22_050
+
+
+def test_several_channels_are_averaged_where_that_is_asked_for(tmp_path):
+    left, right = np.full(800, 0.5), np.full(800, -0.25)
+    path = wav(tmp_path / "a.wav", np.stack([left, right], 1), 16_000)
+    with pytest.raises(UserError, match=r"one channel \(mono\); found 2 channels"):
+        read_audio(path, sample_rate_hz=16_000, recorded_at_hz=None)
+    samples = read_audio(path, sample_rate_hz=16_000, recorded_at_hz=None, average_channels=True)
+    assert np.allclose(samples, 0.125, atol=1e-4)

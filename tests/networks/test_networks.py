@@ -25,7 +25,7 @@ PAPER = {
 def module(name: str) -> torch.nn.Module:
     torch.manual_seed(0)
     network, values = SMALL[name]
-    return victim.build(network, 5, values, where="test", sample_rate_hz=32000)
+    return victim.build(network, 5, values, where="test", signal={"sample_rate_hz": 32000})
 
 
 def waveforms(lengths: list[int]) -> list[np.ndarray]:
@@ -78,7 +78,7 @@ def test_the_gradient_to_the_waveform_is_right(name):
 @pytest.mark.parametrize("name", PAPER)
 def test_the_paper_size_has_the_published_plan(name):
     network, values, expected = PAPER[name]
-    model = victim.build(network, 41, values, where="test", sample_rate_hz=32000)
+    model = victim.build(network, 41, values, where="test", signal={"sample_rate_hz": 32000})
     assert sum(p.numel() for p in model.parameters()) == expected
 
 
@@ -91,7 +91,7 @@ def test_the_paper_size_has_the_published_plan(name):
     ],
 )
 def test_the_paper_size_takes_a_training_step(network, values):
-    model = victim.build(network, 41, values, where="test", sample_rate_hz=32000)
+    model = victim.build(network, 41, values, where="test", signal={"sample_rate_hz": 32000})
     logits = model(padded_batch(waveforms([64000, 30000]), "cpu"))
     torch.nn.functional.cross_entropy(logits, torch.tensor([3, 5])).backward()
     assert logits.shape == (2, 41)
@@ -120,7 +120,7 @@ def test_saved_and_loaded_a_victim_decides_the_same(tmp_path):
     config = {
         "network": "dense",
         "parameters": SMALL["dense_wav"][1],
-        "sample_rate_hz": 32000,
+        "signal": {"sample_rate_hz": 32000},
         "labels": list("abcde"),
         "bounds": {"audio": [-1.0, 1.0]},
     }
@@ -137,10 +137,14 @@ def test_saved_and_loaded_a_victim_decides_the_same(tmp_path):
 
 def test_a_wrong_name_lists_the_right_ones():
     with pytest.raises(UserError, match=r"params.yaml: x.network: .*spectrogram_cnn.*found 'resnet'"):
-        victim.build("resnet", 3, {}, where="x", sample_rate_hz=32000)
+        victim.build("resnet", 3, {}, where="x", signal={"sample_rate_hz": 32000})
     with pytest.raises(UserError, match=r"x.width: expected a number > 0"):
         victim.build(
-            "spectrogram_cnn", 3, {"architecture": "vgg13", "width": 0, "blocks": 1}, where="x", sample_rate_hz=32000
+            "spectrogram_cnn",
+            3,
+            {"architecture": "vgg13", "width": 0, "blocks": 1},
+            where="x",
+            signal={"sample_rate_hz": 32000},
         )
 
 

@@ -41,7 +41,7 @@ def made():
     decisions = pd.DataFrame(
         {"split": ["train", "test", "test", "test"], "label": list("aabb"), "decision": list("aaba")}
     )
-    return events.tables(scores(), {"vgg13": decisions, "dense_mel": decisions})
+    return events.tables(events.Measured(scores(), {"vgg13": decisions, "dense_mel": decisions}))
 
 
 def test_accuracies_stand_beside_the_papers(made):
@@ -102,11 +102,10 @@ def test_claims_are_judged_or_said_to_be_untestable(made):
 
 
 def test_figure_and_metrics(made, tmp_path):
-    events.figures(made, tmp_path)
+    events.figures(made, None, tmp_path)
     assert (tmp_path / "figure_1.png").stat().st_size > 5000
     assert set(made["figure_1"]["transform"]) == {"noise_20dB", "live_reverb"}
-    metrics = events.metrics(made, 2)
-    assert metrics["unreadable_clips"] == 2
+    metrics = events.metrics(made)
     assert metrics["recovered_noise_20dB"] == 75
     assert metrics["success_deepfool"] == 80
 

@@ -10,7 +10,7 @@ import torch
 from stages import victim
 from stages.frame import shards
 from stages.frame.devices import Worker
-from stages.training import classification
+from stages.training import classification, loop
 
 RECIPE = classification.recipe(
     seed=1, epochs=6, batch_size=8, learning_rate=5e-3, decay=0.9, decay_every_epochs=2, mixup_alpha=0.2, masked_above=0.8, averaged_epochs=2
@@ -50,7 +50,7 @@ def clips(tmp_path_factory):
 def module():
     torch.manual_seed(0)
     values = {"architecture": "vgg13", "width": 0.0625, "blocks": 2}
-    return victim.build("spectrogram_cnn", 2, values, where="t", sample_rate_hz=32000)
+    return victim.build("spectrogram_cnn", 2, values, where="t", signal={"sample_rate_hz": 32000})
 
 
 def fit(clips, scratch):
@@ -73,14 +73,14 @@ def test_it_learns_and_twice_gives_equal_bytes(clips, tmp_path):
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_interrupted_after_an_epoch_it_ends_with_equal_bytes(clips, tmp_path, monkeypatch, after):
     whole, _ = fit(clips, tmp_path / "whole")
-    keep = classification._keep
+    keep = loop._keep
 
     def keep_then_break(model, optimiser, history, scratch):
         keep(model, optimiser, history, scratch)
         if len(history) == after:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(classification, "_keep", keep_then_break)
+    monkeypatch.setattr(loop, "_keep", keep_then_break)
     with pytest.raises(KeyboardInterrupt):
         fit(clips, tmp_path / "cut")
     monkeypatch.undo()

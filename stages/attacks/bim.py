@@ -1,0 +1,71 @@
+"""Room of attacks: the basic iterative method (Kurakin et al. 2017), also known as projected gradient descent."""
+
+import torch
+from torch import Tensor
+
+from stages.attacks.fgsm import per_value
+from stages.attacks.problem import Problem, Result
+from stages.frame.parameters import Count, Positive
+from stages.victim import Bounds, Goal, Inputs, Victim
+
+
+def attack(
+    victim: Victim,
+    inputs: Inputs,
+    goal: Goal,
+    *,
+    bounds: Bounds,
+    epsilon: dict[str, float],
+    steps: Count,
+    relative_step: Positive,
+    random_start: bool,
+) -> Result:
+    """Signed steps of `relative_step` times epsilon, each followed by a projection to within epsilon and the bounds.
+
+    The first point that is tried is that of FGSM, one step of the whole epsilon from the clean input, so that whatever
+    FGSM fools this fools too. Then come the `steps`, from the clean input or, with `random_start` (Madry et al. 2018),
+    from a point drawn uniformly from all that epsilon allows. An example that meets the goal is done and costs no more;
+    one that never does is returned where its margin was lowest. `iterations` counts the points tried. Each costs a
+    forward pass and the gradient that led to it a forward and a backward pass; FGSM and the first step share a
+    gradient, unless the start is random.
+    """
+    problem = Problem(victim, inputs, goal, {name: bounds[name] for name in epsilon})
+    radius = per_value(problem, epsilon)
+    best, rows = _Best(problem), problem.examples
+    _, gradient = problem.loss_and_gradient(problem.clean, rows)
+    going = best.keep(problem.clamp(problem.clean - radius * gradient.sign()), rows)
+    x = problem.clamp(problem.clean + radius * _draw(problem)) if random_start else problem.clean
+    for number in range(steps):
+        x, gradient, rows = x[going], gradient[going], rows[going.cpu()]
+        if len(rows) == 0:
+            break
+        if random_start or number > 0:
+            _, gradient = problem.loss_and_gradient(x, rows)
+        clean = problem.clean[rows.to(x.device)]
+        moved = x - relative_step * radius * gradient.sign()
+        x = problem.clamp(clean + (moved - clean).clamp(-radius, radius))
+        going = best.keep(x, rows)
+    return problem.result(best.x, torch.ones_like(best.margin, dtype=torch.bool))
+
+
+class _Best:
+    """Of the points tried for each example the one with the lowest margin, which is negative where it meets the goal."""
+
+    def __init__(self, problem: Problem):
+        self.problem, self.x = problem, problem.clean.clone()
+        self.margin = torch.full_like(problem.clean[:, 0], torch.inf)
+
+    def keep(self, x: Tensor, rows: Tensor) -> Tensor:
+        """Tries `x` for the examples `rows`; the indices of those rows that have yet to meet the goal."""
+        self.problem.iterations[rows] += 1
+        margin, here = self.problem.margin(x, rows), rows.to(x.device)
+        better = margin < self.margin[here]
+        self.x[here] = torch.where(better[:, None], x, self.x[here])
+        self.margin[here] = torch.where(better, margin, self.margin[here])
+        return (self.margin[here] >= 0).nonzero()[:, 0]
+
+
+def _draw(problem: Problem) -> Tensor:
+    """Numbers (1, values) in [-1, 1), always the same: an example's start must not depend on its batch mates."""
+    seeded = [(size, torch.Generator().manual_seed(number)) for number, size in enumerate(problem.sizes)]
+    return torch.cat([2 * torch.rand(1, size, generator=one) - 1 for size, one in seeded], 1).to(problem.clean)

@@ -1,0 +1,74 @@
+"""Room of corpora: what readers of corpora with known speakers share, a deal of speakers to splits and two checks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from stages.frame.clip_table import SPLITS, stable_hash
+from stages.frame.errors import UserError
+
+
+def deal(
+    gender_of: Mapping[str, str], source: str | Path, *, validation_share: float, test_share: float
+) -> dict[str, str]:
+    """The split of each speaker: these shares of the speakers, rounded, but at least one for each split.
+
+    The speakers of each gender, in an order that a hash of their names decides, are spread evenly over one line, and
+    the line is cut in three: so the women and the men of a split are their share of it within one.
+
+    Args:
+        gender_of: the gender of each speaker, by any name.
+        source: named in errors.
+
+    Raises:
+        UserError: no speaker is left to train on.
+    """
+    place = {}
+    for gender in set(gender_of.values()):
+        ordered = sorted((speaker for speaker in gender_of if gender_of[speaker] == gender), key=stable_hash)
+        place |= {speaker: ((rank + 0.5) / len(ordered), gender) for rank, speaker in enumerate(ordered)}
+    line = sorted(place, key=place.get)
+    validation, test = (max(1, round(share * len(line))) for share in (validation_share, test_share))
+    train = len(line) - validation - test
+    if train < 1:
+        raise UserError(
+            source,
+            expected=f"at least one speaker beside {validation} for validation and {test} for test",
+            found=f"{len(line)} speakers",
+            do="lower validation_share or test_share, or copy more of the corpus",
+        )
+    return dict(zip(line, ["train"] * train + ["validation"] * validation + ["test"] * test))
+
+
+def check_speaker_independent(table: pd.DataFrame, source: str | Path) -> None:
+    """Passes a table, with columns `speaker` and `split`, where no speaker is in two splits; `""` is no speaker.
+
+    Raises:
+        UserError: a speaker is in two splits.
+    """
+    named = table[table.speaker != ""]
+    splits = named.groupby("speaker").split.unique()
+    for speaker, found in splits[splits.map(len) > 1].items():
+        raise UserError(
+            source,
+            expected="each speaker in one split",
+            found=f"{speaker!r} in {' and '.join(sorted(found))}",
+            do="move the speaker to one of them",
+        )
+
+
+def check_labels_everywhere(table: pd.DataFrame, source: str | Path) -> None:
+    """Passes a table, with columns `label` and `split`, where each label has clips in each of the three splits.
+
+    Raises:
+        UserError: a label has none in one of them.
+    """
+    counts = pd.crosstab(table.label, table.split).reindex(columns=SPLITS, fill_value=0)
+    for label, split in counts.stack().loc[lambda count: count == 0].index:
+        raise UserError(
+            source,
+            expected="clips of each label in each split",
+            found=f"none of {label!r} in {split}",
+            do="move a speaker who has some to that split, or copy more of the corpus",
+        )

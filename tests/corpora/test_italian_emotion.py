@@ -1,0 +1,138 @@
+"""The reader of DEMoS and EMOVO on the published list, a real excerpt, and corpora with one fault each."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stages.corpora import demos_partition, italian_emotion
+from stages.frame import clip_table, parameters
+from stages.frame.errors import UserError
+
+SHARED = Path(__file__).parents[3] / "shared" / "corpora"
+DEALT = {"partition": "by_speaker", "validation_share": 0.2, "test_share": 0.3}
+PAPER = DEALT | {"partition": "paper"}
+CODES = ("rab", "dis", "pau", "col", "gio", "tri", "sor")
+EMOVO = [f"{code}-{speaker}-b{n}" for code in ("neu", "gio") for speaker in ("f1", "f2", "m1", "m2") for n in (1, 2)]
+
+
+def demos(*speakers: str) -> list[str]:
+    return [f"NP_{speaker[0]}_{speaker[1:]}_{code}01b" for speaker in speakers for code in CODES]
+
+
+def written(root: Path, names: list[str]) -> Path:
+    for name in names:
+        path = root / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = SHARED / "lists" / "demos_files.txt"
+    if not source.is_file():
+        pytest.skip("the published corpus's list is not on this machine")
+    return written(tmp_path_factory.mktemp("DEMOS"), [name.removesuffix(".wav") for name in source.read_text().split()])
+
+
+@pytest.mark.parametrize("settings", [PAPER, DEALT])
+def test_published_corpus_has_the_papers_parts(published, settings):
+    table = italian_emotion.read(published, **settings)
+    assert (len(table), table.speaker.nunique()) == (9365, 68)
+    counted = pd.crosstab(table.split, table.label).loc[list(clip_table.SPLITS), demos_partition.CLIPS.columns]
+    assert counted.to_numpy().tolist() == demos_partition.CLIPS.to_numpy().tolist()
+    assert table.groupby("split").speaker.nunique()[list(clip_table.SPLITS)].tolist() == [24, 22, 22]
+    assert (table.groupby("speaker").split.nunique() == 1).all()
+
+
+def test_real_excerpt_is_split_by_speaker():
+    root = SHARED / "EMOVO"
+    if not root.is_dir():
+        pytest.skip("the real excerpt is not on this machine")
+    table = italian_emotion.read(root, **DEALT)
+    assert (len(table), table.label.nunique()) == (392, 7)
+    assert table.split.value_counts().to_dict() == {"train": 196, "validation": 98, "test": 98}
+    assert set(table[table.split == "train"].speaker.str[0]) == {"f", "m"}
+    assert (table.groupby("speaker").split.nunique() == 1).all()
+    assert all((root / file).is_file() for file in table.file)
+
+
+def test_rows(tmp_path):
+    names = [*demos("f01", "m02", "m30", "m69"), "deep/er/PR_m_30_ang12c", "f_01_neu01b", "NP_m_02_neu02a"]
+    table = italian_emotion.read(written(tmp_path, names), **PAPER).set_index("clip_id")
+    assert table.loc["PR_m_30_ang12c"].to_dict() == {
+        "file": "deep/er/PR_m_30_ang12c.wav",
+        "label": "anger",
+        "text": "",
+        "speaker": "m30",
+        "split": "validation",
+        "verified": True,
+    }
+    assert table.loc["NP_f_01_col01b", ["label", "speaker", "split"]].tolist() == ["guilt", "f01", "train"]
+    assert table.split["NP_m_69_sor01b"] == "test"
+    assert len(table) == 4 * 7 + 1
+    assert set(table.label) == {"anger", "disgust", "fear", "guilt", "happiness", "sadness", "surprise"}
+
+
+def test_upper_case_suffix_and_other_files(tmp_path):
+    written(tmp_path, EMOVO)
+    (tmp_path / "neu-f1-b1.wav").rename(tmp_path / "neu-f1-b1.WAV")
+    (tmp_path / "readme.txt").touch()
+    table = italian_emotion.read(tmp_path, **DEALT)
+    assert len(table) == len(EMOVO)
+    assert set(table.label) == {"neutral", "happiness"}
+    assert table.set_index("clip_id").file["neu-f1-b1"] == "neu-f1-b1.WAV"
+
+
+def test_speakers_of_demos_but_not_all_are_dealt_out_unless_the_papers_parts_are_asked_for(tmp_path):
+    # In the paper all but the last two of these are training speakers.
+    root = written(tmp_path, demos("f01", "f17", "m02", "m03", "m30", "m69"))
+    assert italian_emotion.read(root, **DEALT).groupby("split").speaker.nunique().to_dict() == {
+        "train": 3,
+        "validation": 1,
+        "test": 2,
+    }
+    paper = italian_emotion.read(root, **PAPER).groupby("split").speaker.unique().map(sorted).to_dict()
+    assert paper == {"train": ["f01", "f17", "m02", "m03"], "validation": ["m30"], "test": ["m69"]}
+
+
+def test_parameters_are_bound_by_their_annotations(tmp_path):
+    read = parameters.bind(italian_emotion.read, "corpora.emotion", dict(DEALT))
+    assert len(read(written(tmp_path, EMOVO))) == len(EMOVO)
+    with pytest.raises(UserError, match=r"corpora.emotion.partition: expected one of 'paper', 'by_speaker'"):
+        parameters.bind(italian_emotion.read, "corpora.emotion", DEALT | {"partition": "random"})
+
+
+@pytest.mark.parametrize(
+    ("names", "settings", "message"),
+    [
+        ([], DEALT, "expected wav files of DEMoS's emotions or of EMOVO; found none; see data/README.md"),
+        (["f_01_neu01b", "m_02_neu01b"], DEALT, "expected wav files of DEMoS's emotions"),
+        (
+            ["a/NP_m_27_xyz07b"],
+            DEALT,
+            "a/NP_m_27_xyz07b.wav: expected a name such as NP_m_27_rab07b .* rename or remove",
+        ),
+        (["NP_x_27_rab07b"], DEALT, "found 'NP_x_27_rab07b'"),
+        (["rab-f1-b1-copy"], DEALT, "found 'rab-f1-b1-copy'"),
+        (
+            [*EMOVO, *demos("f01")],
+            DEALT,
+            "expected clips of DEMoS or of EMOVO; found both, such as NP_f_01_.* and neu-m2-",
+        ),
+        ([*EMOVO, "f1/neu-f1-b1"], DEALT, "expected each clip id once; found 'neu-f1-b1' twice"),
+        (EMOVO, PAPER, "expected speakers of demos_partition.csv.* found 'f1'; set partition to by_speaker"),
+        (demos("f01", "m30", "m35", "m69"), PAPER, "found 'm35'; set partition"),
+        (demos("f01", "m02"), DEALT, "expected at least one speaker beside 1 for validation and 1 for test; found 2"),
+        (demos("f01", "m30"), PAPER, "expected clips of each label in each split; found none of 'anger' in test"),
+        (
+            [*EMOVO, "sor-f1-b1", "sor-f2-b1"],
+            DEALT,
+            "expected clips of each label in each split; found none of 'surprise'",
+        ),
+    ],
+)
+def test_faulty_corpora(tmp_path, names, settings, message):
+    with pytest.raises(UserError, match=message):
+        italian_emotion.read(written(tmp_path, names), **settings)

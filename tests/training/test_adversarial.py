@@ -1,0 +1,276 @@
+"""Adversarial training: the losses of Ren et al. by hand, who learns from which clips, and equal bytes after a break."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from stages import victim
+from stages.frame import shards
+from stages.frame.devices import Worker
+from stages.frame.errors import UserError
+from stages.training import adversarial, loop
+from stages.training.task import Task
+
+FRONT_END = {
+    "feature": "log_mel_image",
+    "parameters": {
+        "sample_rate_hz": 16000,
+        "window_length": 256,
+        "hop_length": 256,
+        "mels": 16,
+        "lowest_hz": 20.0,
+        "frames": 16,
+        "fit": "tile",
+    },
+}
+VALUES = {
+    "regime": "vanilla",
+    "seed": 1,
+    "iterations": 7,
+    "batch_size": 6,
+    "learning_rate": 1e-2,
+    "decay": 0.9,
+    "decay_every_iterations": 2,
+    "standardise": "per_bin",
+    "adversarial_from": 4,
+    "epsilons": [0.05, 0.1],
+    "eta": None,
+    "alpha": 0.5,
+    "beta": 0.4,
+    "gamma": 0.4,
+    "compared": "logits",
+    "noise_snr_db": 20.0,
+    "noise_deviation": 0.1,
+}
+LABELS = ["high", "low"]
+
+
+def recipe(**changed):
+    return adversarial.recipe(**VALUES | changed)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Tones of two labels as waveforms and as images."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    splits = ["train"] * 16 + ["validation"] * 6 + ["test"] * 4
+    rows = [(f"clip{n}", LABELS[n % 2], split, "", 0.25) for n, split in enumerate(splits)]
+    table = pd.DataFrame(rows, columns=["key", "label", "split", "problem", "duration_s"])
+    time = np.arange(4000) / 16000
+    waves = {
+        key: (0.1 * np.sin(2 * np.pi * {"low": 300, "high": 3000}[label] * time) + 0.01 * rng.standard_normal(4000))
+        for key, label in zip(table.key, table.label)
+    }
+    front_end = victim.front_end(FRONT_END["feature"], FRONT_END["parameters"], where="t")
+
+    def audio(part):
+        return part, [{"audio": waves[key].astype("f")} for key in part.key]
+
+    def images(part):
+        batch = victim.padded_batch([waves[key].astype("f") for key in part.key], "cpu")
+        return part, [{"log_mel": image} for image in front_end(batch["audio"], batch["audio_length"]).numpy()]
+
+    for name, compute in (("audio", audio), ("log_mel", images)):
+        shards.write_set(table, folder / name, compute, inputs=[], settings=0, worker=Worker(), description="t")
+    return folder
+
+
+def task(data, folder) -> Task:
+    values = {"width": 0.0625, "layers": 2}
+    (folder / "finished").mkdir(parents=True)
+    config = {"network": "cnn4", "parameters": values, "labels": LABELS, "signal": {"mels": 16}}
+    config |= {"bounds": {"log_mel": None}, "front_end": FRONT_END}
+
+    def build():
+        return victim.build("cnn4", 2, values, where="t", signal={"mels": 16})
+
+    clips = shards.ShardSet(data / "log_mel")
+    return Task(clips, data, LABELS, build, config, "cpu", folder, folder / "finished")
+
+
+def trained(data, folder, **changed):
+    """The finished folder."""
+    made = task(data, folder)
+    adversarial.train(made, recipe(**changed))
+    return made.finished
+
+
+def weights(folder):
+    return (folder / "weights.safetensors").read_bytes()
+
+
+class Linear(torch.nn.Module):
+    """Logits that are a linear map of the image; the vector before them is the image itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor([[1.0, -2.0, 0.5, 0.0], [-1.0, 0.5, 2.0, 1.0]]))
+
+    def vector_and_logits(self, image):
+        return image.flatten(1), image.flatten(1) @ self.weight.T
+
+
+IMAGES = torch.tensor([[[0.3, -0.1], [0.2, 0.4]], [[-0.5, 0.6], [0.1, -0.2]]])
+TARGETS = torch.tensor([0, 1])
+
+
+def by_hand(epsilon: float):
+    """Real and adversarial cross-entropies, and both images, in numpy: the loss grows along the sign of w_other - w_own."""
+    weight, x = Linear().weight.detach().numpy(), IMAGES.flatten(1).numpy()
+    own = weight[TARGETS.numpy()]
+    adversarial_x = x + epsilon * np.sign(weight[1 - TARGETS.numpy()] - own)
+
+    def losses(values):
+        logits = values @ weight.T
+        return np.log(np.exp(logits).sum(1)) - logits[np.arange(2), TARGETS.numpy()]
+
+    return losses(x).mean(), losses(adversarial_x).mean(), x, adversarial_x, weight
+
+
+def test_vanilla_is_equation_3():
+    real, attacked, *_ = by_hand(0.1)
+    loss = adversarial.adversarial_loss(Linear(), IMAGES, TARGETS, 0.1, recipe(alpha=0.3))
+    assert loss.item() == pytest.approx(0.3 * real + 0.7 * attacked, rel=1e-5)
+    assert attacked > real
+
+
+@pytest.mark.parametrize("compared", ["logits", "features"])
+def test_similarity_is_equation_4(compared):
+    real, attacked, x, adversarial_x, weight = by_hand(0.1)
+    difference = adversarial_x - x if compared == "features" else (adversarial_x - x) @ weight.T
+    expected = 0.4 * real + 0.4 * attacked + 0.2 * np.linalg.norm(difference, axis=1).mean()
+    made = recipe(regime="similarity", compared=compared)
+    loss = adversarial.adversarial_loss(Linear(), IMAGES, TARGETS, 0.1, made)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_eta_clips_the_step():
+    _, attacked, *_ = by_hand(0.04)
+    loss = adversarial.adversarial_loss(Linear(), IMAGES, TARGETS, 0.1, recipe(alpha=0.0, eta=0.04))
+    assert loss.item() == pytest.approx(attacked, rel=1e-5)
+
+
+def test_batches_go_through_all_clips_again_and_again_however_the_rounds_are_cut():
+    whole = adversarial._batches(10, 4, range(0, 10), seed=3)
+    parts = [adversarial._batches(10, 4, range(*ends), seed=3) for ends in ((0, 3), (3, 4), (4, 10))]
+    assert np.array_equal(whole, np.concatenate(parts))
+    passes = whole.ravel().reshape(4, 10)
+    assert all(sorted(one) == list(range(10)) for one in passes)
+    assert not np.array_equal(passes[0], passes[1])
+
+
+def test_a_family_has_a_model_for_each_purpose_and_epsilon(data, tmp_path):
+    folder = trained(data, tmp_path)
+    members = pd.read_csv(folder / "members.csv", dtype={"variant": str})
+    assert list(members.member) == ["development-0.05", "development-0.1", "test-0.05", "test-0.1"]
+    assert list(members.training_epsilon) == [0.05, 0.1, 0.05, 0.1]
+    models = [victim.load(folder / name, network="cnn4", device="cpu") for name in members.member]
+    assert models[0].bounds == {"log_mel": (-np.inf, np.inf)}
+    assert len({weights(folder / name) for name in members.member}) == 4
+    history = pd.read_csv(folder / "test-0.1" / "history.csv")
+    assert list(history.iteration) == [2, 4, 6, 7]
+
+
+def test_until_the_regime_is_in_force_all_regimes_are_one(data, tmp_path):
+    single = trained(data, tmp_path / "a", regime="single")
+    late = trained(data, tmp_path / "b", adversarial_from=7)
+    later = trained(data, tmp_path / "c", regime="similarity", adversarial_from=8)
+    assert weights(single / "test") == weights(late / "test-0.05") == weights(later / "test-0.1")
+    early = trained(data, tmp_path / "d", adversarial_from=6)
+    assert weights(early / "test-0.05") != weights(single / "test")
+
+
+def test_test_models_learn_from_validation_clips_too_and_none_from_test_clips(data, tmp_path):
+    changed = tmp_path / "changed"
+    shutil.copytree(data, changed)
+    before = trained(data, tmp_path / "a", regime="single")
+
+    def with_noise(split):
+        source = shards.ShardSet(data / "log_mel")
+
+        def compute(rows):
+            scale = (rows.split == split).to_numpy(float)
+            images = [source.load(key)["log_mel"] + np.float32(one) for key, one in zip(rows.key, scale)]
+            return rows, [{"log_mel": image} for image in images]
+
+        plan = source.table.drop(columns="shard")
+        output = changed / "log_mel"
+        shards.write_set(plan, output, compute, inputs=[], settings=split, worker=Worker(), description="t")
+        return trained(changed, tmp_path / split, regime="single")
+
+    moved = with_noise("validation")
+    assert weights(moved / "development") == weights(before / "development")
+    assert weights(moved / "test") != weights(before / "test")
+    moved = with_noise("test")
+    assert weights(moved / "test") == weights(before / "test")
+
+
+@pytest.mark.parametrize("after", [1, 3, 6, 11])
+def test_interrupted_it_ends_with_equal_bytes(data, tmp_path, monkeypatch, after):
+    whole = trained(data, tmp_path / "whole")
+    keep, kept = loop._keep, []
+
+    def keep_then_break(*given):
+        keep(*given)
+        kept.append(1)
+        if len(kept) == after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "_keep", keep_then_break)
+    made = task(data, tmp_path / "cut")
+    with pytest.raises(KeyboardInterrupt):
+        adversarial.train(made, recipe())
+    monkeypatch.undo()
+    shutil.rmtree(made.finished)
+    made.finished.mkdir()
+    adversarial.train(made, recipe())
+    for file in sorted(whole.rglob("*")):
+        if file.is_file():
+            assert file.read_bytes() == (made.finished / file.relative_to(whole)).read_bytes(), file
+
+
+def test_noise_on_audio_has_the_ratio_asked_for(data, tmp_path):
+    made = task(data, tmp_path)
+    images, table = adversarial._load(made)
+    own = adversarial._Data(images, table, made)
+    rows = np.arange(len(table))
+    quiet, loud = (own.noisy_images(rows, snr_db, torch.Generator().manual_seed(0)) for snr_db in (100.0, 0.0))
+    assert torch.allclose(quiet, images, atol=0.02)
+    # White noise as strong as the tones lifts the bins that the tones leave empty, and hardly those that they fill.
+    assert (loud - images).median() > 1
+    assert (loud.amax(2) - images.amax(2)).abs().mean() < 0.5
+
+
+@pytest.mark.parametrize("standardise", ["per_bin", "global", "none"])
+def test_standardisation(data, tmp_path, standardise):
+    made = task(data, tmp_path)
+    images, _ = adversarial._load(made)
+    module = made.build()
+    adversarial._fit_standardisation(module, images, standardise)
+    values = module.standardised(images)
+    if standardise == "per_bin":
+        assert values.mean((0, 1)).abs().max() < 1e-3
+        assert (values.std((0, 1)) - 1).abs().max() < 1e-2
+    elif standardise == "global":
+        assert values.mean().item() == pytest.approx(0, abs=1e-3)
+        assert values.mean((0, 1)).abs().max() > 0.1
+    else:
+        assert torch.equal(values, images)
+
+
+def test_both_noises_make_models(data, tmp_path):
+    folder = trained(data, tmp_path, regime="noise")
+    names = ["development-audio", "development-log_mel", "test-audio", "test-log_mel"]
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == names
+    assert len({weights(folder / name) for name in names}) == 4
+
+
+def test_a_recipe_that_makes_no_sense_is_refused():
+    with pytest.raises(UserError, match="epsilons of a vanilla regime"):
+        recipe(epsilons=[])
+    with pytest.raises(UserError, match=r"beta \+ gamma: expected at most 1; found 1\.2"):
+        recipe(beta=0.8)
