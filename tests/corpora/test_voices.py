@@ -1,5 +1,7 @@
 """eSpeak NG's voices: a sound depends on nothing but what is asked for, and pitch and rate do what they say."""
 
+import time
+
 import librosa
 import numpy as np
 import pytest
@@ -20,6 +22,13 @@ def test_what_was_said_before_changes_nothing():
     said("it+m3", rate_wpm=220)
     assert np.array_equal(said("it+f2"), first)
     assert 0.1 < np.abs(first).max() <= 1
+
+
+@pytest.mark.parametrize("voice", ["it+f2", "it+klatt", "it+whisper"])
+def test_the_time_of_day_changes_nothing(voice):
+    first = said(voice)
+    time.sleep(1.1)  # eSpeak's own seed is the time in whole seconds
+    assert np.array_equal(said(voice), first)
 
 
 def test_faster_is_shorter_and_higher_is_higher():

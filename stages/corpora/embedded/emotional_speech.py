@@ -62,6 +62,8 @@ MANNERS = {
 NEUTRAL = Manner(0, 0, 0, 0, 0, 0.05, 0.0, 0)
 NEUTRAL_CLIPS = 2
 BACKGROUND_SNR_DB = (18, 35)
+PEAK = 0.99
+FADE_S = 0.02
 
 
 def write(
@@ -116,17 +118,23 @@ def clip(seed: int, speaker: int, code: str, number: int, spread: float) -> np.n
     waveform = _treble(waveform, about(manner.treble_db, 2.5))
     waveform = waveform / np.sqrt(np.mean(waveform**2))
     waveform = waveform + _breath(waveform, max(0.0, about(manner.breath, 0.05)), rng)
-    noise = np.cumsum(rng.standard_normal(len(waveform)))
-    noise = lfilter([1, -1], [1, -0.99], noise) + 0.2 * rng.standard_normal(len(noise))
+    noise = rng.standard_normal(len(waveform))
+    noise = lfilter([1], [1, -0.99], noise) + 0.2 * rng.standard_normal(len(noise))
     waveform = waveform + noise / noise.std() * 10 ** (-rng.uniform(*BACKGROUND_SNR_DB) / 20)
     level_db = -27 + own_level + about(manner.level_db, 2.5)
-    return np.clip(np.round(waveform * 10 ** (level_db / 20) * 32767), -32768, 32767).astype(np.int16)
+    gain = min(10 ** (level_db / 20), PEAK / np.abs(waveform).max())
+    return np.round(_faded(gain * waveform) * 32767).astype(np.int16)
 
 
 def _trimmed(waveform: np.ndarray) -> np.ndarray:
     """Without the silence before and after."""
     loud = np.flatnonzero(np.abs(waveform) > 0.01 * np.abs(waveform).max())
     return waveform[loud[0] : loud[-1] + 1]
+
+
+def _faded(waveform: np.ndarray) -> np.ndarray:
+    """Without a click where the longest clips are cut."""
+    return waveform * np.clip((len(waveform) - np.arange(len(waveform))) / (FADE_S * RATE_HZ), 0, 1)
 
 
 def _trembling(waveform: np.ndarray, depth: float, rng: np.random.Generator) -> np.ndarray:

@@ -43,13 +43,14 @@ def _fresh_library() -> Iterator[tuple[ctypes.CDLL, int, list[np.ndarray]]]:
     """The library, its sampling rate, and the list that its callback adds pieces of sound to.
 
     Loaded anew for each text (5 ms): the phase of its voices lives on in static variables, and no sound may depend on
-    what was said before.
+    what was said before. Nor on when: eSpeak seeds the noise of breathy voices with the time of day.
     """
     import espeakng_loader
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     try:
         rate_hz = library.espeak_Initialize(SYNCHRONOUS_RETRIEVAL, 0, espeakng_loader.get_data_path().encode(), 0)
+        library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         heard: list[np.ndarray] = []
 
         @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
