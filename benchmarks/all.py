@@ -24,7 +24,13 @@ PACKAGES = (
 def main() -> None:
     """Prints the tables as markdown; options go to `benchmarks.attacks`."""
     print(f"# Benchmarks\n\n{machine()}")
-    for name, options in (("log_mel", []), ("transforms", []), ("memory", []), ("adversarial_step", []), ("attacks", sys.argv[1:])):
+    for name, options in (
+        ("log_mel", []),
+        ("transforms", []),
+        ("memory", []),
+        ("adversarial_step", []),
+        ("attacks", sys.argv[1:]),
+    ):
         try:
             output, _ = run_alone(f"benchmarks.{name}", *options)
         except CalledProcessError as error:

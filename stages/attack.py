@@ -20,7 +20,7 @@ def main(item: str) -> None:
     worker = devices.launch()
     values = parameters.bind(_item, f"attack_items.{item}", parameters.section(f"attack_items.{item}"))()
     study = values["study"]
-    source, model = Path("data", study, "audio"), Path("models", study, values["victim"])
+    source, model = Path("data", study, "audio"), Path("models", study, values["network"], values["victim"])
     plan = _plan(study, model, values["goal"])
     given = parameters.section(f"attacks.{values['attack']}")
     function = find("attacks", values["attack"], "attack", where=f"attack_items.{item}.attack")

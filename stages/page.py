@@ -1,4 +1,6 @@
-"""Verb: all studies' tables, figures, claims and sounds on one page that opens from disk: `python -m stages.page`."""
+"""Verb: a study's tables, figures, claims and sounds on one page that opens from disk, or the list of these pages:
+`python -m stages.page [STUDY]`.
+"""
 
 import csv
 import json
@@ -11,29 +13,46 @@ from stages.frame.errors import told_in_one_line
 from stages.frame.modules import find
 
 
-def main() -> None:
-    """Writes `reports/index.html`; it refers to files beside it and to nothing on a network."""
+def main(study: str = "") -> None:
+    """Writes `reports/<study>/index.html`, or without a study `reports/index.html`, which leads to those of all studies.
+
+    A page refers to files beside it and to nothing on a network.
+    """
+    if study:
+        _write(Path("reports", study, "index.html"), "study.html.j2", study=_study(study))
+    else:
+        studies = [_headline(name) for name in parameters.section("page.studies")]
+        _write(Path("reports", "index.html"), "studies.html.j2", studies=studies)
+
+
+def _write(path: Path, template: str, **values: Any) -> None:
     from jinja2 import Environment, FileSystemLoader
 
-    corpora = parameters.section("corpora")
-    studies = [_study(name, corpora[name]) for name in parameters.section("page.studies")]
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
-    page = environment.get_template("page.html.j2").render(studies=studies)
-    Path("reports", "index.html").write_text(page, encoding="utf-8")
+    folder = Path(__file__).with_name("pages")
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True)
+    path.write_text(environment.get_template(template).render(**values), encoding="utf-8")
 
 
-def _study(name: str, corpus: dict[str, Any]) -> dict[str, Any]:
+def _headline(name: str) -> dict[str, Any]:
+    """What the list says of a study."""
     folder = Path("reports", name)
-    title, note, tables, figures = (
-        find("studies", name, given, where="page.studies") for given in ("TITLE", "NOTE", "TABLES", "FIGURES")
-    )
+    corpus = parameters.section(f"corpora.{name}")
+    verdicts = [row["verdict"] for row in _rows(folder / "claims.csv")]
     return {
         "name": name,
-        "title": title,
-        "note": note,
+        "title": find("studies", name, "TITLE", where="page.studies"),
         "corpus": f"{corpus['reader']} at {corpus['root']}",
         "built_in": str(corpus["root"]).startswith("data/embedded/"),
         "metrics": json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
+        "verdicts": {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)},
+    }
+
+
+def _study(name: str) -> dict[str, Any]:
+    folder = Path("reports", name)
+    note, tables, figures = (find("studies", name, part, where="study") for part in ("NOTE", "TABLES", "FIGURES"))
+    return _headline(name) | {
+        "note": note,
         "tables": [(title, *_table(folder / f"{table}.csv")) for table, title in tables.items()],
         "figures": figures,
         "claims": _rows(folder / "claims.csv"),
@@ -49,6 +68,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def _table(path: Path) -> tuple[list[str], list[list[dict[str, str]]]]:
     """Column names and rows of cells; a value takes its interval and the paper's value into its own cell."""
     rows = _rows(path)
+    if not rows:
+        return [], []
     names = list(rows[0])
     own = [name for name in names if not name.endswith(("_low", "_high", "_paper")) or name.startswith("rank")]
     return own, [[_cell(row, name) for name in own] for row in rows]

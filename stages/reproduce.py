@@ -22,7 +22,7 @@ STAGES_PER_PROCESS = 4
 
 
 def main(study: str | None, jobs: int) -> None:
-    """Brings the study's report (all studies' page without one) up to date and prints its headline numbers.
+    """Brings the study's page (all studies' pages without one) up to date and prints its headline numbers.
 
     Raises:
         UserError: a corpus is not where params.yaml says, a study is unknown, or a stage fails.
@@ -32,12 +32,13 @@ def main(study: str | None, jobs: int) -> None:
     if study and study not in known:
         raise UserError("STUDY", expected=f"one of {', '.join(known)}", found=study, do="correct it")
     _check_corpora([study] if study else known)
-    targets = [f"report-{study}", f"listen-{study}", "page"] if study else ["page"]
+    targets = [f"page-{study}"] if study else ["index"]
     if subprocess.run(["dvc", "status", "--quiet", "--with-deps", *targets]).returncode:
         _run_side_by_side(_graph(targets), jobs)
     for name in [study] if study else known:
         _print_headline(name)
-    print(f"\n{time.monotonic() - started:.0f} s. The page: {Path('reports/index.html').resolve().as_uri()}")
+    page = Path("reports", study or "", "index.html")
+    print(f"\n{time.monotonic() - started:.0f} s. The page: {page.resolve().as_uri()}")
 
 
 def _check_corpora(studies: list[str]) -> None:

@@ -23,7 +23,7 @@ def main(item: str) -> None:
 
     worker = devices.launch()
     values = parameters.section(f"attack_items.{item}")
-    study, model = values["study"], Path("models", values["study"], values["victim"])
+    study, model = values["study"], Path("models", values["study"], values["network"], values["victim"])
     target_model = victim.load(model, network=values["network"], device=worker.device)
     adversarial = shards.ShardSet(Path("data", study, "adversarial", item)).table.drop(columns="shard")
     source = Path("data", study, "treated", item)

@@ -159,7 +159,9 @@ def test_kept_images_become_sounds_that_are_decided_on_again(done, rows):
     assert set(inverted.table.inverted_prediction) <= {"high", "low"}
     sound = inverted.load(inverted.table.key[0])["audio"]
     assert sound.dtype == np.int16 and len(sound) == 20 * 256 and np.abs(sound).max() > 300
-    clean = inverted.table[(inverted.table.attack == "none") & (inverted.table.clean_prediction == inverted.table.label)]
+    clean = inverted.table[
+        (inverted.table.attack == "none") & (inverted.table.clean_prediction == inverted.table.label)
+    ]
     assert (clean.inverted_prediction == clean.label).mean() >= 0.5
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,19 +88,25 @@ def test_the_committed_lock_is_of_the_committed_code():
 def test_every_table_and_figure_is_there(smoke):
     folder = smoke / "reports" / "events"
     names = {path.name for path in folder.iterdir()}
-    assert {f"table_{n}.csv" for n in range(1, 6)} | {
-        "metrics.json",
-        "claims.csv",
-        "figure_1.png",
-        "listening",
-    } <= names
+    everywhere = {"metrics.json", "claims.csv", "listening", "index.html"}
+    assert {f"table_{n}.csv" for n in range(1, 6)} | everywhere | {"figure_1.png"} <= names
+    names = {path.name for path in (smoke / "reports" / "emotion").iterdir()}
+    tables = {f"table_{n}.csv" for n in ("1", "2", "3", "robustness", "given_back", "z", "inversion")}
+    assert tables | everywhere | {"figure_2.png", "figure_3.png"} <= names
     header = (folder / "table_3.csv").read_text().splitlines()[0].split(",")
     assert {"transform", "GT", "GT_low", "GT_high", "GT_paper", "n"} <= set(header)
-    page = (smoke / "reports" / "index.html").read_text()
-    assert "http://" not in page
-    assert "https://" not in page
-    for source in (part.split('"')[0] for part in page.split('src="')[1:]):
-        assert (smoke / "reports" / source).is_file()
+
+
+def test_pages_need_no_network_and_lead_to_what_is_there(smoke):
+    pages = [smoke / "reports" / name for name in ("index.html", "events/index.html", "emotion/index.html")]
+    for page in pages:
+        text = page.read_text()
+        assert "http://" not in text
+        assert "https://" not in text
+        references = [part.split('"')[0] for part in re.split('src="|href="', text)[1:]]
+        assert references
+        for reference in references:
+            assert (page.parent / reference).is_file(), reference
 
 
 def test_nothing_runs_again_when_nothing_changed(smoke):
@@ -139,7 +146,7 @@ def test_an_added_item_or_file_reruns_no_other_item(smoke):
         added.write_text('"""Nothing."""\n')
         # `dvc repro --dry` stops at an output that was never made; `dvc status` names what has changed.
         status = yaml.safe_load(run(smoke, "dvc", "status", "--json").stdout)
-        stale = {name for name in status if "@" in name and not name.startswith(("report@", "listen@"))}
+        stale = {name for name in status if "@" in name}
     finally:
         (smoke / "params.yaml").write_text(before)
         added.unlink()
@@ -200,9 +207,23 @@ def test_the_real_excerpt_runs_through_by_one_parameter(smoke, tmp_path):
     text = (folder / "params.yaml").read_text()
     text = text.replace("    root: data/embedded/FSDKaggle2018", f"    root: {SHARED / 'FSDKaggle2018'}")
     (folder / "params.yaml").write_text(text)
-    run(folder, sys.executable, "-m", "stages.reproduce", "--jobs", "2")
+    run(folder, sys.executable, "-m", "stages.reproduce", "events", "--jobs", "2")
     accuracy = (folder / "reports" / "events" / "table_1.csv").read_text()
     assert accuracy.splitlines()[1].endswith(",36")
+    assert not (folder / "reports" / "emotion").exists()
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the excerpt of the real EMOVO is not here")
+def test_real_emotional_speech_runs_through_by_one_parameter(smoke, tmp_path):
+    folder = clone(tmp_path)
+    run(folder, sys.executable, "-m", "stages.scale", "smoke")
+    text = (folder / "params.yaml").read_text()
+    text = text.replace("    root: data/embedded/DEMoS", f"    root: {SHARED / 'EMOVO'}")
+    (folder / "params.yaml").write_text(text)
+    run(folder, sys.executable, "-m", "stages.reproduce", "emotion", "--jobs", "2")
+    partition = (folder / "reports" / "emotion" / "table_1.csv").read_text().splitlines()
+    assert partition[1].startswith("speakers,2,")
+    assert any(line.startswith("neutral,") for line in partition)
 
 
 def test_a_missing_corpus_is_one_line_before_anything_runs(smoke):

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from stages.corpora.csv_lists import read_list
-from stages.corpora.speakers import check_labels_everywhere, check_speaker_independent, deal
+from stages.corpora.speakers import deal
 from stages.frame import clip_table
 from stages.frame.errors import UserError
 from stages.frame.parameters import Share
@@ -29,7 +29,7 @@ PATTERNS = {
     "DEMoS": re.compile(rf"(?:(?:NP|PR)_)?(?P<gender>[fm])_(?P<number>\d+)_{_CODE}\d+[a-z]"),
     "EMOVO": re.compile(rf"{_CODE}-(?P<gender>[fm])(?P<number>\d+)-[a-z]\d+"),
 }
-PAPER_PARTITION = Path(__file__).with_name("demos_partition.csv")
+PARTITIONS = Path(__file__).with_name("demos_partition.csv")
 
 
 class Name(NamedTuple):
@@ -41,7 +41,7 @@ class Name(NamedTuple):
 
 
 def read(
-    root: Path, *, partition: Literal["paper", "by_speaker"], validation_share: Share, test_share: Share
+    root: Path, *, partition: Literal["paper", "balanced", "by_speaker"], validation_share: Share, test_share: Share
 ) -> pd.DataFrame:
     """The clip table, split by speaker: 9365 clips of 68 speakers in the published DEMoS, 588 of 6 in EMOVO.
 
@@ -51,14 +51,15 @@ def read(
 
     Args:
         root: the folder below which the wav files lie.
-        partition: for any other speakers than the 68 of DEMoS, which have the parts of Ren et al. in any case: `paper`
-            takes those parts, for a copy of some of DEMoS's speakers; `by_speaker` deals out the speakers.
-        validation_share: share of the speakers that are dealt to the validation split.
-        test_share: share of the speakers that are dealt to the test split.
+        partition: `paper` and `balanced` take that column of `demos_partition.csv`, two ways to meet the counts of Ren et
+            al. (their own, as far as known, and one with the women spread better), also for a copy of some of DEMoS's
+            speakers; `by_speaker` deals out the speakers that are there, of either corpus.
+        validation_share: share of the speakers that `by_speaker` deals to the validation split.
+        test_share: share of the speakers that `by_speaker` deals to the test split.
 
     Raises:
-        UserError: no wav file, a name that neither corpus has, clips of both corpora, a speaker that `paper` does not
-            know, too few speakers, a label that has no clip in one of the splits.
+        UserError: no wav file, a name that neither corpus has, clips of both corpora, a speaker that `paper` or
+            `balanced` does not know, too few speakers, a label that has no clip in one of the splits.
     """
     root = Path(root)
     files = sorted(path for path in root.rglob("*") if path.suffix.lower() == ".wav")
@@ -73,7 +74,7 @@ def read(
         )
     split = _splits(sorted(set(table.speaker)), root, partition, validation_share, test_share)
     table = table.assign(split=table.speaker.map(split), text="", verified=True)
-    check_labels_everywhere(table, root)
+    clip_table.check_labels_everywhere(table, root)
     return clip_table.checked(table, str(root))
 
 
@@ -107,22 +108,17 @@ def _check_one_corpus(table: pd.DataFrame, root: Path) -> None:
 
 def _splits(found: list[str], root: Path, partition: str, validation_share: float, test_share: float) -> dict[str, str]:
     """The split of each of the speakers `found`."""
-    paper = _paper_partition()
-    if partition == "by_speaker" and set(found) != set(paper):
+    if partition == "by_speaker":
         gender_of = {speaker: speaker[0] for speaker in found}
         return deal(gender_of, root, validation_share=validation_share, test_share=test_share)
+    rows = read_list(PARTITIONS, ["speaker", partition])
+    split = dict(zip(rows.speaker, rows[partition]))
     for speaker in found:
-        if speaker not in paper:
+        if speaker not in split:
             raise UserError(
                 root,
-                expected=f"speakers of {PAPER_PARTITION.name}, as partition is 'paper'",
+                expected=f"speakers of {PARTITIONS.name}, as partition is {partition!r}",
                 found=repr(speaker),
                 do="set partition to by_speaker",
             )
-    return paper
-
-
-def _paper_partition() -> dict[str, str]:
-    rows = read_list(PAPER_PARTITION, ["speaker", "split"])
-    check_speaker_independent(rows, PAPER_PARTITION)
-    return dict(zip(rows.speaker, rows.split))
+    return split

@@ -1,11 +1,11 @@
-"""Room of corpora: what readers of corpora with known speakers share, a deal of speakers to splits and two checks."""
+"""Room of corpora: what readers of corpora with known speakers share, a deal of speakers to splits and a check of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from stages.frame.clip_table import SPLITS, stable_hash
+from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 
 
@@ -55,20 +55,4 @@ def check_speaker_independent(table: pd.DataFrame, source: str | Path) -> None:
             expected="each speaker in one split",
             found=f"{speaker!r} in {' and '.join(sorted(found))}",
             do="move the speaker to one of them",
-        )
-
-
-def check_labels_everywhere(table: pd.DataFrame, source: str | Path) -> None:
-    """Passes a table, with columns `label` and `split`, where each label has clips in each of the three splits.
-
-    Raises:
-        UserError: a label has none in one of them.
-    """
-    counts = pd.crosstab(table.label, table.split).reindex(columns=SPLITS, fill_value=0)
-    for label, split in counts.stack().loc[lambda count: count == 0].index:
-        raise UserError(
-            source,
-            expected="clips of each label in each split",
-            found=f"none of {label!r} in {split}",
-            do="move a speaker who has some to that split, or copy more of the corpus",
         )

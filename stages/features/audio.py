@@ -49,9 +49,7 @@ def read_audio(
     return np.clip(samples, -1, np.nextafter(np.float32(1), np.float32(0)))
 
 
-def _check_header(
-    path: Path, file: soundfile.SoundFile, recorded_at_hz: int | None, average_channels: bool
-) -> None:
+def _check_header(path: Path, file: soundfile.SoundFile, recorded_at_hz: int | None, average_channels: bool) -> None:
     _check_whole(path)
     if file.channels != 1 and not average_channels:
         raise _unfit(path, "one channel (mono)", f"{file.channels} channels")

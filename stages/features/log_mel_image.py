@@ -65,7 +65,7 @@ class LogMelImage(nn.Module):
         Clips with more frames are cut. What lies after a clip's end has no influence.
         """
         after_end = torch.arange(waveform.shape[1]) >= lengths[:, None]
-        longest = self.window_length + (self.frames - 1) * self.hop_length
+        longest = self.window_length + (self.frames - 1) * self.hop_length  # no frame is made only to be cut
         waveform = waveform.masked_fill(after_end.to(waveform.device), 0)[:, :longest]
         missing = max(0, self.window_length - waveform.shape[1])
         spectrum = self._spectrum(nn.functional.pad(waveform, (0, missing)))

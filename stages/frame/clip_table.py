@@ -19,7 +19,7 @@ COLUMNS = {
 # Everything in any table of clips that is a name.
 TEXT = (
     *("clip_id", "file", "label", "text", "speaker", "split", "key", "source", "target", "problem", "shard"),
-    *("decision", "clean_prediction", "adversarial_prediction", "transform", "outcome"),
+    *("decision", "clean_prediction", "adversarial_prediction", "transform", "outcome", "variant"),
 )
 SPLITS = ("train", "validation", "test")
 
@@ -48,6 +48,22 @@ def checked(table: pd.DataFrame, source: str) -> pd.DataFrame:
             source, expected=f"splits {', '.join(SPLITS)}", found=repr(strange[0]), do="correct the split column"
         )
     return table[list(COLUMNS)].sort_values("clip_id", ignore_index=True)
+
+
+def check_labels_everywhere(table: pd.DataFrame, source: str | Path) -> None:
+    """Passes a table, with columns `label` and `split`, where each label has clips in each of the three splits.
+
+    Raises:
+        UserError: a label has none in one of them.
+    """
+    counts = pd.crosstab(table.label, table.split).reindex(columns=SPLITS, fill_value=0)
+    for label, split in counts.stack().loc[lambda count: count == 0].index:
+        raise UserError(
+            source,
+            expected="clips of each label in each split",
+            found=f"none of {label!r} in {split}",
+            do="add some, or change how corpora.* deals its clips or speakers to the splits",
+        )
 
 
 def hold_out(table: pd.DataFrame, share: float) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Room of studies: which clips of the emotion study can be heard."""
 
-
 import pandas as pd
 
 from stages.frame import shards

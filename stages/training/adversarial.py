@@ -17,11 +17,12 @@ from torch.nn.functional import cross_entropy
 
 from stages import victim
 from stages.frame import progress
+from stages.frame.clip_table import check_labels_everywhere
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.frame.shards import ShardSet
 from stages.training import loop
-from stages.training.task import Task, check_splits
+from stages.training.task import Task
 from stages.victim import padded_batch
 
 TRAINED_ON = {"development": ("train",), "test": ("train", "validation")}
@@ -112,7 +113,7 @@ def recipe(
 
 def train(task: Task, recipe: Recipe) -> None:
     """Writes a folder for each model and `members.csv`: member, regime, purpose, variant, training_epsilon."""
-    check_splits(task.clips)
+    check_labels_everywhere(task.clips.table, task.clips.folder)
     images, table = _load(task)
     rows = []
     total = len(TRAINED_ON) * (recipe.iterations * len(recipe.variants()))

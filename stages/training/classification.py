@@ -12,10 +12,11 @@ from torch.nn.functional import cross_entropy
 
 from stages import victim
 from stages.frame import progress
+from stages.frame.clip_table import check_labels_everywhere
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Share
 from stages.frame.shards import ShardSet
 from stages.training import loop
-from stages.training.task import Task, check_splits
+from stages.training.task import Task
 from stages.victim import padded_batch
 
 
@@ -65,7 +66,7 @@ def recipe(
 
 def train(task: Task, recipe: Recipe) -> None:
     """Writes the one model, its history, and its decision on every clip of the corpus."""
-    check_splits(task.clips)
+    check_labels_everywhere(task.clips.table, task.clips.folder)
     torch.manual_seed(recipe.seed)
     module = task.build()
     history = fit(module, task.clips, task.labels, recipe, device=task.device, scratch=task.scratch)

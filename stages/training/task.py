@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import nn
 
-from stages.frame.errors import UserError
 from stages.frame.shards import ShardSet
 
 
@@ -28,20 +27,3 @@ class Task:
     device: str
     scratch: Path
     finished: Path
-
-
-def check_splits(clips: ShardSet) -> None:
-    """Sees to it that every label has clips in every split.
-
-    Raises:
-        UserError: one has none.
-    """
-    for label, own in clips.table.groupby("label"):
-        for split in ("train", "validation", "test"):
-            if split not in set(own.split):
-                raise UserError(
-                    clips.folder,
-                    expected=f"clips of {label!r} in every split",
-                    found=f"none in {split}",
-                    do="add some, or change how corpora.* deals its clips to the splits",
-                )

@@ -99,7 +99,10 @@ def test_speakers_are_dealt_whole_where_that_is_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a.wav,owl,train,ann\nb.wav,owl,test,ann\n", "expected each speaker in one split; found 'ann' in test and train"),
+        (
+            "a.wav,owl,train,ann\nb.wav,owl,test,ann\n",
+            "expected each speaker in one split; found 'ann' in test and train",
+        ),
         ("a.wav,owl,train,\n", r"expected a speaker for each clip; found none for a\.wav"),
         ("a.wav,owl,train,ann\nb.wav,owl,test,bob\n", "expected speakers whose split is validation; found none"),
     ],

@@ -12,6 +12,7 @@ from stages.frame.errors import UserError
 SHARED = Path(__file__).parents[3] / "shared" / "corpora"
 DEALT = {"partition": "by_speaker", "validation_share": 0.2, "test_share": 0.3}
 PAPER = DEALT | {"partition": "paper"}
+BALANCED = DEALT | {"partition": "balanced"}
 CODES = ("rab", "dis", "pau", "col", "gio", "tri", "sor")
 EMOVO = [f"{code}-{speaker}-b{n}" for code in ("neu", "gio") for speaker in ("f1", "f2", "m1", "m2") for n in (1, 2)]
 
@@ -36,14 +37,21 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("DEMOS"), [name.removesuffix(".wav") for name in source.read_text().split()])
 
 
-@pytest.mark.parametrize("settings", [PAPER, DEALT])
-def test_published_corpus_has_the_papers_parts(published, settings):
+@pytest.mark.parametrize("settings", [PAPER, BALANCED])
+def test_published_corpus_has_parts_with_the_papers_counts(published, settings):
     table = italian_emotion.read(published, **settings)
     assert (len(table), table.speaker.nunique()) == (9365, 68)
     counted = pd.crosstab(table.split, table.label).loc[list(clip_table.SPLITS), demos_partition.CLIPS.columns]
     assert counted.to_numpy().tolist() == demos_partition.CLIPS.to_numpy().tolist()
     assert table.groupby("split").speaker.nunique()[list(clip_table.SPLITS)].tolist() == [24, 22, 22]
     assert (table.groupby("speaker").split.nunique() == 1).all()
+
+
+def test_published_corpus_is_dealt_out_anew_if_asked(published):
+    speakers = italian_emotion.read(published, **DEALT).groupby("split").speaker.unique()
+    assert speakers.map(len).to_dict() == {"train": 34, "validation": 14, "test": 20}
+    women = speakers.map(lambda names: sum(name[0] == "f" for name in names))
+    assert (abs(women - speakers.map(len) * 23 / 68) < 1).all()
 
 
 def test_real_excerpt_is_split_by_speaker():
@@ -85,22 +93,24 @@ def test_upper_case_suffix_and_other_files(tmp_path):
     assert table.set_index("clip_id").file["neu-f1-b1"] == "neu-f1-b1.WAV"
 
 
-def test_speakers_of_demos_but_not_all_are_dealt_out_unless_the_papers_parts_are_asked_for(tmp_path):
-    # In the paper all but the last two of these are training speakers.
-    root = written(tmp_path, demos("f01", "f17", "m02", "m03", "m30", "m69"))
-    assert italian_emotion.read(root, **DEALT).groupby("split").speaker.nunique().to_dict() == {
-        "train": 3,
-        "validation": 1,
-        "test": 2,
-    }
-    paper = italian_emotion.read(root, **PAPER).groupby("split").speaker.unique().map(sorted).to_dict()
-    assert paper == {"train": ["f01", "f17", "m02", "m03"], "validation": ["m30"], "test": ["m69"]}
+def test_partition_decides_for_a_copy_of_some_speakers_of_demos(tmp_path):
+    root = written(tmp_path, demos("f01", "f31", "m02", "m18", "m69"))
+
+    def parts(settings: dict) -> dict[str, list[str]]:
+        return italian_emotion.read(root, **settings).groupby("split").speaker.unique().map(sorted).to_dict()
+
+    assert parts(PAPER) == {"train": ["f01", "f31", "m02"], "validation": ["m18"], "test": ["m69"]}
+    assert parts(BALANCED) == {"train": ["f01", "m02", "m18"], "validation": ["f31"], "test": ["m69"]}
+    sizes = {split: len(speakers) for split, speakers in parts(DEALT).items()}
+    assert sizes == {"train": 2, "validation": 1, "test": 2}
 
 
 def test_parameters_are_bound_by_their_annotations(tmp_path):
     read = parameters.bind(italian_emotion.read, "corpora.emotion", dict(DEALT))
     assert len(read(written(tmp_path, EMOVO))) == len(EMOVO)
-    with pytest.raises(UserError, match=r"corpora.emotion.partition: expected one of 'paper', 'by_speaker'"):
+    with pytest.raises(
+        UserError, match=r"corpora.emotion.partition: expected one of 'paper', 'balanced', 'by_speaker'"
+    ):
         parameters.bind(italian_emotion.read, "corpora.emotion", DEALT | {"partition": "random"})
 
 
@@ -123,7 +133,7 @@ def test_parameters_are_bound_by_their_annotations(tmp_path):
         ),
         ([*EMOVO, "f1/neu-f1-b1"], DEALT, "expected each clip id once; found 'neu-f1-b1' twice"),
         (EMOVO, PAPER, "expected speakers of demos_partition.csv.* found 'f1'; set partition to by_speaker"),
-        (demos("f01", "m30", "m35", "m69"), PAPER, "found 'm35'; set partition"),
+        (demos("f01", "m30", "m35", "m69"), BALANCED, "as partition is 'balanced'; found 'm35'; set partition"),
         (demos("f01", "m02"), DEALT, "expected at least one speaker beside 1 for validation and 1 for test; found 2"),
         (demos("f01", "m30"), PAPER, "expected clips of each label in each split; found none of 'anger' in test"),
         (

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from stages.corpora.speakers import check_labels_everywhere, check_speaker_independent, deal
-from stages.frame.clip_table import SPLITS
+from stages.corpora.speakers import check_speaker_independent, deal
+from stages.frame.clip_table import SPLITS, check_labels_everywhere
 from stages.frame.errors import UserError
 
 

@@ -154,6 +154,13 @@ def test_cnn4_starts_with_the_groups_weights():
     assert (module.last.bias == 0).all()
 
 
+def test_vggs_linear_layers_start_scaled_to_their_inputs():
+    module = build("vgg16", hidden_units=256, pooled=2)
+    for layer in [layer for layer in (*module.body, module.last) if isinstance(layer, nn.Linear)]:
+        assert layer.weight.std().item() == pytest.approx((2 / layer.in_features) ** 0.5, rel=0.1)
+        assert (layer.bias == 0).all()
+
+
 @pytest.mark.parametrize(
     ("network", "changes", "message"),
     [

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from stages import victim
-from stages.frame import shards
+from stages import scale, victim
+from stages.frame import parameters, shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 from stages.training import adversarial, loop
@@ -274,3 +274,24 @@ def test_a_recipe_that_makes_no_sense_is_refused():
         recipe(epsilons=[])
     with pytest.raises(UserError, match=r"beta \+ gamma: expected at most 1; found 1\.2"):
         recipe(beta=0.8)
+
+
+@pytest.mark.parametrize("network", ["cnn4", "resnet50", "vgg16"])
+def test_at_the_papers_scale_a_step_of_training_changes_all_weights(network):
+    from test_pipeline import ROOT
+
+    values, changes = parameters.read(ROOT / "params.yaml"), parameters.read(ROOT / "scales" / "paper.yaml")
+    scale.apply(values, changes, "paper")
+    victim_values = values["victims"][f"{network}-similarity"]
+    made = adversarial.recipe(**values["recipes"]["emotion"] | victim_values["training"])
+    assert (made.iterations, made.adversarial_from, made.batch_size) == (10000, 1000, 16)
+    assert values["features"]["log_mel"]["parameters"]["frames"] == 373
+    torch.manual_seed(0)
+    module = victim.build(network, 7, victim_values["parameters"], where="t", signal={"mels": 64}).train()
+    before = [weight.detach().clone() for weight in module.parameters()]
+    optimiser = torch.optim.Adam(module.parameters(), made.learning_rate)
+    loss = adversarial.adversarial_loss(module, torch.randn(2, 373, 64), torch.tensor([0, 6]), 0.1, made)
+    loss.backward()
+    optimiser.step()
+    assert torch.isfinite(loss)
+    assert all((old != new).any() for old, new in zip(before, module.parameters()))
