@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable
+from statistics import median
 
 from benchmarks import ROOT, table
 
-BATCH, ROUNDS, STEPS = 16, 7, 5
+BATCH, WARM_UP, ROUNDS = 16, 3, 40
 FRAMES, MELS, LABELS = 64, 64, 7
 
 
 def main() -> None:
-    """Prints seconds a step of both sides, the best of some rounds in turn, and their ratio, for each network and regime."""
+    """Prints the time of a step of both sides, taken in turn, the median of each, and of their ratios, for each network and regime."""
     import torch
 
     torch.set_num_threads(1)
@@ -18,16 +19,16 @@ def main() -> None:
     for network in ("cnn4", "resnet50", "vgg16"):
         for regime in ("vanilla", "similarity"):
             sides = _sides(network, regime)
-            seconds = dict.fromkeys(sides, float("inf"))
-            for number in range(ROUNDS):
+            seconds: dict[str, list[float]] = {name: [] for name in sides}
+            for number in range(WARM_UP + ROUNDS):
                 for name, step in sides.items():
                     start = time.perf_counter()
-                    for _ in range(STEPS):
-                        step()
-                    if number > 0:  # the first round pays for plans and pages
-                        seconds[name] = min(seconds[name], (time.perf_counter() - start) / STEPS)
-            ours, bare = seconds.values()
-            rows.append([network, regime, f"{1000 * ours:.1f}", f"{1000 * bare:.1f}", f"{ours / bare:.3f}"])
+                    step()
+                    if number >= WARM_UP:
+                        seconds[name].append(time.perf_counter() - start)
+            ours, bare = (median(taken) for taken in seconds.values())
+            ratio = median(one / other for one, other in zip(*seconds.values()))
+            rows.append([network, regime, f"{1000 * ours:.1f}", f"{1000 * bare:.1f}", f"{ratio:.3f}"])
     print(f"batches of {BATCH} images of {FRAMES} x {MELS}, networks as in params.yaml, one thread\n")
     print(table(["network", "regime", "step, ms", "bare passes, ms", "ratio"], rows))
 
