@@ -160,7 +160,7 @@ def test_every_stage_reads_only_what_it_declares(smoke, tmp_path):
     assert set(stages) <= set(lock)
     for number, (name, stage) in enumerate(stages.items()):
         folder = tmp_path / str(number)
-        for dependency in stage["deps"]:
+        for dependency in dict.fromkeys(stage["deps"]):
             if dependency != "params.yaml":
                 _copy(smoke / dependency, folder / dependency)
         values = lock[name].get("params", {}).get("params.yaml", {})
@@ -210,7 +210,7 @@ def test_the_real_excerpt_runs_through_by_one_parameter(smoke, tmp_path):
     run(folder, sys.executable, "-m", "stages.reproduce", "events", "--jobs", "2")
     accuracy = (folder / "reports" / "events" / "table_1.csv").read_text()
     assert accuracy.splitlines()[1].endswith(",36")
-    assert not (folder / "reports" / "emotion").exists()
+    assert not (folder / "data" / "emotion").exists()
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the excerpt of the real EMOVO is not here")
