@@ -18,14 +18,15 @@ def main(name: str) -> None:
     import torch
 
     from stages import victim
+    from stages.features.audio import check_long_enough
     from stages.victim import padded_batch
 
     worker = devices.launch()
     values = parameters.bind(_entry, f"features.{name}", parameters.section(f"features.{name}"))()
     source = Path("data", values["study"], "audio")
     clips = shards.ShardSet(source)
-    own = values["parameters"] | clips.about["signal"]
-    front_end = victim.front_end(values["feature"], own, where=f"features.{name}").to(worker.device)
+    given = values["parameters"] | clips.about["signal"]
+    front_end = victim.front_end(values["feature"], given, where=f"features.{name}").to(worker.device)
 
     @torch.no_grad()
     def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
@@ -34,9 +35,12 @@ def main(name: str) -> None:
         if audio:
             inputs = padded_batch(list(audio.values()), worker.device)
             if values["longer_clips"] == "error":
-                _check_lengths(list(audio), front_end, inputs["audio_length"], name)
-            made = dict(zip(audio, front_end(inputs["audio"], inputs["audio_length"]).cpu().numpy()))
-            arrays = [{name: made[key]} if key in made else {} for key in rows.key]
+                _check_not_too_long(list(audio), front_end, inputs["audio_length"], name)
+            check_long_enough(list(audio), inputs["audio_length"].tolist(), front_end.shortest)
+            made = front_end(inputs["audio"], inputs["audio_length"]).cpu().numpy()
+            frames = front_end.frames_of(inputs["audio_length"]).clamp_max(front_end.frames).tolist()
+            own = {key: one if front_end.equally_long else one[:count] for key, one, count in zip(audio, made, frames)}
+            arrays = [{name: own[key]} if key in own else {} for key in rows.key]
         return rows, arrays
 
     about = {"signal": front_end.signal, "bounds": {name: None}}
@@ -48,7 +52,7 @@ def main(name: str) -> None:
         settings=[values, worker.device.split(":")[0]],
         worker=worker,
         description=f"featurise {name}",
-        about=about | {"front_end": {"feature": values["feature"], "parameters": own}},
+        about=about | {"front_end": {"feature": values["feature"], "parameters": given}},
     )
 
 
@@ -57,7 +61,7 @@ def _entry(*, study: str, feature: str, longer_clips: Literal["error", "cut"], p
     return locals()
 
 
-def _check_lengths(keys: list[str], front_end, lengths, name: str) -> None:
+def _check_not_too_long(keys: list[str], front_end, lengths, name: str) -> None:
     for key, frames in zip(keys, front_end.frames_of(lengths).tolist()):
         if frames > front_end.frames:
             raise UserError(

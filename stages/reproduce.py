@@ -46,7 +46,8 @@ def _check_corpora(studies: list[str]) -> None:
     built_in = {item["output"] for item in parameters.section("embedded").values()}
     for study in studies:
         root = parameters.section(f"corpora.{study}.root")
-        if root not in built_in and not Path(root).is_dir():
+        # A built-in corpus may be a part of what is written at once.
+        if not built_in & {root, *map(str, Path(root).parents)} and not Path(root).is_dir():
             what = {"expected": "the corpus's folder", "found": f"nothing at {root}"}
             raise UserError(f"params.yaml: corpora.{study}.root", **what, do="see data/README.md")
         for name, values in parameters.section("transforms").get(study, {}).items():

@@ -2,8 +2,8 @@
 
 import shutil
 import sys
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from stages.frame import devices, parameters, shards
 from stages.frame.errors import told_in_one_line
@@ -23,6 +23,8 @@ def main(name: str) -> None:
 
 
 def _train(name: str, device: str) -> None:
+    from torch import nn
+
     from stages import victim
     from stages.training.task import Task
 
@@ -32,27 +34,32 @@ def _train(name: str, device: str) -> None:
     recipe = find("training", method, "recipe", where=f"victims.{name}.method")
     recipe = parameters.bind(recipe, f"recipes.{values['recipe']} with victims.{name}.training", given)()
     data = Path("data", study)
-    clips = shards.ShardSet(data / values["inputs"])
+    clips, beside = (shards.ShardSet(data / values[name]) for name in ("inputs", "beside"))
     clips.table = clips.table[clips.table.problem == ""]
     labels = sorted(set(clips.table.label))
     output = Path("models", study, network, name)
-    scratch = shards.scratch_folder(output, inputs=[clips.folder], settings=[values, given, device.split(":")[0]])
+    scratch = shards.scratch_folder(
+        output, inputs=[clips.folder, beside.folder], settings=[values, given, device.split(":")[0]]
+    )
     finished = scratch / "finished"
     shutil.rmtree(finished, ignore_errors=True)
     finished.mkdir()
-    signal = clips.about["signal"]
-    build = partial(
-        victim.build, network, len(labels), values["parameters"], where=f"victims.{name}.parameters", signal=signal
-    )
+
+    def build(**changes: Any) -> nn.Module:
+        given, where = values["parameters"] | changes, f"victims.{name}.parameters"
+        return victim.build(network, len(labels), given, where=where, signal=clips.about["signal"])
+
     config = {"network": network, "parameters": values["parameters"], "labels": labels, **clips.about}
-    task = Task(clips, data, labels, build, config, device, scratch, finished)
+    task = Task(clips, beside, labels, build, config, device, scratch, finished)
     find("training", method, "train", where=f"victims.{name}.method")(task, recipe)
+    if (clips.folder / shards.FRONT_END).is_dir():
+        shutil.copytree(clips.folder / shards.FRONT_END, finished / shards.FRONT_END)
     shards.move(finished, output)
     shutil.rmtree(scratch)
 
 
 def _victim(
-    *, study: str, inputs: str, network: str, parameters: dict, method: str, recipe: str, training: dict
+    *, study: str, inputs: str, beside: str, network: str, parameters: dict, method: str, recipe: str, training: dict
 ) -> dict:
     """The checked entry of `victims`."""
     return locals()

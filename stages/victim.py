@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.frame.modules import find
+from stages.frame.shards import FRONT_END
 
 Inputs = dict[str, Tensor]
 Bounds = dict[str, tuple[float, float]]
@@ -69,13 +70,13 @@ class Victim:
         return label, confidence
 
 
-def padded_batch(waveforms: list[np.ndarray], device: str) -> Inputs:
-    """`audio` (clips, longest) on the device, zero after each clip's end, and `audio_length` (clips,) on the CPU."""
-    lengths = [len(waveform) for waveform in waveforms]
-    audio = np.zeros((len(waveforms), max(lengths)), np.float32)
-    for row, waveform in zip(audio, waveforms):
-        row[: len(waveform)] = waveform
-    return {"audio": torch.from_numpy(audio).to(device), "audio_length": torch.tensor(lengths)}
+def padded_batch(arrays: list[np.ndarray], device: str, name: str = "audio") -> Inputs:
+    """`name` (clips, longest, ...) on the device, zero after each clip's end, and `<name>_length` (clips,) on the CPU."""
+    lengths = [len(array) for array in arrays]
+    padded = np.zeros((len(arrays), max(lengths), *arrays[0].shape[1:]), np.float32)
+    for row, array in zip(padded, arrays):
+        row[: len(array)] = array
+    return {name: torch.from_numpy(padded).to(device), f"{name}_length": torch.tensor(lengths)}
 
 
 def build(
@@ -114,7 +115,7 @@ def save(folder: Path, module: nn.Module, config: dict[str, Any]) -> None:
 
 
 def load(folder: str | Path, *, network: str, device: str, attacked_on: str = "logits") -> Victim:
-    """The victim in `folder`.
+    """The victim in `folder`; behind the learned front end that lies beside it, where there is one.
 
     Raises:
         UserError: the folder is incomplete, or holds another network than `network`.
@@ -134,5 +135,17 @@ def load(folder: str | Path, *, network: str, device: str, attacked_on: str = "l
         module.load_state_dict(load_file(folder / "weights.safetensors"))
     except RuntimeError as error:
         raise UserError(folder, expected="weights of this network", found=str(error), do="train it again") from error
+    if (folder.parent / FRONT_END).is_dir():
+        module = _behind(folder.parent / FRONT_END, config["front_end"], module, device)
     bounds = {name: tuple(limits or (-math.inf, math.inf)) for name, limits in config["bounds"].items()}
     return Victim(module.to(device), config["labels"], bounds=bounds, attacked_on=attacked_on)
+
+
+def _behind(folder: Path, made_by: dict[str, Any], head: nn.Module, device: str) -> nn.Module:
+    from stages.networks.encoded import Encoded
+
+    feature = made_by["feature"]
+    load_front_end = parameters.bind(
+        find("features", feature, "load", where=str(folder)), feature, made_by["parameters"]
+    )
+    return Encoded(load_front_end(folder, device), head)

@@ -29,7 +29,13 @@ RECIPE = {
     "noise_deviation": 0.1,
 }
 PARAMETERS = {"window_length": 256, "hop_length": 256, "mels": 16, "lowest_hz": 20.0, "frames": 20, "fit": "tile"}
-VICTIM = {"study": "emotion", "inputs": "log_mel", "network": "cnn4", "parameters": {"width": 0.0625, "layers": 2}}
+VICTIM = {
+    "study": "emotion",
+    "inputs": "log_mel",
+    "beside": "audio",
+    "network": "cnn4",
+    "parameters": {"width": 0.0625, "layers": 2},
+}
 REGIMES = ("single", "vanilla", "noise")
 PARAMS = {
     "features": {
@@ -49,11 +55,19 @@ PARAMS = {
         "emotion": {
             "epsilons": [0.1, 0.5],
             "attacks": {"fgsm": {"eta": None}, "bim": {"steps": 3, "relative_step": 0.5, "random_start": True}},
+            "attacked_clips_per_label": None,
             "kept_clips_per_label": 2,
+            "batch_size": 128,
         }
     },
     "sweep_items": {
-        "cnn4": {"study": "emotion", "inputs": "log_mel", "network": "cnn4", "victims": list(REGIMES)},
+        "cnn4": {
+            "study": "emotion",
+            "inputs": "log_mel",
+            "beside": "audio",
+            "network": "cnn4",
+            "victims": list(REGIMES),
+        },
     },
     "inversion": {"emotion": {"iterations": 8}},
 }
@@ -64,7 +78,7 @@ def write_audio(folder, longest_s=0.3):
     rng = np.random.default_rng(0)
     splits = ["train"] * 24 + ["validation"] * 8 + ["test"] * 12
     rows = [(f"c{n:02d}", ("high", "low")[n % 2], split, f"s{split}") for n, split in enumerate(splits)]
-    table = pd.DataFrame(rows, columns=["key", "label", "split", "speaker"]).assign(problem="", text="")
+    table = pd.DataFrame(rows, columns=["key", "label", "split", "speaker"]).assign(problem="", text="", fold="")
     table = table.assign(clip_id=table.key, duration_s=rng.uniform(0.15, longest_s, len(table)).round(3))
 
     def compute(part):

@@ -16,7 +16,8 @@ TEST_SHARE = 0.2
 def read(
     root: Path, *, csv: str = "clips.csv", validation_share: Share, speaker_independent: bool = False
 ) -> pd.DataFrame:
-    """The clip table of a csv with columns `file`, `label` and, at will, `split`, `speaker`, `text` and `verified`.
+    """The clip table of a csv with columns `file`, `label` and, at will, `split`, `speaker`, `fold`, `text` and
+    `verified`.
 
     The csv lies in `root`; `file` is relative to `root`; the clip id is that path with `-` for `/` and without its
     suffix. Without `split`, a fifth of each label's clips becomes the test split, by a hash of their ids; unless `split`
@@ -31,7 +32,7 @@ def read(
     """
     source = Path(root) / csv
     rows = read_list(source, ["file", "label"])
-    for column in ("text", "speaker"):
+    for column in ("text", "speaker", "fold"):
         if column not in rows:
             rows[column] = ""
     _check_rows(rows, source)

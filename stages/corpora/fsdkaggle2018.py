@@ -106,6 +106,7 @@ def _rows(
             "file": audio + "/" + rows.fname,
             "label": rows.label,
             "text": "",
+            "fold": "",
             "speaker": "",
             "split": split,
             "verified": verified,

@@ -73,7 +73,7 @@ def read(
             root, expected="wav files of DEMoS's emotions or of EMOVO", found="none", do="see data/README.md"
         )
     split = _splits(sorted(set(table.speaker)), root, partition, validation_share, test_share)
-    table = table.assign(split=table.speaker.map(split), text="", verified=True)
+    table = table.assign(split=table.speaker.map(split), text="", fold="", verified=True)
     clip_table.check_labels_everywhere(table, root)
     return clip_table.checked(table, str(root))
 

@@ -81,3 +81,19 @@ def _resampled(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
 
 def _unfit(path: Path, expected: str, found: str) -> UserError:
     return UserError(path, expected=expected, found=found, do="replace the file or take it out of the corpus's list")
+
+
+def check_long_enough(clips: list[str], lengths: list[int], shortest: int) -> None:
+    """Passes clips of which each has as many samples as a front end needs to see at all.
+
+    Raises:
+        UserError: one has not.
+    """
+    for clip, length in zip(clips, lengths):
+        if length < shortest:
+            raise UserError(
+                f"clip {clip}",
+                expected=f"at least {shortest} samples, what the front end needs for one frame",
+                found=f"{length}",
+                do="leave it out of the corpus",
+            )

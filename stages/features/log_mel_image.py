@@ -23,8 +23,12 @@ MOMENTUM = 0.9
 class LogMelImage(nn.Module):
     """Waveforms to log-mel images in nats, differentiable; see `build` for the parameters.
 
-    `signal` is what a network must know of the images.
+    `signal` is what a network must know of the images, which all have `frames` frames; `shortest` is how many samples
+    a clip must have.
     """
+
+    equally_long = True
+    shortest = 1
 
     def __init__(
         self,

@@ -14,11 +14,12 @@ COLUMNS = {
     "text": "transcript, empty where the corpus has none",
     "speaker": "empty where the corpus has none",
     "split": "train, validation or test",
+    "fold": "what cross-validation leaves out together, such as a session; empty where the corpus has none",
     "verified": "whether a person checked the label",
 }
 # Everything in any table of clips that is a name.
 TEXT = (
-    *("clip_id", "file", "label", "text", "speaker", "split", "key", "source", "target", "problem", "shard"),
+    *("clip_id", "file", "label", "text", "speaker", "split", "fold", "key", "source", "target", "problem", "shard"),
     *("decision", "clean_prediction", "adversarial_prediction", "transform", "outcome", "variant"),
 )
 SPLITS = ("train", "validation", "test")

@@ -21,6 +21,8 @@ from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 
 ABOUT = "about.json"
+# The folder of a learned front end, in a set of features and beside the models that were trained on the set.
+FRONT_END = "front_end"
 Arrays = dict[str, np.ndarray]
 Compute = Callable[[pd.DataFrame], tuple[pd.DataFrame, list[Arrays]]]
 
@@ -75,12 +77,14 @@ def write_set(
     description: str,
     clips_per_shard: int = 64,
     about: dict[str, Any] | None = None,
+    front_end: Path | None = None,
 ) -> None:
     """Writes the set that `compute` makes of the rows of `plan`, one shard of `clips_per_shard` rows at a time.
 
     `compute(rows)` returns a table with a column `key`, unique in the set, and the named arrays of each of its rows
     (none at all for a set that is only a table). `about` is what whoever trains on the set must know of its arrays;
-    it comes back as `ShardSet.about`.
+    it comes back as `ShardSet.about`. `front_end` is the folder of the learned model that made the arrays; a copy of it
+    goes with the set.
     Shards are dealt out among the workers. Each is kept in a scratch folder as soon as it is done, so that an
     interrupted stage goes on where it was; the folder is named by a hash of `settings`, the content of `inputs`, the
     plan and all code, so that nothing stale is ever picked up.
@@ -101,6 +105,8 @@ def write_set(
     if worker.rank == 0:
         _join_tables(scratch, len(pieces))
         (scratch / "set" / ABOUT).write_text(json.dumps(about or {}, indent=1) + "\n", encoding="utf-8")
+        if front_end:
+            shutil.copytree(front_end, scratch / "set" / FRONT_END, dirs_exist_ok=True)
         # Without its tables an interrupted move makes the next run begin anew, not take a part for the whole.
         shutil.rmtree(scratch / "tables")
         move(scratch / "set", Path(output))

@@ -10,8 +10,10 @@ class ImageClassifier(nn.Module):
     """A convolutional body and a last linear layer.
 
     `body` takes images (examples, 1, frames, mels) to feature vectors (examples, size). The mean and deviation of each
-    mel bin, 0 and 1 until training sets them, are kept with the weights.
+    mel bin, 0 and 1 until training sets them, are kept with the weights. `takes` names its inputs.
     """
+
+    takes = ("log_mel",)
 
     def __init__(self, body: nn.Module, size: int, number_of_labels: int, *, mels: int):
         super().__init__()
@@ -22,6 +24,10 @@ class ImageClassifier(nn.Module):
     def standardised(self, log_mel: Tensor) -> Tensor:
         """Images as the network takes them of log-mel images in nats, both (examples, frames, mels)."""
         return (log_mel - self.mean) / self.deviation
+
+    def prepare(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What is attacked: standardised images."""
+        return {"log_mel": self.standardised(inputs["log_mel"])}
 
     def unstandardised(self, image: Tensor) -> Tensor:
         """The inverse of `standardised`."""

@@ -22,10 +22,12 @@ from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.frame.shards import ShardSet
 from stages.training import loop
+from stages.training.batches import in_random_order
 from stages.training.task import Task
 from stages.victim import padded_batch
 
 TRAINED_ON = {"development": ("train",), "test": ("train", "validation")}
+JUDGED_ON = {"development": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,10 @@ def recipe(
 
 
 def train(task: Task, recipe: Recipe) -> None:
-    """Writes a folder for each model and `members.csv`: member, regime, purpose, variant, training_epsilon."""
+    """Writes a folder for each model and `members.csv`: member, regime, purpose, variant, training_epsilon, judged_by, judged_on.
+
+    A model is judged on the clips whose column `judged_by` says `judged_on`.
+    """
     check_labels_everywhere(task.clips.table, task.clips.folder)
     images, table = _load(task)
     rows = []
@@ -125,8 +130,8 @@ def train(task: Task, recipe: Recipe) -> None:
                 member = f"{purpose}-{variant}" if variant else purpose
                 _fit_member(task, recipe, own, purpose, variant, bar, task.finished / member)
                 epsilon = float(variant) if recipe.regime in ("vanilla", "similarity") else 0.0
-                rows.append((member, recipe.regime, purpose, variant, epsilon))
-    columns = ["member", "regime", "purpose", "variant", "training_epsilon"]
+                rows.append((member, recipe.regime, purpose, variant, epsilon, "split", JUDGED_ON[purpose]))
+    columns = ["member", "regime", "purpose", "variant", "training_epsilon", "judged_by", "judged_on"]
     pd.DataFrame(rows, columns=columns).to_csv(task.finished / "members.csv", index=False)
 
 
@@ -153,7 +158,7 @@ class _Data:
         if not hasattr(self, "_opened"):
             made_by = self.task.config["front_end"]
             front_end = victim.front_end(made_by["feature"], made_by["parameters"], where="the features' about.json")
-            self._opened = ShardSet(self.task.data / "audio"), front_end.to(self.task.device)
+            self._opened = self.task.beside, front_end.to(self.task.device)
         return self._opened
 
 
@@ -208,7 +213,7 @@ def _round(module, optimiser, recipe: Recipe, data: _Data, variant: str, iterati
     torch.manual_seed(recipe.seed + 1_000_003 * (1 + iterations.start))  # for dropout
     module.train()
     total = torch.zeros((), device=data.images.device)
-    batches = _batches(len(data.keys), recipe.batch_size, iterations, recipe.seed)
+    batches = in_random_order(len(data.keys), recipe.batch_size, iterations, [recipe.seed])
     for iteration, rows in zip(iterations, batches):
         chosen = torch.from_numpy(rows).to(data.images.device)
         images, targets = module.standardised(data.images[chosen]), data.targets[chosen]
@@ -227,14 +232,6 @@ def _round(module, optimiser, recipe: Recipe, data: _Data, variant: str, iterati
         total += loss.detach()
         bar.update()
     return {"iteration": iterations.stop, "loss": total.item() / len(iterations)}
-
-
-def _batches(count: int, batch_size: int, iterations: range, seed: int) -> np.ndarray:
-    """Rows (iterations, batch_size) of the clips: one random order of all of them after another."""
-    start, stop = iterations.start * batch_size, iterations.stop * batch_size
-    first, last = start // count, (stop - 1) // count
-    orders = [np.random.default_rng([seed, number]).permutation(count) for number in range(first, last + 1)]
-    return np.concatenate(orders)[start - first * count : stop - first * count].reshape(-1, batch_size)
 
 
 def adversarial_loss(module: nn.Module, images: Tensor, targets: Tensor, epsilon: float, recipe: Recipe) -> Tensor:

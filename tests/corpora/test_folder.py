@@ -36,16 +36,16 @@ def test_split_does_not_depend_on_the_order_of_the_rows(tmp_path):
 
 def test_all_columns_are_taken_as_they_are(tmp_path):
     text = (
-        "file,label,split,speaker,text,verified,mood\n"
-        "a.wav,owl,train,ann,to whit,TRUE,calm\n"
-        "b.wav,owl,validation,bob,to whoo,false,calm\n"
-        "c.wav,,test,bob,whoo,0,calm\n"
+        "file,label,split,fold,speaker,text,verified,mood\n"
+        "a.wav,owl,train,1,ann,to whit,TRUE,calm\n"
+        "b.wav,owl,validation,2,bob,to whoo,false,calm\n"
+        "c.wav,,test,2,bob,whoo,0,calm\n"
     )
     table = folder.read(listed(tmp_path, text, "mine.csv"), csv="mine.csv", validation_share=1.0)
     assert table.values.tolist() == [
-        ["a", "a.wav", "owl", "to whit", "ann", "train", True],  # validation is given: nothing more is held out
-        ["b", "b.wav", "owl", "to whoo", "bob", "validation", False],
-        ["c", "c.wav", "", "whoo", "bob", "test", False],
+        ["a", "a.wav", "owl", "to whit", "ann", "train", "1", True],  # validation is given: nothing more is held out
+        ["b", "b.wav", "owl", "to whoo", "bob", "validation", "2", False],
+        ["c", "c.wav", "", "whoo", "bob", "test", "2", False],
     ]
 
 

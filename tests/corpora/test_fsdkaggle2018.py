@@ -72,6 +72,7 @@ def test_rows(small):
         "file": "FSDKaggle2018.audio_test/000000ff.wav",
         "label": "Bark",
         "text": "",
+        "fold": "",
         "speaker": "",
         "split": "test",
         "verified": True,

@@ -73,6 +73,7 @@ def test_rows(tmp_path):
         "file": "deep/er/PR_m_30_ang12c.wav",
         "label": "anger",
         "text": "",
+        "fold": "",
         "speaker": "m30",
         "split": "validation",
         "verified": True,
