@@ -75,15 +75,16 @@ def recipe(
     Raises:
         UserError: `curve_of` or `shuffled_texts_of` names an unknown model.
     """
-    for name in (*curve_of, *shuffled_texts_of):
-        if name not in models:
-            raise UserError(
-                f"params.yaml: the model {name!r} in curve_of or shuffled_texts_of",
-                expected=f"one of {', '.join(models)}",
-                found=repr(name),
-                do="correct it",
-            )
-    return Recipe(**locals())
+    values = dict(locals())
+    strange = [name for name in (*curve_of, *shuffled_texts_of) if name not in models]
+    if strange:
+        raise UserError(
+            f"params.yaml: the model {strange[0]!r} in curve_of or shuffled_texts_of",
+            expected=f"one of {', '.join(models)}",
+            found="none of this name",
+            do="correct it",
+        )
+    return Recipe(**values)
 
 
 @dataclass(frozen=True)
@@ -319,7 +320,7 @@ def _decided(module: nn.Module, data: Data, members: list[Member], labels: list[
             {name: value[judges] for name, value in named}
             for named in (module.named_parameters(), module.named_buffers())
         ]
-        rows = torch.from_numpy(own.index.to_numpy()).to(data.frames.device)
+        rows = torch.tensor(own.index).to(data.frames.device)
         logits = [
             vmap(
                 lambda parameters, buffers, inputs: functional_call(module, (parameters, buffers), inputs), (0, 0, None)
