@@ -3,9 +3,7 @@
 The parameters have the names that fairseq's checkpoints give them.
 """
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from stages.frame.parameters import Count
 from stages.networks import pooling
@@ -60,7 +58,9 @@ class Wav2vec(nn.Module):
         channels = [1, *(layer[0] for layer in encoder)]
         self.feature_extractor = Layers(
             [
-                nn.Sequential(nn.Conv1d(before, after, kernel, stride, bias=False), nn.Dropout(0.0), OwnGroupNorm(after))
+                nn.Sequential(
+                    nn.Conv1d(before, after, kernel, stride, bias=False), nn.Dropout(0.0), OwnGroupNorm(after)
+                )
                 for before, (after, kernel, stride) in zip(channels, encoder)
             ]
         )

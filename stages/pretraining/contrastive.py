@@ -20,7 +20,7 @@ from stages.frame import progress
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
-from stages.networks import pooling, wav2vec
+from stages.networks import wav2vec
 from stages.training import loop
 
 SAMPLE_RATE_HZ = 16_000
@@ -89,9 +89,7 @@ def learn(
         UserError: there is no file to learn from or to judge on, or crops are too short for all steps.
     """
     shape = {"encoder": encoder, "context": context, "skip": skip, "log_compression": log_compression}
-    recipe = Recipe(
-        seed, updates, batch_size, crop_s, learning_rate, warm_up, steps, negatives, held_out_share
-    )
+    recipe = Recipe(seed, updates, batch_size, crop_s, learning_rate, warm_up, steps, negatives, held_out_share)
     files, judged_on = _files(root, held_out_share)
     torch.manual_seed(seed)
     module = Contrast(wav2vec.build(**shape), steps).to(device)

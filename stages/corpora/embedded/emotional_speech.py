@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from scipy.io import wavfile
-from scipy.signal import lfilter, resample_poly
+from scipy.signal import resample_poly
 
+from stages.corpora.embedded.manners import breath, room_noise, treble, trembling, trimmed
 from stages.corpora.embedded.voices import speak
 from stages.frame.clip_table import stable_hash
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt
@@ -113,53 +114,20 @@ def clip(seed: int, speaker: int, code: str, number: int, spread: float) -> np.n
         word_gap_10ms=max(0, round(about(manner.word_gap_10ms, 1.5))),
     )
     waveform = resample_poly(waveform, RATE_HZ // 100, round(rate_hz / 100 * tract))
-    waveform = _trimmed(waveform)[: round(LONGEST_S * RATE_HZ)]
-    waveform = _trembling(waveform, max(0.0, about(manner.tremor, 0.15)), rng)
-    waveform = _treble(waveform, about(manner.treble_db, 2.5))
+    waveform = trimmed(waveform)[: round(LONGEST_S * RATE_HZ)]
+    waveform = trembling(waveform, max(0.0, about(manner.tremor, 0.15)), rng, RATE_HZ)
+    waveform = treble(waveform, about(manner.treble_db, 2.5), RATE_HZ)
     waveform = waveform / np.sqrt(np.mean(waveform**2))
-    waveform = waveform + _breath(waveform, max(0.0, about(manner.breath, 0.05)), rng)
-    noise = rng.standard_normal(len(waveform))
-    noise = lfilter([1], [1, -0.99], noise) + 0.2 * rng.standard_normal(len(noise))
-    waveform = waveform + noise / noise.std() * 10 ** (-rng.uniform(*BACKGROUND_SNR_DB) / 20)
+    waveform = waveform + breath(waveform, max(0.0, about(manner.breath, 0.05)), rng, RATE_HZ)
+    waveform = waveform + room_noise(len(waveform), rng) * 10 ** (-rng.uniform(*BACKGROUND_SNR_DB) / 20)
     level_db = -27 + own_level + about(manner.level_db, 2.5)
     gain = min(10 ** (level_db / 20), PEAK / np.abs(waveform).max())
     return np.round(_faded(gain * waveform) * 32767).astype(np.int16)
 
 
-def _trimmed(waveform: np.ndarray) -> np.ndarray:
-    """Without the silence before and after."""
-    loud = np.flatnonzero(np.abs(waveform) > 0.01 * np.abs(waveform).max())
-    return waveform[loud[0] : loud[-1] + 1]
-
-
 def _faded(waveform: np.ndarray) -> np.ndarray:
     """Without a click where the longest clips are cut."""
     return waveform * np.clip((len(waveform) - np.arange(len(waveform))) / (FADE_S * RATE_HZ), 0, 1)
-
-
-def _trembling(waveform: np.ndarray, depth: float, rng: np.random.Generator) -> np.ndarray:
-    """The pitch wavers at 5 to 8 Hz, by 5 % at a depth of 1, and the loudness with it."""
-    time_s = np.arange(len(waveform)) / RATE_HZ
-    pulse = 2 * np.pi * rng.uniform(5, 8)
-    phase = rng.uniform(0, 2 * np.pi)
-    delay_s = 0.05 * depth / pulse * np.sin(pulse * time_s + phase)
-    wavering = np.interp(time_s + delay_s, time_s, waveform)
-    return wavering * (1 + 0.3 * depth * np.sin(pulse * time_s + phase))
-
-
-def _treble(waveform: np.ndarray, gain_db: float) -> np.ndarray:
-    """A shelf: frequencies well above 1 kHz raised by the gain."""
-    decay = np.exp(-2 * np.pi * 1000 / RATE_HZ)
-    low = lfilter([1 - decay], [1, -decay], waveform)
-    return low + (waveform - low) * 10 ** (gain_db / 20)
-
-
-def _breath(waveform: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise above 2 kHz that follows the voice's envelope."""
-    decay = np.exp(-1 / (0.02 * RATE_HZ))
-    envelope = np.sqrt(np.maximum(lfilter([1 - decay], [1, -decay], waveform**2), 0))
-    noise = lfilter([1, -0.9], [1], rng.standard_normal(len(waveform)))
-    return share * envelope * noise / noise.std()
 
 
 def _rng(name: str) -> np.random.Generator:

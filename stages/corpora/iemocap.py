@@ -1,0 +1,130 @@
+"""Corpora: reads IEMOCAP (Busso et al. 2008) as it comes, four classes of emotion, sessions as folds."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from stages.frame import clip_table
+from stages.frame.errors import UserError
+from stages.frame.parameters import NonNegativeInt
+
+# The raters' majority; clips of other labels, or of none (xxx), are left out, as in the paper.
+LABELS = {"neu": "neutral", "hap": "happy", "exc": "happy", "sad": "sad", "ang": "angry"}
+EVALUATED = re.compile(r"\[\s*([\d.]+)\s*-\s*([\d.]+)\s*\]\s+(\S+)\s+(\w+)\s+\[")
+TRANSCRIBED = re.compile(r"(Ses\d\d[FM]_\S+)\s*\[[^\]]*\]\s*:?\s*(.*)")
+UTTERANCE = re.compile(r"(Ses\d\d)[FM]_\w+_([FM])\d+")
+
+
+def read(root: Path, *, expected_counts: dict[str, dict[str, NonNegativeInt]] | None) -> pd.DataFrame:
+    """The clip table of `root`, which holds Session1, Session2 and so on.
+
+    Neutral, happy (with excited), sad and angry utterances, `fold` being the session. Of the sessions the last is the
+    split test, the last but one validation, the others train; a speaker is in one session alone. The audio itself is not
+    looked at.
+
+    Args:
+        root: the folder of the sessions.
+        expected_counts: for each session and label how many utterances there are to be; null: any number.
+
+    Raises:
+        UserError: a session, list or audio file is missing, a line can't be read, an utterance is labelled twice, has no
+            transcript, or the counts are others than expected.
+    """
+    root = Path(root)
+    sessions = sorted(path for path in root.glob("Session*") if path.is_dir())
+    if len(sessions) < 3:
+        raise UserError(
+            root,
+            expected="at least three folders Session1, Session2, ... (IEMOCAP's own has five)",
+            found=", ".join(path.name for path in sessions) or "none",
+            do="name the folder that holds them in corpora.*.root",
+        )
+    rows = [row for session in sessions for row in _session(root, session)]
+    table = pd.DataFrame(rows, columns=["clip_id", "file", "label", "text", "speaker", "fold"])
+    splits = dict(zip((path.name for path in sessions[-1:-3:-1]), ("test", "validation")))
+    table["split"] = table.fold.map(splits).fillna("train")
+    table["verified"] = True
+    if expected_counts is not None:
+        _check_counts(table, expected_counts, root)
+    return clip_table.checked(table, str(root))
+
+
+def _session(root: Path, session: Path) -> Iterator[tuple[str, ...]]:
+    """A row for each utterance of the four classes."""
+    texts = {
+        name: (text, path)
+        for path in _lists(session / "dialog" / "transcriptions")
+        for name, text in _transcribed(path).items()
+    }
+    seen: set[str] = set()
+    for path in _lists(session / "dialog" / "EmoEvaluation"):
+        for name, code in _evaluated(path):
+            if name in seen:
+                raise UserError(path, expected=f"{name} once in a session", found="twice", do="remove one of the lines")
+            seen.add(name)
+            if code in LABELS:
+                yield _row(root, session, path.stem, name, code, texts)
+
+
+def _row(root: Path, session: Path, dialog: str, name: str, code: str, texts: dict) -> tuple[str, ...]:
+    wav = session / "sentences" / "wav" / dialog / f"{name}.wav"
+    text, path = texts.get(name, ("", session / "dialog" / "transcriptions" / f"{dialog}.txt"))
+    if not wav.is_file():
+        raise UserError(wav, expected=f"the audio of {name}, labelled {code}", found="no such file", do="copy it too")
+    if not text:
+        raise UserError(
+            path, expected=f"the transcript of {name}, labelled {code}", found="none", do="copy the file again"
+        )
+    place = UTTERANCE.fullmatch(name)
+    if place is None:
+        what = {"expected": "a name such as Ses01F_impro01_F000", "found": name, "do": "correct that line"}
+        raise UserError(session / "dialog" / "EmoEvaluation" / f"{dialog}.txt", **what)
+    return name, wav.relative_to(root).as_posix(), LABELS[code], text, "".join(place.groups()), session.name
+
+
+def _lists(folder: Path) -> list[Path]:
+    """The text files of a folder but those that macOS leaves beside others."""
+    found = sorted(path for path in folder.glob("*.txt") if not path.name.startswith("."))
+    if not found:
+        raise UserError(folder, expected="a text file for each dialog", found="none", do="copy the folder whole")
+    return found
+
+
+def _evaluated(path: Path) -> Iterator[tuple[str, str]]:
+    """Utterances and their codes; the lines of single raters are passed over."""
+    for number, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1):
+        if line.startswith("["):
+            match = EVALUATED.match(line)
+            if match is None:
+                raise UserError(
+                    f"{path}, line {number}",
+                    expected="[start - end], name, emotion, [valence, activation, dominance]",
+                    found=repr(line[:60]),
+                    do="copy the file again",
+                )
+            yield match[3], match[4]
+
+
+def _transcribed(path: Path) -> dict[str, str]:
+    """The text of each utterance; lines that name none, such as remarks, are passed over."""
+    matches = map(TRANSCRIBED.match, path.read_text(encoding="latin-1").splitlines())
+    return {match[1]: match[2].strip() for match in matches if match}
+
+
+def _check_counts(table: pd.DataFrame, expected: dict[str, dict[str, int]], root: Path) -> None:
+    found = table.groupby(["fold", "label"]).size().to_dict()
+    wanted = {(fold, label): count for fold, own in expected.items() for label, count in own.items()}
+    different = [
+        f"{fold} {label} {found.get((fold, label), 0)} for {wanted.get((fold, label), 0)}"
+        for fold, label in sorted(found.keys() | wanted.keys())
+        if found.get((fold, label), 0) != wanted.get((fold, label), 0)
+    ]
+    if different:
+        raise UserError(
+            root,
+            expected=f"{sum(wanted.values())} utterances as corpora.*.expected_counts says",
+            found=f"{len(table)}: {', '.join(different)}",
+            do="copy what is missing, or for a part of the corpus set expected_counts to null or to its own counts",
+        )
