@@ -152,7 +152,12 @@ def _write_shard(scratch: Path, number: int, rows: pd.DataFrame, arrays: list[Ar
 
     if len(rows) != len(arrays):
         raise ValueError(f"{len(rows)} rows, {len(arrays)} sets of arrays")
-    tensors = {f"{key}:{name}": array for key, named in zip(rows.key, arrays) for name, array in named.items()}
+    # Of an array whose values do not lie in order in memory safetensors writes other values, without a word.
+    tensors = {
+        f"{key}:{name}": np.ascontiguousarray(array)
+        for key, named in zip(rows.key, arrays)
+        for name, array in named.items()
+    }
     if tensors:
         unfinished = scratch / f"{_shard_name(number)}.unfinished"
         save_file(tensors, unfinished)

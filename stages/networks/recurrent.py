@@ -35,27 +35,28 @@ class Bidirectional(nn.Module):
         both = torch.stack([values, values.flip(1)])
         mask = torch.stack([inside, inside.flip(1)])[..., None].to(values)
         projected = both @ self.input_weight.transpose(1, 2)[:, None] + self.input_bias[:, None, None]
-        step = self._lstm if self.cell == "lstm" else self._gru
-        hidden = memory = torch.zeros_like(projected[:, :, 0, : self.hidden_weight.shape[-1]])
+        weight, bias = self.hidden_weight.transpose(1, 2), self.hidden_bias[:, None]
+        step = _lstm if self.cell == "lstm" else _gru
+        state = (torch.zeros_like(projected[:, :, 0, : weight.shape[1]]),) * (2 if self.cell == "lstm" else 1)
         outputs = []
         for given, counts in zip(projected.unbind(2), mask.unbind(2)):
-            recurrent = hidden @ self.hidden_weight.transpose(1, 2) + self.hidden_bias[:, None]
-            new_hidden, new_memory = step(given, recurrent, hidden, memory)
-            # The backward direction begins in the padding, and has to leave it as it began.
-            hidden, memory = hidden + counts * (new_hidden - hidden), memory + counts * (new_memory - memory)
-            outputs.append(hidden)
+            state = step(given, state[0] @ weight + bias, counts, *state)
+            outputs.append(state[0])
         stacked = torch.stack(outputs, 2)
         return torch.cat([stacked[0], stacked[1].flip(1)], -1) * inside[..., None].to(values)
 
-    @staticmethod
-    def _lstm(given: Tensor, recurrent: Tensor, hidden: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        enter, forget, cell, leave = (given + recurrent).chunk(4, -1)
-        memory = forget.sigmoid() * memory + enter.sigmoid() * cell.tanh()
-        return leave.sigmoid() * memory.tanh(), memory
 
-    @staticmethod
-    def _gru(given: Tensor, recurrent: Tensor, hidden: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        units = hidden.shape[-1]
-        reset, update = (given[..., : 2 * units] + recurrent[..., : 2 * units]).sigmoid().chunk(2, -1)
-        new = (given[..., 2 * units :] + reset * recurrent[..., 2 * units :]).tanh()
-        return new + update * (hidden - new), memory
+# A step where `counts` is 0 leaves the state as it was: the backward direction begins in the padding.
+
+
+def _lstm(given: Tensor, recurrent: Tensor, counts: Tensor, hidden: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    enter, forget, cell, leave = (given + recurrent).chunk(4, -1)
+    new = forget.sigmoid() * memory + enter.sigmoid() * cell.tanh()
+    return torch.lerp(hidden, leave.sigmoid() * new.tanh(), counts), torch.lerp(memory, new, counts)
+
+
+def _gru(given: Tensor, recurrent: Tensor, counts: Tensor, hidden: Tensor) -> tuple[Tensor]:
+    units = hidden.shape[-1]
+    reset, update = (given[..., : 2 * units] + recurrent[..., : 2 * units]).sigmoid().chunk(2, -1)
+    new = torch.addcmul(given[..., 2 * units :], reset, recurrent[..., 2 * units :]).tanh()
+    return (torch.lerp(hidden, new, counts * (1 - update)),)

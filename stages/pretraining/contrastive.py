@@ -25,6 +25,7 @@ from stages.training import loop
 
 SAMPLE_RATE_HZ = 16_000
 FIRST_RATE = 1e-7
+FIRST_BIAS = -0.1
 SUFFIXES = (".wav", ".flac", ".ogg")
 UPDATES_PER_ROUND = 50
 
@@ -116,6 +117,8 @@ class Contrast(nn.Module):
         self.network, self.steps = network, steps
         self.channels = network.encoder_shape[-1][0]
         self.project = nn.Linear(network.dimensions, steps * self.channels)
+        # As most candidates are false, predictions begin with what makes all of them improbable.
+        nn.init.constant_(self.project.bias, FIRST_BIAS)
         # The first step lies so far ahead that the encoder's windows do not overlap.
         self.offset = math.ceil(network.shortest / network.hop_length)
 
