@@ -96,7 +96,8 @@ def _plan(members: pd.DataFrame, clips: pd.DataFrame, attacked: int | None, kept
     for judged_by, own in members.groupby("judged_by", sort=False):
         chosen = readable if attacked is None else readable[_rank(order, readable, judged_by) <= attacked]
         plans.append(own.merge(chosen.assign(judged_on=chosen[judged_by]), on="judged_on"))
-    plan = pd.concat(plans, ignore_index=True)
+    # Clips of like length lie together, so that little of a batch is padding.
+    plan = pd.concat(plans, ignore_index=True).sort_values(["folder", "duration_s"], kind="stable", ignore_index=True)
     key = plan.clip_id + "/" + plan.victim + "/" + plan.member
     return plan.assign(key=key, kept=plan.kept & (plan.regime == "single"))
 

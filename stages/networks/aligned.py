@@ -19,7 +19,8 @@ class Aligned(nn.Module):
     """Recurrent layers over frames of speech and over pieces of text; each piece attends to the speech; a recurrent layer
     over both; pooling; a linear layer. With one modality alone its two recurrent layers follow each other.
 
-    The mean and deviation of each feature, 0 and 1 until training sets them, are kept with the weights.
+    The mean and deviation of each feature, 0 and 1 until training sets them, are kept with the weights. `hears` and
+    `takes_text` say which inputs count.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Aligned(nn.Module):
     ):
         super().__init__()
         self.frame_stride, self.modalities = frame_stride, modalities
-        self.takes_text = modalities != "speech"
+        self.hears, self.takes_text = modalities != "text", modalities != "speech"
         for prefix, size in (("", features), ("text_", text_features)):
             self.register_buffer(f"{prefix}mean", torch.zeros(size))
             self.register_buffer(f"{prefix}deviation", torch.ones(size))

@@ -22,7 +22,7 @@ class PoolingHead(nn.Module):
     the input of the linear layer and each hidden layer.
     """
 
-    takes_text = False
+    hears, takes_text = True, False
 
     def __init__(
         self, number_of_labels: int, *, features: int, pooled_by: str, hidden_units: list[int], dropout: float

@@ -134,7 +134,7 @@ class Data:
 def train(task: Task, recipe: Recipe) -> None:
     """Writes the decision of every model on the fold that it did not see, and the models that can be attacked.
 
-    These are the first draw on all examples, a folder each, listed in `members.csv` as the method `adversarial` lists
+    These are those that hear speech, of the first draw on all examples, a folder each, listed in `members.csv` as the method `adversarial` lists
     its own; the others leave their decisions alone.
     """
     data = _load(task, recipe.seed)
@@ -344,8 +344,8 @@ def _decided(module: nn.Module, data: Data, members: list[Member], labels: list[
 def _saved(
     task: Task, recipe: Recipe, stack: nn.Module, name: str, number: int, member: Member
 ) -> dict[str, Any] | None:
-    """Writes one model of the stack, if it is one that can be attacked, and gives its row in the list."""
-    if member.size != "all" or member.draw > 0:
+    """Writes one model of the stack, if it is one whose speech can be attacked, and gives its row in the list."""
+    if not stack.hears or member.size != "all" or member.draw > 0:
         return None
     changes = _changes(task, recipe, name)
     module = task.build(**changes)

@@ -182,7 +182,7 @@ def test_shuffled_texts_are_those_of_other_clips_of_the_fold_and_tell_nothing(da
     right = table.groupby("model").apply(lambda own: (own.decision == own.label).mean())
     assert right["text"] > 0.8
     assert right["text-shuffled"] < 0.6
-    assert set(clip_table.read(made.finished / "members.csv").variant) == {"text", "speech"}
+    assert set(clip_table.read(made.finished / "members.csv").variant) == {"speech"}
     loaded = cross_validation._load(made, 1)
     folds = loaded.table.fold.to_numpy()
     assert (folds[loaded.text_of.numpy()] == folds).all()
