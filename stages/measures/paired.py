@@ -1,0 +1,35 @@
+"""Room of measures: tests of two classifiers on the same clips."""
+
+import itertools
+import math
+
+import numpy as np
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """The exact two-sided probability of so uneven a split of the clips that just one of two decides correctly.
+
+    It takes clips for independent, which those of one speaker are not (McNemar 1947; binomial form).
+    """
+    count = only_first + only_second
+    tail = sum(math.comb(count, number) for number in range(min(only_first, only_second) + 1))
+    return min(1.0, 2 * tail / 2**count)
+
+
+def sign_flips(differences: np.ndarray) -> float:
+    """The two-sided probability of so large a mean of clusters' differences, each of which may as well have the other sign.
+
+    Exact: over all 2^n choices of signs of the differences (n,), for up to 20 of them; NaN for none.
+
+    Raises:
+        ValueError: there are more.
+    """
+    differences = np.asarray(differences, dtype=float)
+    if len(differences) > 20:
+        raise ValueError(f"at most 20 clusters, found {len(differences)}")
+    if len(differences) == 0:
+        return math.nan
+    signs = np.array(list(itertools.product((1, -1), repeat=len(differences))))
+    means = np.abs(signs @ differences)
+    # Sums that are equal but for rounding count as equal.
+    return float((means >= abs(differences.sum()) - 1e-9 * np.abs(differences).sum()).mean())
