@@ -132,7 +132,6 @@ class Contrast(nn.Module):
         predicted = self.project(context.transpose(1, 2)).unflatten(2, (self.steps, self.channels)).transpose(1, 2)
         products = predicted @ encoded[:, None]
         frames, length = frames.to(audio.device), encoded.shape[-1]
-        draws = draws[:, :length]
         here = torch.arange(length, device=audio.device)
         other = (draws * (frames[:, None, None] - 1)).long()
         other = other + (other >= here[:, None])
@@ -176,7 +175,7 @@ def _round(module: Contrast, optimiser, recipe: Recipe, files: list[Path], updat
             group["lr"] = _rate(update, recipe)
         rng = np.random.default_rng([recipe.seed, update])
         chosen = [files[number] for number in rng.choice(len(files), recipe.batch_size, recipe.batch_size > len(files))]
-        loss, _ = _loss(module, *_batch(chosen, recipe, rng, device))
+        loss, _ = _loss(module, *_batch(module, chosen, recipe, rng, device))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -193,7 +192,9 @@ def _rate(update: int, recipe: Recipe) -> float:
     return recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
 
-def _batch(files: list[Path], recipe: Recipe, rng: np.random.Generator, device: str) -> tuple[Tensor, Tensor, Tensor]:
+def _batch(
+    module: Contrast, files: list[Path], recipe: Recipe, rng: np.random.Generator, device: str
+) -> tuple[Tensor, Tensor, Tensor]:
     """Crops (files, samples), their lengths, and what decides which frames stand against which."""
     longest = round(recipe.crop_s * SAMPLE_RATE_HZ)
     crops = []
@@ -203,7 +204,8 @@ def _batch(files: list[Path], recipe: Recipe, rng: np.random.Generator, device: 
         crops.append(torch.from_numpy(waveform[start : start + longest]))
     lengths = torch.tensor([len(crop) for crop in crops])
     audio = torch.stack([pad(crop, (0, longest - len(crop))) for crop in crops])
-    draws = rng.random((len(files), longest // 100, recipe.negatives), dtype=np.float32)
+    frames = int(module.network.frames_of(torch.tensor(longest)))
+    draws = rng.random((len(files), frames, recipe.negatives), dtype=np.float32)
     return audio.to(device), lengths, torch.from_numpy(draws).to(device)
 
 
@@ -223,7 +225,7 @@ def _judged(module: Contrast, recipe: Recipe, files: list[Path], device: str) ->
     module.eval()
     rng = np.random.default_rng(recipe.seed)
     parts = [files[start : start + recipe.batch_size] for start in range(0, len(files), recipe.batch_size)]
-    scores = [[value.item() for value in _loss(module, *_batch(part, recipe, rng, device))] for part in parts]
+    scores = [[value.item() for value in _loss(module, *_batch(module, part, recipe, rng, device))] for part in parts]
     loss, accuracy = np.average(scores, axis=0, weights=[len(part) for part in parts])
     return {"held_out_loss": loss, "held_out_accuracy": accuracy}
 

@@ -22,7 +22,8 @@ def claims(made: Made, few: int) -> pd.DataFrame:
         *_against_text(made["table_paired"]),
         _shuffled(made["table_paired"]),
         _full_data(made["table_paired"]),
-        *_published(made["table_2"]),
+        _from_some_size_on(made["figure_2"], made["table_2"]),
+        _published(made["table_2"]),
     ]
     return pd.DataFrame(rows, columns=["claim", "paper", "here", "verdict", "certain"])
 
@@ -130,22 +131,21 @@ def _full_data(table: pd.DataFrame) -> tuple:
     return _of_pair(claim, "Figure 2", _pair(table, "lld mlp", "all", "wav2vec mlp"))
 
 
-def _published(table: pd.DataFrame) -> list[tuple]:
-    """Claims against systems that are not built here, on a corpus that is not IEMOCAP."""
-    cited = table[table.cited == "yes"].ua_paper
-    return [
-        (
-            "from 2,000 examples the acoustic model outperforms acoustic baselines trained on twice as many",
-            f"64.3 % with all; baselines up to {100 * sorted(cited)[2]:.1f} %",
-            "the baselines are cited, not built",
-            UNTESTABLE,
-            "",
-        ),
-        (
-            "the bimodal model is better than all published ones",
-            f"73.9 %; others up to {100 * cited.max():.1f} %",
-            "the others are cited, not built",
-            UNTESTABLE,
-            "",
-        ),
-    ]
+def _from_some_size_on(curve: pd.DataFrame, table: pd.DataFrame) -> tuple:
+    """The paper compares with published systems; here it is the best of the models on descriptors, at any size."""
+    claim = "from some number of examples on wav2vec outperforms acoustic models trained on all"
+    cited = table[(table.cited == "yes") & ~table.features.str.contains("GloVe|recognition")].ua_paper.max()
+    best = curve[curve.feature == "lld"].ua.max()
+    own = curve[curve.feature == "wav2vec"].sort_values("examples")
+    above = own[(own.ua > best)[::-1].cummin()[::-1]]
+    where = f"from {above.examples.iloc[0]} examples" if len(above) else "at no number"
+    here = f"{where}, against {100 * best:.1f} % of the same MLP on descriptors"
+    verdict = "holds" if len(above) else "does not hold"
+    return claim, f"from 2,000 of some 4,400, against {100 * cited:.1f} % of cited systems", here, verdict, ""
+
+
+def _published(table: pd.DataFrame) -> tuple:
+    """A claim against systems that are not built here, on a corpus that need not be IEMOCAP."""
+    best = table[table.cited == "yes"].ua_paper.max()
+    claim = "the bimodal model is better than all published ones"
+    return claim, f"73.9 %; others up to {100 * best:.1f} %", "the others are cited, not built", UNTESTABLE, ""

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+# How many examples the paper trains on: few, and all of four of IEMOCAP's sessions.
+IEMOCAP_EXAMPLES = {"few": 500, "all": 4425}
 NAMES = {"lld": "low-level descriptors", "wav2vec": "wav2vec"}
 
 
@@ -24,11 +26,17 @@ def _draw_curve(curve: pd.DataFrame) -> Any:
         ends = (own.ua - own.ua_low).clip(0), (own.ua_high - own.ua).clip(0)
         # Intervals would hide each other: the features stand a little apart.
         at = own.examples * (0.98, 1.02)[number % 2]
+        printed = own[own.ua_paper.notna()]
+        if len(printed):
+            at_paper = printed["size"].map(lambda size: IEMOCAP_EXAMPLES["all" if size == "all" else "few"])
+            axis.plot(
+                at_paper, printed.ua_paper, "x", color=f"C{number}", label=f"{NAMES.get(feature, feature)}, paper"
+            )
         axis.errorbar(
             at, own.ua, ends, fmt=".-", color=f"C{number}", capsize=3, label=f"{NAMES.get(feature, feature)}, here"
         )
     axis.set(xscale="log", xlabel="training examples", ylabel="UA", title="MLP with mean pooling, 95 % intervals")
-    sizes = sorted(curve.examples.unique())
+    sizes = sorted({*curve.examples, *IEMOCAP_EXAMPLES.values()})
     axis.set_xticks(sizes, [str(size) for size in sizes], minor=False)
     axis.minorticks_off()
     axis.grid(alpha=0.3)

@@ -23,7 +23,7 @@ RATE_HZ = 16_000
 SESSIONS = 5
 DIALOGS = 8  # of a session; the second half are scripts
 VOICES = {"F": ("f1", "f2", "f3", "f4", "Alicia"), "M": ("m1", "m2", "m3", "m4", "m6")}
-OTHER_VOICES = ("f5", "belinda", "linda", "steph", "anika", "m5", "m7", "m8", "adam", "michael", "victor", "quincy")
+OTHER_VOICES = ("f5", "belinda", "linda", "steph", "anika", "m5", "m7", "m8", "adam", "Michael", "victor", "quincy")
 
 
 @dataclass(frozen=True)

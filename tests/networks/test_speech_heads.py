@@ -1,0 +1,153 @@
+"""Heads on frames: pooling by hand, padding that changes nothing, stacks that are their members, matched capacities."""
+
+import copy
+
+import pytest
+import torch
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.functional import cross_entropy
+
+from stages import victim
+from stages.frame import parameters
+from stages.frame.errors import UserError
+from stages.networks import pooling
+
+HEADS = {
+    "mean": {},
+    "mean_max": {},
+    "attention": {},
+    "mlp": {"hidden_units": [7, 6]},
+    "both": {"modalities": "both"},
+    "speech": {"modalities": "speech"},
+    "text": {"modalities": "text"},
+}
+ALIGNED = {"head": "aligned", "units": 6, "attention_heads": 3, "frame_stride": 3, "text_features": 4, "cell": "gru"}
+LENGTHS, PIECES = torch.tensor([11, 4, 7]), torch.tensor([2, 5, 3])
+
+
+def build(name, dropout=0.0, seed=0, features=5):
+    torch.manual_seed(seed)
+    own = ALIGNED | HEADS[name] if "modalities" in HEADS[name] else {"head": name} | HEADS[name]
+    head = victim.build("speech_heads", 3, own | {"dropout": dropout}, where="t", signal={"features": features})
+    head.mean.normal_()
+    head.deviation.uniform_(0.5, 2)
+    return head.eval()
+
+
+def inputs(head):
+    generator = torch.Generator().manual_seed(1)
+    frames = torch.randn(3, 11, 5, generator=generator)
+    text = torch.randn(3, 5, 4, generator=generator)
+    return (frames, LENGTHS, text, PIECES) if head.takes_text else (frames, LENGTHS)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_padding_and_batch_mates_change_nothing(name):
+    head = build(name)
+    given = inputs(head)
+    together = head(*given)
+    spoilt = [values.clone() for values in given]
+    for values, lengths in zip(spoilt[::2], spoilt[1::2]):
+        values[~pooling.inside(values, lengths)] = 1e3
+    assert torch.allclose(head(*spoilt), together, atol=1e-5)
+    for row in range(3):
+        alone = [values[row : row + 1] for values in given]
+        alone[0] = alone[0][:, : LENGTHS[row]]
+        assert torch.allclose(head(*alone)[0], together[row], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_stack_gives_each_members_logits_and_gradients(name):
+    members = [build(name, seed=seed) for seed in range(3)]
+    parameters_, buffers = stack_module_state(members)
+    base = copy.deepcopy(members[0])
+    given, targets = inputs(base), torch.tensor([0, 1, 2])
+
+    def loss(values, constants):
+        return cross_entropy(functional_call(base, (values, constants), given), targets)
+
+    losses = vmap(loss, randomness="different")(parameters_, buffers)
+    gradients = torch.autograd.grad(losses.sum(), list(parameters_.values()))
+    for number, member in enumerate(members):
+        alone = cross_entropy(member(*given), targets)
+        assert torch.allclose(losses[number], alone, atol=1e-6)
+        for ours, theirs in zip(gradients, torch.autograd.grad(alone, list(member.parameters()))):
+            assert torch.allclose(ours[number], theirs, atol=1e-5)
+
+
+def test_pooling_by_hand():
+    frames = torch.tensor([[[1.0, 2.0], [3.0, -4.0], [100.0, 100.0]]])
+    own = pooling.inside(frames, torch.tensor([2]))
+    assert pooling.mean(frames, own).tolist() == [[2.0, -1.0]]
+    assert pooling.maximum(frames, own).tolist() == [[3.0, 2.0]]
+    shares = pooling.weights(torch.tensor([[0.0, 0.0, 50.0]]), own)
+    assert shares.tolist() == [[0.5, 0.5, 0.0]]
+
+
+@pytest.mark.parametrize(("name", "size"), [("mean", 1), ("mean_max", 2)])
+def test_a_pooling_head_is_a_linear_layer_on_standardised_pooled_frames(name, size):
+    head = build(name)
+    frames, lengths = inputs(head)
+    parts = []
+    for row, length in zip(frames, lengths.tolist()):
+        own = (row[:length] - head.mean) / head.deviation
+        parts.append(torch.cat([own.mean(0), own.max(0).values][:size]))
+    assert torch.allclose(head(frames, lengths), head.last(torch.stack(parts)), atol=1e-5)
+
+
+def test_each_piece_divides_its_whole_attention_among_the_frames_of_its_clip():
+    head = build("both")
+    torch.manual_seed(0)
+    pieces, speech = torch.randn(3, 5, 12), torch.randn(3, 4, 12)
+    heard = pooling.inside(speech, torch.tensor([4, 2, 3]))
+    shares = head.align.weights(pieces, speech, heard)
+    assert shares.shape == (3, 3, 5, 4)
+    assert torch.allclose(shares.sum(-1), torch.ones(3, 3, 5), atol=1e-6)
+    assert (shares[1, ..., 2:] == 0).all()
+
+
+def test_modalities_count_where_they_are_said_to():
+    for name, (speech, text) in {"both": (True, True), "speech": (True, False), "text": (False, True)}.items():
+        head = build(name)
+        assert (head.hears, head.takes_text) == (speech, text)
+        frames, lengths, words, pieces = inputs(build("both"))
+        clean = head(frames, lengths, words, pieces)
+        assert (not torch.allclose(head(-frames, lengths, words, pieces), clean)) == speech
+        assert (not torch.allclose(head(frames, lengths, -words, pieces), clean)) == text
+
+
+def test_dropout_acts_in_training_alone():
+    head = build("mlp", dropout=0.5)
+    given = inputs(head)
+    assert torch.equal(head(*given), head(*given))
+    head.train()
+    assert not torch.equal(head(*given), head(*given))
+
+
+@pytest.mark.parametrize("scale", ["params.yaml", "scales/paper.yaml"])
+def test_both_features_have_an_mlp_of_the_same_capacity(scale):
+    """LLD's few features get more layers and units, as in the paper, to within 2 % of wav2vec's parameters."""
+    from pathlib import Path
+
+    values = parameters.read(Path(__file__).parents[2] / scale)["victims"]
+    counts = []
+    for name, features in (("lld_heads", 34), ("wav2vec_heads", 512 if "paper" in scale else 64)):
+        units = values[name]["parameters"]["hidden_units"]
+        own = {"head": "mlp", "dropout": 0.3, "hidden_units": units}
+        head = victim.build("speech_heads", 4, own, where="t", signal={"features": features})
+        counts.append(sum(value.numel() for value in head.parameters()))
+    assert counts[0] == pytest.approx(counts[1], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"head": "mlp"}, "hidden_units of head mlp: expected the hidden units of each layer; found None"),
+        ({"head": "aligned"}, "head aligned: expected a victim whose `beside` is a set of texts; found none"),
+        (ALIGNED | {"attention_heads": 5}, "attention_heads: expected a divisor of 12; found 5"),
+        ({"head": "max"}, "head: expected one of 'mean'"),
+    ],
+)
+def test_a_wrong_parameter_is_one_line(own, message):
+    with pytest.raises(UserError, match=message):
+        victim.build("speech_heads", 3, own | {"dropout": 0.1}, where="t", signal={"features": 5})
