@@ -14,6 +14,7 @@ PACKAGES = (
     "torch",
     "librosa",
     "resampy",
+    "pyAudioAnalysis",
     "foolbox",
     "torchattacks",
     "adversarial-robustness-toolbox",
@@ -27,6 +28,8 @@ def main() -> None:
     for name, options in (
         ("log_mel", []),
         ("transforms", []),
+        ("low_level_descriptors", []),
+        ("wav2vec", []),
         ("memory", []),
         ("adversarial_step", []),
         ("attacks", sys.argv[1:]),

@@ -15,15 +15,30 @@ FITTED_CLIPS = 60
 RATE_HZ, SAMPLES = 16000, 4000
 # A low, a middle and a high tone: labels that a small network learns in a minute from few clips.
 TONES_HZ = {"low": 300, "middle": 1200, "high": 5000}
-VERBS = ("extract small", "attack item", "transform item", "score item")
+VERBS = ("extract small", "featurise lld", "encode heard", "attack item", "transform item", "score item")
 PARAMS = """
 corpora:
   small: {reader: folder, root: corpus, recorded_at_hz: 16000, sample_rate_hz: 16000, average_channels: false,
           skip_unreadable: false, validation_share: 0.25}
+features:
+  lld:
+    study: small
+    feature: low_level_descriptors
+    longer_clips: cut
+    parameters: {window_s: 0.05, hop_s: 0.025, longest_s: 5.0}
+pretrained:
+  small: {study: small, method: contrastive, root: corpus}
+pretraining:
+  contrastive: {encoder: [[32, 10, 5], [32, 8, 4], [32, 4, 4]], context: [[32, 3]], skip: true, log_compression: false,
+                seed: 1, updates: 2, batch_size: 4, crop_s: 0.2, learning_rate: 1.0e-3, warm_up: 1, steps: 2,
+                negatives: 3, held_out_share: 0.05}
+encodings:
+  heard: {study: small, model: small, feature: wav2vec, batch_size: 64, parameters: {longest_s: 5.0}}
 victims:
   tiny:
     study: small
     inputs: audio
+    beside: audio
     network: spectrogram_cnn
     parameters: {architecture: vgg13, width: 0.0625, blocks: 3}
     method: classification
@@ -73,7 +88,11 @@ def _peaks_mib(size: int) -> dict[str, float]:
         run_alone("stages.prepare", "small", folder=folder)
         peaks = {VERBS[0]: run_alone("stages.extract", "small", folder=folder)[1]}
         run_alone("stages.train", "tiny", folder=folder)
-        return peaks | {verb: run_alone(f"stages.{verb.split()[0]}", "item", folder=folder)[1] for verb in VERBS[1:]}
+        run_alone("stages.pretrain", "small", folder=folder)
+        for verb in VERBS[1:]:
+            stage, item = verb.split()
+            peaks[verb] = run_alone(f"stages.{stage}", item, folder=folder)[1]
+        return peaks
 
 
 def _write_corpus(root: Path, size: int) -> None:

@@ -77,7 +77,7 @@ def _run_side_by_side(waits_for: dict[str, set[str]], jobs: int) -> None:
     command = ["dvc", "--wait-for-lock", "repro", "--single-item"]
     running: dict[subprocess.Popen, list[str]] = {}
     done: set[str] = set()
-    waiting = dict(waits_for)
+    waiting = _most_awaited_first(waits_for)
     try:
         while waiting or running:
             while len(running) < jobs and (share := _next_stages(waiting, done)):
@@ -93,15 +93,30 @@ def _run_side_by_side(waits_for: dict[str, set[str]], jobs: int) -> None:
             process.wait()
 
 
+def _most_awaited_first(waits_for: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The same graph, those stages first on which the longest chain of others waits."""
+    depth: dict[str, int] = {}
+
+    def depth_of(name: str) -> int:
+        if name not in depth:
+            depth[name] = 1 + max((depth_of(other) for other, needed in waits_for.items() if name in needed), default=0)
+        return depth[name]
+
+    return {name: waits_for[name] for name in sorted(waits_for, key=lambda name: (-depth_of(name), name))}
+
+
 def _next_stages(waiting: dict[str, set[str]], done: set[str]) -> list[str]:
-    """Up to `STAGES_PER_PROCESS` stages that can run now, one after another: the first that is ready and what follows."""
+    """Up to `STAGES_PER_PROCESS` stages that can run now, one after another: the first that is ready and what follows.
+
+    Where several could follow the share ends, since another process may have time for one of them.
+    """
     share: list[str] = []
     while len(share) < STAGES_PER_PROCESS:
-        ready = (name for name, needed in waiting.items() if name not in share and needed <= done | set(share))
-        follows = next((name for name in ready if not share or waiting[name] & set(share)), None)
-        if follows is None:
+        ready = [name for name, needed in waiting.items() if name not in share and needed <= done | set(share)]
+        following = [name for name in ready if not share or waiting[name] & set(share)]
+        if not following or (share and len(following) > 1):
             break
-        share.append(follows)
+        share.append(following[0])
     return share
 
 

@@ -57,6 +57,18 @@ def scratch(tmp_path, monkeypatch):
     return tmp_path / "scratch"
 
 
+def test_arrays_whose_values_do_not_lie_in_order_keep_them(tmp_path):
+    table = np.arange(6.0).reshape(2, 3)
+
+    def turned(rows):
+        return rows.assign(key=rows.clip_id), [{"turned": table.T, "part": table[:, 1:]} for _ in rows.clip_id]
+
+    write(tmp_path / "set", turned)
+    loaded = shards.ShardSet(tmp_path / "set").load("clip4")
+    assert loaded["turned"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert loaded["part"].tolist() == [[1, 2], [4, 5]]
+
+
 def test_what_is_written_is_read(tmp_path, scratch):
     write(tmp_path / "out")
     read = shards.ShardSet(tmp_path / "out")
