@@ -191,3 +191,21 @@ def test_a_clip_longer_than_the_frame_is_an_error_or_is_cut(tmp_path, monkeypatc
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed))
     featurise.main("log_mel")
     assert shards.ShardSet("data/emotion/log_mel").load("c00")["log_mel"].shape == (20, 16)
+
+
+def test_frames_of_different_numbers_are_kept_as_they_are_and_a_clip_without_one_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEVICE", "cpu")
+    write_audio(tmp_path)
+    lld = {"study": "emotion", "feature": "low_level_descriptors", "longer_clips": "cut"}
+    values = {"window_s": 0.05, "hop_s": 0.025, "longest_s": 0.2}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"features": {"lld": lld | {"parameters": values}}}))
+    featurise.main("lld")
+    made, audio = shards.ShardSet("data/emotion/lld"), shards.ShardSet("data/emotion/audio")
+    counts = {key: (min(len(audio.load(key)["audio"]), 3200) - 800) // 400 + 1 for key in audio.table.key}
+    assert {key: made.load(key)["lld"].shape for key in made.table.key} == {key: (n, 34) for key, n in counts.items()}
+    assert len(set(counts.values())) > 1
+    values = {"window_s": 0.18, "hop_s": 0.05, "longest_s": 0.2}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"features": {"lld": lld | {"parameters": values}}}))
+    with pytest.raises(UserError, match=r"clip c\d\d: expected at least 2880 samples, .*; found \d+; leave it out"):
+        featurise.main("lld")
