@@ -51,7 +51,8 @@ selection:
   small:
     untargeted: {clips_per_label: 1000000}
 attacks:
-  deepfool: {iterations: 3, overshoot: 0.02, candidates: 2, kept_candidates: 2}
+  deepfool: {iterations: 3, overshoot: 0.02, candidates: 2, kept_candidates: 2, step_growth: 0.0, growth_after: 15,
+             bisections: 0}
 attack_items:
   item: {study: small, victim: tiny, network: spectrogram_cnn, attack: deepfool, goal: untargeted, attacked_on: logits}
 transforms:

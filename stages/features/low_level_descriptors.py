@@ -45,15 +45,16 @@ class LowLevelDescriptors(nn.Module):
         self.shortest = window_length
         self.frames = (longest - window_length) // hop_length + 1
         self.signal = {"features": len(DESCRIPTORS)}
-        bins = window_length // 2
+        self.bins = window_length // 2
         # Frequencies as shares of the highest.
-        self.register_buffer("place", torch.arange(1, bins + 1, dtype=torch.float64) / bins, persistent=False)
+        place = np.arange(1, self.bins + 1) / self.bins
+        sums = np.vstack([place, place**2, _filters(self.bins, sample_rate_hz)]).T
         for name, matrix in (
-            ("filters", _filters(bins, sample_rate_hz)),
+            ("sums", sums),
             ("cosines", _cosines(LINEAR_FILTERS + LOG_FILTERS)),
-            ("chroma", _chroma(bins, sample_rate_hz)),
+            ("chroma", _chroma(self.bins, sample_rate_hz)),
         ):
-            self.register_buffer(name, torch.from_numpy(matrix), persistent=False)
+            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(matrix)), persistent=False)
 
     def frames_of(self, lengths: Tensor) -> Tensor:
         """Frames of whole clips of so many samples."""
@@ -68,7 +69,7 @@ class LowLevelDescriptors(nn.Module):
         audio, lengths = audio[:, : self.longest], audio_length.clamp_max(self.longest)
         audio = _normalised(audio, lengths.to(audio.device))
         frames = audio.unfold(1, self.window_length, self.hop_length)
-        spectrum = torch.view_as_real(torch.fft.rfft(frames)[..., : len(self.place)]) / len(self.place)
+        spectrum = torch.view_as_real(torch.fft.rfft(frames)[..., : self.bins]) / self.bins
         power = spectrum.square().sum(-1)
         descriptors = torch.cat([self._of_waves(audio), self._of_spectra(power.sqrt(), power)], -1)
         own = torch.arange(descriptors.shape[1]) < self.frames_of(lengths)[:, None]
@@ -85,23 +86,22 @@ class LowLevelDescriptors(nn.Module):
 
     def _of_spectra(self, magnitude: Tensor, power: Tensor) -> Tensor:
         """The descriptors from the centroid on, of magnitudes and their squares (clips, frames, bins)."""
-        place, filters, cosines, matrix = (
-            one.to(magnitude) for one in (self.place, self.filters, self.cosines, self.chroma)
-        )
+        sums, cosines, chroma = (one.to(magnitude) for one in (self.sums, self.cosines, self.chroma))
         total = power.sum(-1, keepdim=True)
-        level = magnitude / _or_eps(magnitude.amax(-1, keepdim=True))
-        weight = level.sum(-1, keepdim=True) + EPS
-        centroid = (level @ place)[..., None] / weight
-        moment = (level @ place.square())[..., None] / weight
-        # sum w (p - c)^2 of weights that sum to s is m - 2 c c + c^2 s.
-        spread = (moment - centroid.square() * (2 - (weight - EPS) / weight)).clamp_min(0).sqrt()
-        share = magnitude / (magnitude + EPS).sum(-1, keepdim=True)
+        weight, highest = magnitude.sum(-1, keepdim=True), magnitude.amax(-1, keepdim=True)
+        first, second, energies = (magnitude @ sums).split([1, 1, sums.shape[1] - 2], -1)
+        # The library divides a spectrum by its maximum, and then by the sum of what that gives and epsilon.
+        scale = _or_eps(weight + EPS * highest)
+        centroid = first / scale
+        spread = (second / scale - centroid.square() * (2 - weight / scale)).clamp_min(0).sqrt()
+        share = magnitude / (weight + magnitude.shape[-1] * EPS)
         flux = (share[:, 1:] - share[:, :-1]).square().sum(-1, keepdim=True)
         # Sums in double precision: a threshold is crossed at one bin or another.
-        reached = power.double().cumsum(-1) + EPS > ROLL_OFF * power.double().sum(-1, keepdim=True)
-        roll_off = reached.int().argmax(-1, keepdim=True).to(magnitude) / magnitude.shape[-1]
-        mfcc = (magnitude @ filters.T + EPS).log10() @ cosines.T
-        chroma = power @ matrix / _or_eps(total)
+        cumulated = power.cumsum(-1, dtype=torch.float64)
+        below = cumulated + EPS <= ROLL_OFF * cumulated[..., -1:]
+        roll_off = below.sum(-1, keepdim=True).to(magnitude) / magnitude.shape[-1]
+        mfcc = (energies + EPS).log10() @ cosines.T
+        chroma = power @ chroma / _or_eps(total)
         parts = [centroid, spread, _entropy(power, total), nn.functional.pad(flux, (0, 0, 1, 0)), roll_off, mfcc]
         return torch.cat([*parts, chroma, chroma.std(-1, keepdim=True, correction=0)], -1)
 
