@@ -14,6 +14,7 @@ from stages.frame.parameters import NonNegativeInt
 LABELS = {"neu": "neutral", "hap": "happy", "exc": "happy", "sad": "sad", "ang": "angry"}
 EVALUATED = re.compile(r"\[\s*([\d.]+)\s*-\s*([\d.]+)\s*\]\s+(\S+)\s+(\w+)\s+\[")
 TRANSCRIBED = re.compile(r"(Ses\d\d[FM]_\S+)\s*\[[^\]]*\]\s*:?\s*(.*)")
+NAMED = re.compile(r"Ses\d\d[FM]_")
 UTTERANCE = re.compile(r"(Ses\d\d)[FM]_\w+_([FM])\d+")
 
 
@@ -33,13 +34,13 @@ def read(root: Path, *, expected_counts: dict[str, dict[str, NonNegativeInt]] | 
             transcript, or the counts are others than expected.
     """
     root = Path(root)
-    sessions = sorted(path for path in root.glob("Session*") if path.is_dir())
+    sessions = _sessions(root)
     if len(sessions) < 3:
         raise UserError(
             root,
             expected="at least three folders Session1, Session2, ... (IEMOCAP's own has five)",
             found=", ".join(path.name for path in sessions) or "none",
-            do="name the folder that holds them in corpora.*.root",
+            do="copy more of them" if sessions else f"set corpora.*.root to {_better_root(root)}",
         )
     rows = [row for session in sessions for row in _session(root, session)]
     table = pd.DataFrame(rows, columns=["clip_id", "file", "label", "text", "speaker", "fold"])
@@ -49,6 +50,16 @@ def read(root: Path, *, expected_counts: dict[str, dict[str, NonNegativeInt]] | 
     if expected_counts is not None:
         _check_counts(table, expected_counts, root)
     return clip_table.checked(table, str(root))
+
+
+def _sessions(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("Session[1-9]") if path.is_dir())
+
+
+def _better_root(root: Path) -> str:
+    """Where the sessions are if the user is one folder too high (the archive is one folder in another) or too low."""
+    near = (root.parent, *sorted(root.glob("*")))
+    return str(next(filter(_sessions, near), "the folder that holds them"))
 
 
 def _session(root: Path, session: Path) -> Iterator[tuple[str, ...]]:
@@ -93,9 +104,9 @@ def _lists(folder: Path) -> list[Path]:
 
 
 def _evaluated(path: Path) -> Iterator[tuple[str, str]]:
-    """Utterances and their codes; the lines of single raters are passed over."""
-    for number, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1):
-        if line.startswith("["):
+    """Utterances and their codes; lines that name none, such as those of single raters, are passed over."""
+    for number, line in enumerate(_lines(path), start=1):
+        if NAMED.search(line):
             match = EVALUATED.match(line)
             if match is None:
                 raise UserError(
@@ -109,8 +120,19 @@ def _evaluated(path: Path) -> Iterator[tuple[str, str]]:
 
 def _transcribed(path: Path) -> dict[str, str]:
     """The text of each utterance; lines that name none, such as remarks, are passed over."""
-    matches = map(TRANSCRIBED.match, path.read_text(encoding="latin-1").splitlines())
-    return {match[1]: match[2].strip() for match in matches if match}
+    matches = map(TRANSCRIBED.match, _lines(path))
+    return {match[1]: match[2] for match in matches if match}
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a text file in UTF-8 or, if it is none, Windows-1252."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    # Not splitlines: it would also cut a line at a control character in the midst of a transcript.
+    return [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
 
 
 def _check_counts(table: pd.DataFrame, expected: dict[str, dict[str, int]], root: Path) -> None:

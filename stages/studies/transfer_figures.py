@@ -12,35 +12,44 @@ NAMES = {"lld": "low-level descriptors", "wav2vec": "wav2vec"}
 
 def draw(made: dict[str, pd.DataFrame], folder: Path) -> None:
     """Draws Figure 2, UA against the number of examples, and the confusion matrices."""
-    drawn = {"figure_2": _draw_curve(made["figure_2"]), "figure_confusion": _draw_confusion(made["table_confusion"])}
+    drawn = {"figure_2": _draw_curve(made), "figure_confusion": _draw_confusion(made["table_confusion"])}
     for name, figure in drawn.items():
         figure.savefig(folder / f"{name}.png", dpi=110, metadata={"Software": None})
 
 
-def _draw_curve(curve: pd.DataFrame) -> Any:
+def _draw_curve(made: dict[str, pd.DataFrame]) -> Any:
+    """Intervals as bars, one deviation over draws as bands, the line of least squares in the logarithm dashed."""
+    import numpy as np
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.5, 4.6), layout="constrained")
+    curve, table = made["figure_2"], made["table_2"]
+    figure = Figure(figsize=(9.5, 4.8), layout="constrained")
     axis = figure.subplots()
+    cited = table[(table.cited == "yes") & ~table.features.str.contains("GloVe|recognition")].ua_paper.max()
+    axis.axhline(cited, color="grey", linestyle=":", label="best acoustic model cited (on IEMOCAP)")
     for number, (feature, own) in enumerate(curve.groupby("feature")):
         ends = (own.ua - own.ua_low).clip(0), (own.ua_high - own.ua).clip(0)
         # Intervals would hide each other: the features stand a little apart.
         at = own.examples * (0.98, 1.02)[number % 2]
+        name = NAMES.get(feature, feature)
         printed = own[own.ua_paper.notna()]
         if len(printed):
             at_paper = printed["size"].map(lambda size: IEMOCAP_EXAMPLES["all" if size == "all" else "few"])
-            axis.plot(
-                at_paper, printed.ua_paper, "x", color=f"C{number}", label=f"{NAMES.get(feature, feature)}, paper"
-            )
-        axis.errorbar(
-            at, own.ua, ends, fmt=".-", color=f"C{number}", capsize=3, label=f"{NAMES.get(feature, feature)}, here"
+            axis.plot(at_paper, printed.ua_paper, "x", color=f"C{number}", label=f"{name}, paper (on IEMOCAP)")
+        axis.errorbar(at, own.ua, ends, fmt=".-", color=f"C{number}", capsize=3, label=f"{name}, here")
+        axis.fill_between(
+            own.examples, own.ua - own.deviation, own.ua + own.deviation, color=f"C{number}", alpha=0.2, linewidth=0
         )
-    axis.set(xscale="log", xlabel="training examples", ylabel="UA", title="MLP with mean pooling, 95 % intervals")
+        if len(own) > 2:
+            slope, offset = np.polyfit(np.log10(own.examples.to_numpy(float)), own.ua, 1)
+            fitted = slope * np.log10(own.examples.to_numpy(float)) + offset
+            axis.plot(own.examples, fitted, "--", color=f"C{number}", linewidth=0.8)
+    axis.set(xscale="log", xlabel="training examples", ylabel="UA", title="MLP with mean pooling")
     sizes = sorted({*curve.examples, *IEMOCAP_EXAMPLES.values()})
-    axis.set_xticks(sizes, [str(size) for size in sizes], minor=False)
+    axis.set_xticks(sizes, [str(size) for size in sizes], minor=False, rotation=45)
     axis.minorticks_off()
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False, loc="lower right")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper", frameon=False)
     return figure
 
 

@@ -139,6 +139,10 @@ def _replace(name, old, new):
             _remove("Session4/dialog/transcriptions/Ses04F_impro01.txt"),
             r"expected a text file for each dialog; found none",
         ),
+        (
+            _replace("Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", b"[23.0 - 24.0]", b"23.0 - 24.0]"),
+            r"Ses01F_impro01.txt, line 14: expected \[start - end\], name, emotion",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line(tmp_path, change, message):
@@ -149,10 +153,49 @@ def test_what_is_wrong_is_one_line(tmp_path, change, message):
     assert "\n" not in str(caught.value)
 
 
-def test_the_wrong_folder_is_one_line(tmp_path):
-    write(tmp_path / "IEMOCAP_full_release")
-    with pytest.raises(UserError, match=r"expected at least three folders Session1, .*; found none; name the folder"):
-        iemocap.read(tmp_path, expected_counts=None)
+@pytest.mark.parametrize("place", [".", "IEMOCAP_full_release/Session1"])
+def test_a_folder_too_high_or_too_low_is_told_where_the_sessions_are(tmp_path, place):
+    root = write(tmp_path / "IEMOCAP_full_release")
+    with pytest.raises(UserError) as caught:
+        iemocap.read(tmp_path / place, expected_counts=None)
+    assert str(caught.value).endswith(f"found none; set corpora.*.root to {root}")
+
+
+def test_too_few_sessions(tmp_path):
+    with pytest.raises(UserError, match=r"at least three folders .* found Session1, Session2; copy more of them"):
+        iemocap.read(write(tmp_path, sessions=2), expected_counts=None)
+
+
+def test_other_folders_beside_the_sessions_are_passed_over(tmp_path):
+    root = write(tmp_path)
+    (root / "Session1_backup").mkdir()
+    assert len(iemocap.read(root, expected_counts=None)) == 25
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"Get\x85 out.", "Get\u2026 out."),
+        (b"Don\x92t go.", "Don\u2019t go."),
+        ("Don\u2019t go.".encode(), "Don\u2019t go."),
+        ("\u00c5sa, get out.".encode(), "\u00c5sa, get out."),
+    ],
+)
+def test_transcripts_in_windows_1252_and_utf_8_are_whole(tmp_path, content, text):
+    root = write(tmp_path)
+    path = root / "Session1" / "dialog" / "transcriptions" / "Ses01F_impro01.txt"
+    other = path.read_bytes().replace(b"\xe9", b"e")
+    path.write_bytes(other.replace(b"Get out.", content).replace(b"\n", b"\r\n"))
+    table = iemocap.read(root, expected_counts=None)
+    assert table.text[table.clip_id == "Ses01F_impro01_M001"].item() == text
+
+
+def test_a_byte_order_mark_and_an_indent_hide_no_utterance(tmp_path):
+    root = write(tmp_path)
+    path = root / "Session1" / "dialog" / "EmoEvaluation" / "Ses01F_impro01.txt"
+    body = path.read_bytes().split(b"\n\n", 1)[1].replace(b"[23.0", b" [23.0")
+    path.write_bytes(b"\xef\xbb\xbf" + body)
+    assert len(iemocap.read(root, expected_counts=None)) == 25
 
 
 def test_the_real_counts_add_up():

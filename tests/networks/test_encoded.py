@@ -14,6 +14,7 @@ from stages.frame import clip_table, shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 from stages.networks import wav2vec
+from stages.networks.encoded import Encoded
 from stages.victim import Goal
 
 SHAPE = {"encoder": [[8, 10, 5], [8, 8, 4], [8, 4, 4]], "context": [[8, 3]], "skip": True, "log_compression": False}
@@ -174,6 +175,21 @@ def test_attacks_go_through_the_front_end_and_leave_the_padding_out_of_it(done):
     values = {"steps": 3, "relative_step": 0.5, "random_start": False}
     stronger = bim.attack(model, inputs, goal, bounds=model.bounds, epsilon={"audio": 0.002}, **values)
     assert (stronger.success | ~result.success).all()
+
+
+def test_a_head_that_takes_text_is_attacked_through_its_speech(done):
+    own = {"head": "aligned", "dropout": 0.0, "units": 4, "attention_heads": 2, "text_features": 3}
+    torch.manual_seed(0)
+    head = victim.build("speech_heads", 2, own, where="t", signal={"features": 8})
+    model = Encoded(features.load(done / "data/transfer/heard/front_end", "cpu", longest_s=0.25), head)
+    assert model.takes == ("audio", "text")
+    audio, text = torch.randn(2, 3000, requires_grad=True), torch.randn(2, 4, 3)
+    lengths = {"audio_length": torch.tensor([3000, 2000]), "text_length": torch.tensor([4, 2])}
+    logits = model({"audio": audio, "text": text} | lengths)
+    assert not torch.allclose(logits, model({"audio": audio, "text": -text} | lengths))
+    gradient = torch.autograd.grad(logits.sum(), audio)[0]
+    assert gradient[1, :1900].abs().sum() > 0
+    assert (gradient[1, 2000:] == 0).all()
 
 
 def test_every_model_is_attacked_on_clips_of_its_own_fold(done):

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from stages import victim
 from stages.frame import parameters
 from stages.frame.errors import UserError
-from stages.networks import pooling
+from stages.networks import aligned, pooling
 
 HEADS = {
     "mean": {},
@@ -20,6 +20,7 @@ HEADS = {
     "both": {"modalities": "both"},
     "speech": {"modalities": "speech"},
     "text": {"modalities": "text"},
+    "lstm": {"modalities": "both", "cell": "lstm"},
 }
 ALIGNED = {"head": "aligned", "units": 6, "attention_heads": 3, "frame_stride": 3, "text_features": 4, "cell": "gru"}
 LENGTHS, PIECES = torch.tensor([11, 4, 7]), torch.tensor([2, 5, 3])
@@ -75,6 +76,13 @@ def test_a_stack_gives_each_members_logits_and_gradients(name):
             assert torch.allclose(ours[number], theirs, atol=1e-5)
 
 
+def test_members_of_a_stack_drop_different_values():
+    member = build("mlp", dropout=0.5).train()
+    state = stack_module_state([member, member])
+    logits = vmap(lambda *own: functional_call(member, own, inputs(member)), randomness="different")(*state)
+    assert not torch.allclose(logits[0], logits[1])
+
+
 def test_pooling_by_hand():
     frames = torch.tensor([[[1.0, 2.0], [3.0, -4.0], [100.0, 100.0]]])
     own = pooling.inside(frames, torch.tensor([2]))
@@ -84,15 +92,40 @@ def test_pooling_by_hand():
     assert shares.tolist() == [[0.5, 0.5, 0.0]]
 
 
-@pytest.mark.parametrize(("name", "size"), [("mean", 1), ("mean_max", 2)])
-def test_a_pooling_head_is_a_linear_layer_on_standardised_pooled_frames(name, size):
+POOLED = {
+    "mean": lambda head, own: own.mean(0),
+    "mean_max": lambda head, own: torch.cat([own.mean(0), own.amax(0)]),
+    "attention": lambda head, own: head.attention.score(own)[:, 0].softmax(0) @ own,
+    "mlp": lambda head, own: head.frame_wise[3](head.frame_wise[0](own).relu()).relu().mean(0),
+}
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_a_pooling_head_is_a_linear_layer_on_what_its_clips_alone_give(name):
     head = build(name)
     frames, lengths = inputs(head)
-    parts = []
-    for row, length in zip(frames, lengths.tolist()):
-        own = (row[:length] - head.mean) / head.deviation
-        parts.append(torch.cat([own.mean(0), own.max(0).values][:size]))
-    assert torch.allclose(head(frames, lengths), head.last(torch.stack(parts)), atol=1e-5)
+    standardised = [(row[:length] - head.mean) / head.deviation for row, length in zip(frames, lengths.tolist())]
+    expected = head.last(torch.stack([POOLED[name](head, own) for own in standardised]))
+    assert torch.allclose(head(frames, lengths), expected, atol=1e-5)
+
+
+def test_frames_are_averaged_in_groups_of_which_the_last_holds_what_remains():
+    frames = torch.tensor([[1.0, 3.0, 5.0, 7.0, 100.0], [2.0, 4.0, 6.0, 100.0, 100.0]])[..., None]
+    means, counts = aligned._averaged(frames, torch.tensor([4, 3]), 2)
+    assert means[..., 0].tolist() == [[2.0, 6.0, 0.0], [3.0, 6.0, 0.0]]
+    assert counts.tolist() == [2, 2]
+
+
+def test_speech_and_text_are_both_standardised():
+    head, plain = build("both"), build("both")
+    head.text_mean.normal_()
+    head.text_deviation.uniform_(0.5, 2)
+    plain.mean.zero_()
+    plain.deviation.fill_(1)
+    frames, lengths, text, pieces = inputs(head)
+    speech = (frames - head.mean) / head.deviation
+    expected = plain(speech, lengths, (text - head.text_mean) / head.text_deviation, pieces)
+    assert torch.allclose(head(frames, lengths, text, pieces), expected, atol=1e-6)
 
 
 def test_each_piece_divides_its_whole_attention_among_the_frames_of_its_clip():
