@@ -78,8 +78,7 @@ def _attacked(rows: pd.DataFrame, clips: shards.ShardSet, victim: Any, attack: A
     audio = [clips.load(key)["audio"] for key in rows.clip_id]
     inputs = padded_batch(audio, device)
     wanted = rows.target if values["goal"] == "targeted" else rows.label
-    labels = torch.tensor([victim.labels.index(label) for label in wanted], device=device)
-    goal = Goal(labels, values["goal"] == "targeted")
+    goal = Goal(victim.encode(list(wanted)), values["goal"] == "targeted")
     with torch.no_grad():
         clean_label, clean_confidence = victim.decode(victim.logits(inputs))
     result = attack(victim, inputs, goal, bounds=victim.bounds)
@@ -91,9 +90,9 @@ def _attacked(rows: pd.DataFrame, clips: shards.ShardSet, victim: Any, attack: A
         victim=values["victim"],
         attack=values["attack"],
         goal=values["goal"],
-        clean_prediction=[victim.labels[index] for index in clean_label.tolist()],
+        clean_prediction=victim.names(clean_label),
         clean_confidence=clean_confidence.tolist(),
-        adversarial_prediction=[victim.labels[index] for index in label.tolist()],
+        adversarial_prediction=victim.names(label),
         confidence=confidence.tolist(),
         success=result.success.tolist(),
         iterations=result.iterations.tolist(),

@@ -87,7 +87,7 @@ def _through_sound(images: list, victim: Any, front_end: Any, iterations: int) -
     with torch.no_grad():
         again = victim.module.standardised(front_end(heard["audio"], heard["audio_length"]))
         label, confidence = victim.decode(victim.logits({next(iter(victim.bounds)): again}))
-    return sounds, [victim.labels[index] for index in label.tolist()], confidence.tolist()
+    return sounds, victim.names(label), confidence.tolist()
 
 
 if __name__ == "__main__":

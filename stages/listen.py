@@ -1,46 +1,53 @@
 """Verb: a handful of clips to hear and see: `python -m stages.listen STUDY`."""
 
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from stages.frame import parameters
+from stages.frame import ffmpeg, parameters
 from stages.frame.errors import told_in_one_line
 from stages.frame.modules import find
 from stages.frame.pcm import to_pcm16
 from stages.studies.sound import Clip
 
 DIFFERENCE_PEAK = 0.5
+# Each pixel of a video is a square of so many.
+ENLARGED = 5
 
 
 def main(study: str) -> None:
     """Writes `reports/<study>/listening`: WAV and spectrogram of each sound of the clips that the study chooses.
 
-    A difference is raised to a peak of one half, since it could not be heard otherwise; `listening.csv` says by how much.
+    A sound with pictures is written as a video besides. A difference is raised to a peak of one half, since it could not
+    be heard otherwise; `listening.csv` says by how much.
     """
-    sample_rate_hz = parameters.section(f"corpora.{study}.sample_rate_hz")
     folder = Path("reports", study, "listening")
     folder.mkdir(parents=True, exist_ok=True)
     choose = find("studies", f"{study}_sounds", "clip", where="study")
     items = parameters.section(f"listening.{study}")
-    rows = [row for item in items for row in _written(choose(item), item, sample_rate_hz, folder)]
+    rows = [row for item in items for row in _written(choose(item), item, folder)]
     pd.DataFrame(rows).to_csv(folder / "listening.csv", index=False)
 
 
-def _written(clip: Clip, item: str, sample_rate_hz: int, folder: Path) -> list[dict]:
+def _written(clip: Clip, item: str, folder: Path) -> list[dict]:
     """One row for each sound of one clip; writes its files."""
-    reference = _decibels(clip.sounds[0].waveform, sample_rate_hz).max()
+    reference = _decibels(clip.sounds[0].waveform, clip.sample_rate_hz).max()
     rows = []
     for sound in clip.sounds:
         stem = f"{item}-{sound.name}"
         gain = DIFFERENCE_PEAK / max(float(np.abs(sound.waveform).max()), 1e-12) if sound.is_difference else 1.0
-        _write(folder / stem, gain * sound.waveform, sample_rate_hz, None if sound.is_difference else reference)
+        waveform, top_db = gain * sound.waveform, None if sound.is_difference else reference
+        _write(folder / stem, waveform, clip.sample_rate_hz, top_db)
+        if sound.video is not None:
+            _write_video(folder / f"{stem}.webm", sound.video, folder / f"{stem}.wav")
         rows.append(
             {"item": item, "clip_id": clip.clip_id, "label": clip.label, "target": clip.target}
             | {"strength": clip.strength, "sound": sound.name, "stem": stem}
             | {"decision": sound.decision, "confidence": sound.confidence, "gain_db": round(20 * np.log10(gain), 1)}
+            | {"video": "" if sound.video is None else f"{stem}.webm"}
         )
     return rows
 
@@ -63,6 +70,17 @@ def _write(path: Path, waveform: np.ndarray, sample_rate_hz: int, reference_db: 
     image.imsave(
         path.with_suffix(".png"), decibels[::-1], vmin=top - 80, vmax=top, cmap="magma", metadata={"Software": None}
     )
+
+
+def _write_video(path: Path, video: np.ndarray, sound: Path) -> None:
+    """Pictures and a sound file as VP8 and Vorbis, which browsers play; enlarged, without anything that changes by the day."""
+    height, width = video.shape[1:]
+    pictures = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}", "-r", "25", "-i", "-")
+    larger = ("-vf", f"scale={ENLARGED * width}:{ENLARGED * height}:flags=bicubic+bitexact", "-pix_fmt", "yuv420p")
+    coded = ("-c:v", "libvpx", "-crf", "10", "-b:v", "1M", "-c:a", "libvorbis", "-q:a", "6")
+    exact = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
+    command = (ffmpeg.binary(), "-v", "error", "-y", *pictures, "-i", str(sound), *larger, *coded, *exact, str(path))
+    subprocess.run(command, input=video.tobytes(), check=True)
 
 
 if __name__ == "__main__":

@@ -36,13 +36,15 @@ def _write(path: Path, template: str, **values: Any) -> None:
 def _headline(name: str) -> dict[str, Any]:
     """What the list says of a study."""
     folder = Path("reports", name)
-    corpus = parameters.section(f"corpora.{name}")
+    corpora = [
+        parameters.section(f"corpora.{corpus}") for corpus in find("studies", name, "CORPORA", where="page.studies")
+    ]
     verdicts = [row["verdict"] for row in _rows(folder / "claims.csv")]
     return {
         "name": name,
         "title": find("studies", name, "TITLE", where="page.studies"),
-        "corpus": f"{corpus['reader']} at {corpus['root']}",
-        "built_in": str(corpus["root"]).startswith("data/embedded/"),
+        "corpus": " and ".join(f"{corpus['reader']} at {corpus['root']}" for corpus in corpora),
+        "built_in": any(str(corpus["root"]).startswith("data/embedded/") for corpus in corpora),
         "metrics": json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
         "verdicts": {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)},
     }

@@ -5,6 +5,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from stages.frame import clip_table, parameters
 from stages.frame.errors import told_in_one_line
 from stages.frame.modules import find
@@ -13,7 +15,8 @@ from stages.frame.modules import find
 def main(study: str) -> None:
     """Writes `reports/<study>`: what the file `stages/studies/<study>.py` makes of the scores that it reads."""
     of_study = partial(find, "studies", study, where="study")
-    clips = clip_table.read(Path("data", study, "audio", "clips.csv"))
+    sets = [Path("data", corpus, kind) for corpus, kind in of_study("CORPORA").items()]
+    clips = pd.concat([clip_table.read(folder / "clips.csv") for folder in sets])
     unreadable = clips.loc[clips.problem != "", ["clip_id", "file", "problem"]]
     measured = of_study("read")(parameters.read())
     made = of_study("tables")(measured)

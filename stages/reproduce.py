@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stages.frame import parameters
 from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.modules import find
 
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
@@ -45,11 +46,12 @@ def _check_corpora(studies: list[str]) -> None:
     """DVC meets a missing corpus with a bare error number; this says what to do before anything runs."""
     built_in = {item["output"] for item in parameters.section("embedded").values()}
     for study in studies:
-        root = parameters.section(f"corpora.{study}.root")
-        # A built-in corpus may be a part of what is written at once.
-        if not built_in & {root, *map(str, Path(root).parents)} and not Path(root).is_dir():
-            what = {"expected": "the corpus's folder", "found": f"nothing at {root}"}
-            raise UserError(f"params.yaml: corpora.{study}.root", **what, do="see data/README.md")
+        for corpus in find("studies", study, "CORPORA", where="page.studies"):
+            root = parameters.section(f"corpora.{corpus}.root")
+            # A built-in corpus may be a part of what is written at once.
+            if not built_in & {root, *map(str, Path(root).parents)} and not Path(root).is_dir():
+                what = {"expected": "the corpus's folder", "found": f"nothing at {root}"}
+                raise UserError(f"params.yaml: corpora.{corpus}.root", **what, do="see data/README.md")
         for name, values in parameters.section("transforms").get(study, {}).items():
             file = values.get("impulse_response")
             if file and file not in built_in and not Path(file).is_file():

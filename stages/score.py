@@ -36,7 +36,7 @@ def main(item: str) -> None:
     def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
         inputs = padded_batch([from_pcm16(treated.load(key)["audio"]) for key in rows.key], worker.device)
         label, confidence = target_model.decode(target_model.logits(inputs))
-        decisions = [target_model.labels[index] for index in label.tolist()]
+        decisions = target_model.names(label)
         outcomes = [_outcome(*three) for three in zip(decisions, rows.label, rows.adversarial_prediction)]
         return rows.assign(decision=decisions, decision_confidence=confidence.tolist(), outcome=outcomes), [{}] * len(
             rows

@@ -36,7 +36,7 @@ def _train(name: str, device: str) -> None:
     data = Path("data", study)
     clips, beside = (shards.ShardSet(data / values[name]) for name in ("inputs", "beside"))
     clips.table = clips.table[clips.table.problem == ""]
-    labels = sorted(set(clips.table.label))
+    labels, decides = victim.labels_of(clips.table)
     output = Path("models", study, network, name)
     scratch = shards.scratch_folder(
         output, inputs=[clips.folder, beside.folder], settings=[values, given, device.split(":")[0]]
@@ -49,7 +49,8 @@ def _train(name: str, device: str) -> None:
         given, where = values["parameters"] | changes, f"victims.{name}.parameters"
         return victim.build(network, len(labels), given, where=where, signal=clips.about["signal"])
 
-    config = {"network": network, "parameters": values["parameters"], "labels": labels, **clips.about}
+    config = {"network": network, "parameters": values["parameters"], "labels": labels, "decides": decides}
+    config |= clips.about
     task = Task(clips, beside, labels, build, config, device, scratch, finished)
     find("training", method, "train", where=f"victims.{name}.method")(task, recipe)
     if (clips.folder / shards.FRONT_END).is_dir():

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, ctc_loss, pad
 
+from stages.decoding.ctc import PADDING, greedy, texts
 from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.frame.modules import find
@@ -22,14 +24,21 @@ Bounds = dict[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Goal:
-    """What an attack is to make of each example: anything but `labels` (untargeted), or exactly `labels` (targeted)."""
+    """What an attack is to make of each example: anything but `labels` (untargeted), or exactly `labels` (targeted).
+
+    `labels` is what `Victim.encode` makes of names: (examples,) for classes, (examples, longest) for texts.
+    """
 
     labels: Tensor
     targeted: bool
 
     def reached(self, labels: Tensor) -> Tensor:
-        """Whether decisions `labels` (examples,) meet the goal."""
-        return (labels == self.labels) == self.targeted
+        """Whether decisions, of the form of `labels` and for texts of any length, meet the goal: (examples,)."""
+        if self.labels.dim() == 1:
+            return (labels == self.labels) == self.targeted
+        longest = max(labels.shape[1], self.labels.shape[1])
+        first, second = (pad(one, (0, longest - one.shape[1]), value=PADDING) for one in (labels, self.labels))
+        return (first == second).all(1) == self.targeted
 
 
 class Victim:
@@ -69,6 +78,75 @@ class Victim:
         confidence, label = logits.softmax(-1).max(-1)
         return label, confidence
 
+    def encode(self, names: list[str]) -> Tensor:
+        """The labels (examples,) of these names."""
+        index_of = {label: index for index, label in enumerate(self.labels)}
+        return torch.tensor([index_of[name] for name in names], device=self.device)
+
+    def names(self, decided: Tensor) -> list[str]:
+        """The names of decided labels."""
+        return [self.labels[index] for index in decided.tolist()]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.module.parameters()).device
+
+
+class Transcriber(Victim):
+    """A model whose decisions are texts, read off by connectionist temporal classification (CTC; Graves et al. 2006).
+
+    Its `labels` are the characters of an alphabet; its logits are (examples, steps, characters + 1) with the blank last,
+    which is certain after an example's end. Labels are (examples, characters), `PADDING` after a text's end.
+    """
+
+    def loss(self, inputs: Inputs, goal: Goal) -> Tensor:
+        """The negative logarithm of the target's probability, or for an untargeted goal of the text's taken negative."""
+        loss = ctc(self.logits(inputs), goal.labels)
+        return loss if goal.targeted else -loss
+
+    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The text of the most probable path (examples, steps), and the geometric mean of its steps' probabilities."""
+        return greedy(logits, torch.full((len(logits),), logits.shape[1]))
+
+    def encode(self, names: list[str]) -> Tensor:
+        """The characters of these texts (examples, longest)."""
+        return characters(names, self.labels).to(self.device)
+
+    def names(self, decided: Tensor) -> list[str]:
+        """The texts of decided labels."""
+        return texts(decided, self.labels)
+
+
+def characters(sentences: list[str], alphabet: list[str]) -> Tensor:
+    """The characters of texts as numbers (texts, longest), `PADDING` after each one's end.
+
+    Raises:
+        UserError: a character that is not of the alphabet.
+    """
+    index_of = {character: index for index, character in enumerate(alphabet)}
+    rows = torch.full((len(sentences), max(1, *map(len, sentences))), PADDING)
+    for row, text in zip(rows, sentences):
+        strange = sorted(set(text) - set(alphabet))
+        if strange:
+            what = {"expected": f"characters of {''.join(alphabet)!r}", "found": repr(strange[0])}
+            raise UserError(f"the text {text!r}", **what, do="spell it otherwise")
+        row[: len(text)] = torch.tensor([index_of[character] for character in text], dtype=torch.long)
+    return rows
+
+
+def ctc(logits: Tensor, labels: Tensor) -> Tensor:
+    """The loss (examples,) of CTC: logits (examples, steps, characters + 1) with the blank last, labels as `characters`.
+
+    A text that is too long for the steps has a loss of zero, and no gradient.
+    """
+    steps = torch.full((len(logits),), logits.shape[1])
+    lengths = (labels != PADDING).sum(1)
+    log_probabilities = logits.log_softmax(-1).transpose(0, 1)
+    return ctc_loss(
+        log_probabilities, labels, steps, lengths, logits.shape[2] - 1, reduction="none", zero_infinity=True
+    )
+
 
 def padded_batch(arrays: list[np.ndarray], device: str, name: str = "audio") -> Inputs:
     """`name` (clips, longest, ...) on the device, zero after each clip's end, and `<name>_length` (clips,) on the CPU."""
@@ -77,6 +155,13 @@ def padded_batch(arrays: list[np.ndarray], device: str, name: str = "audio") -> 
     for row, array in zip(padded, arrays):
         row[: len(array)] = array
     return {name: torch.from_numpy(padded).to(device), f"{name}_length": torch.tensor(lengths)}
+
+
+def labels_of(table: pd.DataFrame) -> tuple[list[str], Literal["label", "text"]]:
+    """What is to be decided of the clips of a table: their labels, or where they have none their texts, in characters."""
+    if any(table.label):
+        return sorted(set(table.label)), "label"
+    return sorted(set("".join(table.text))), "text"
 
 
 def build(
@@ -105,8 +190,8 @@ def front_end(feature: str, values: dict[str, Any], *, where: str) -> nn.Module:
 
 
 def save(folder: Path, module: nn.Module, config: dict[str, Any]) -> None:
-    """Writes `weights.safetensors` and `config.json`, of which `load` reads `network`, `parameters`, `signal`, `labels`
-    and `bounds` (of each perturbed input, null for none).
+    """Writes `weights.safetensors` and `config.json`, of which `load` reads `network`, `parameters`, `signal`, `labels`,
+    `decides` and `bounds` (of each perturbed input, null for none).
     """
     from safetensors.torch import save_file
 
@@ -138,7 +223,8 @@ def load(folder: str | Path, *, network: str, device: str, attacked_on: str = "l
     if (folder.parent / FRONT_END).is_dir():
         module = _behind(folder.parent / FRONT_END, config["front_end"], module, device)
     bounds = {name: tuple(limits or (-math.inf, math.inf)) for name, limits in config["bounds"].items()}
-    return Victim(module.to(device), config["labels"], bounds=bounds, attacked_on=attacked_on)
+    made = Transcriber if config["decides"] == "text" else Victim
+    return made(module.to(device), config["labels"], bounds=bounds, attacked_on=attacked_on)
 
 
 def _behind(folder: Path, made_by: dict[str, Any], head: nn.Module, device: str) -> nn.Module:

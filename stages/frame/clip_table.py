@@ -16,11 +16,15 @@ COLUMNS = {
     "split": "train, validation or test",
     "fold": "what cross-validation leaves out together, such as a session; empty where the corpus has none",
     "verified": "whether a person checked the label",
+    "word_times": "each word of the text with its start and end in seconds: `place 0.55 0.8; blue 0.8 1.04`",
 }
+# What a reader may leave out, empty then.
+OPTIONAL = ("word_times",)
 # Everything in any table of clips that is a name.
 TEXT = (
     *("clip_id", "file", "label", "text", "speaker", "split", "fold", "key", "source", "target", "problem", "shard"),
     *("decision", "clean_prediction", "adversarial_prediction", "transform", "outcome", "variant"),
+    "word_times",
 )
 SPLITS = ("train", "validation", "test")
 
@@ -31,6 +35,7 @@ def checked(table: pd.DataFrame, source: str) -> pd.DataFrame:
     Raises:
         UserError: no rows, a missing column, an id twice, an unknown split.
     """
+    table = table.assign(**{column: "" for column in OPTIONAL if column not in table})
     for column in COLUMNS:
         if column not in table:
             raise UserError(

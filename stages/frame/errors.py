@@ -10,6 +10,15 @@ class UserError(Exception):
 
     def __init__(self, where: object, *, expected: str, found: str, do: str):
         super().__init__(f"{where}: expected {expected}; found {found}; {do}".replace("\n", " "))
+        self._given = where, expected, found, do
+
+    def __reduce__(self) -> tuple:
+        """So that worker processes can raise it."""
+        return _again, tuple(map(str, self._given))
+
+
+def _again(where: str, expected: str, found: str, do: str) -> UserError:
+    return UserError(where, expected=expected, found=found, do=do)
 
 
 @contextlib.contextmanager

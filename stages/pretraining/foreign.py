@@ -40,7 +40,7 @@ def read_checkpoint(path: Path, *, address: str, sha256: str | None) -> Any:
         raise UserError(
             path,
             expected="tensors and plain values alone",
-            found=str(error).strip().splitlines()[0],
+            found=(str(error).strip() or "an empty file").splitlines()[0],
             do=f"do not trust this file; fetch {address} again",
         ) from error
 

@@ -29,6 +29,8 @@ NOISES = {"audio": "random noise on raw audio", "log_mel": "random noise on spec
 # The paper's best result.
 BEST_NETWORK, BEST_REGIME, BEST_EPSILON = "vgg16", "vanilla", 0.08
 
+# Each corpus, and the set that holds its clips.
+CORPORA = {"emotion": "audio"}
 TITLE = "Speech emotion: fast gradient attacks against adversarial training"
 NOTE = (
     "UARs (unweighted average recalls) and shares lie in [0, 1]. Real data are the clips as they are, fake data what FGSM "

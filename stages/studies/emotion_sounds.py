@@ -27,11 +27,12 @@ def clip(network: str) -> Clip:
     attacked = attacked[attacked.epsilon == attacked.epsilon.max()]
     own = attacked.sort_values(["success", "clean_confidence"], ascending=False).iloc[0]
     clean = table[(table.attack == "none") & (table.clip_id == own.clip_id)].iloc[0]
-    sounds = [Sound("original", shards.ShardSet("data/emotion/audio").load(own.clip_id)["audio"])]
+    clips = shards.ShardSet("data/emotion/audio")
+    sounds = [Sound("original", clips.load(own.clip_id)["audio"])]
     sounds += [_sound("clean_image_as_sound", clean, inverted), _sound("adversarial_image_as_sound", own, inverted)]
     strength = f"FGSM at {own.epsilon:g}: {own.clean_prediction} {own.clean_confidence:.2f} to "
     strength += f"{own.adversarial_prediction} {own.confidence:.2f} before it became sound"
-    return Clip(own.clip_id, own.label, "", strength, sounds)
+    return Clip(own.clip_id, own.label, "", strength, clips.about["signal"]["sample_rate_hz"], sounds)
 
 
 def _sound(name: str, row: pd.Series, inverted: shards.ShardSet) -> Sound:

@@ -17,6 +17,8 @@ PAPER = Path(__file__).with_name("events_paper.csv")
 OUTCOMES = ("Adv", "GT", "Diff")
 CONTROL = "none"
 
+# Each corpus, and the set that holds its clips.
+CORPORA = {"events": "audio"}
 TITLE = "Sound events: minimal attacks against input transforms"
 NOTE = "Shares are percentages: Adv still decided as the attack wants, GT back to the ground truth, Diff a third class."
 TABLES = {

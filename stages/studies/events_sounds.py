@@ -22,7 +22,8 @@ def clip(item: str) -> Clip:
     own = adversarial.table.sort_values(["success", "key"], ascending=[False, True]).iloc[0]
     scores = clip_table.read(Path("data/events/scores", item, "clips.csv"))
     treated = shards.ShardSet(Path("data/events/treated", item))
-    original = shards.ShardSet(Path("data/events/audio")).load(own.clip_id)["audio"]
+    clips = shards.ShardSet("data/events/audio")
+    original = clips.load(own.clip_id)["audio"]
     attacked = adversarial.load(own.key)["audio"]
     sounds = [
         Sound("original", original, own.clean_prediction, own.clean_confidence),
@@ -34,4 +35,5 @@ def clip(item: str) -> Clip:
         )
         for row in scores[scores.source == own.key].to_dict("records")
     ]
-    return Clip(own.clip_id, own.label, own.target, f"SNR {own.snr_db:.1f} dB", sounds)
+    rate_hz = clips.about["signal"]["sample_rate_hz"]
+    return Clip(own.clip_id, own.label, own.target, f"SNR {own.snr_db:.1f} dB", rate_hz, sounds)

@@ -41,6 +41,8 @@ COMPARED = (
 )
 ATTACK_NAMES = {"none": "none", "fgsm": "FGSM", "bim": "PGD"}
 
+# Each corpus, and the set that holds its clips.
+CORPORA = {"transfer": "audio"}
 TITLE = "Speech emotion from few labels: wav2vec and BERT against hand-made descriptors"
 NOTE = (
     "UA is the mean recall of the classes on the session left out, averaged over the sessions, in [0, 1]; of several draws "

@@ -25,7 +25,8 @@ def clip(model: str) -> Clip:
         )
     attacked = attacked[attacked.epsilon == attacked.epsilon.max()]
     own = attacked.sort_values(["success", "clean_confidence"], ascending=False).iloc[0]
-    clean = shards.ShardSet("data/transfer/audio").load(own.clip_id)["audio"]
+    clips = shards.ShardSet("data/transfer/audio")
+    clean = clips.load(own.clip_id)["audio"]
     adversarial = kept.load(own.key)["audio"]
     snr = "no noise at all" if math.isinf(own.snr_db_audio) else f"{own.snr_db_audio:.1f} dB SNR"
     return Clip(
@@ -33,6 +34,7 @@ def clip(model: str) -> Clip:
         own.label,
         "",
         f"PGD at {own.epsilon:g} on the model {model}, {snr}",
+        clips.about["signal"]["sample_rate_hz"],
         [
             Sound("original", clean, own.clean_prediction, own.clean_confidence),
             Sound("adversarial", adversarial, own.adversarial_prediction, own.confidence),

@@ -133,7 +133,13 @@ def test_standardisation_is_kept_with_the_weights_and_undone_exactly(network, tm
     assert torch.allclose(standardised.mean((0, 1)), torch.zeros(64), atol=1e-4)
     assert torch.allclose(standardised.std((0, 1)), torch.ones(64), atol=1e-4)
     assert torch.allclose(module.unstandardised(standardised), log_mel, atol=1e-4)
-    config = {"network": network, "parameters": SMALL[network], "labels": list("abcdefg"), "signal": {"mels": 64}}
+    config = {
+        "network": network,
+        "parameters": SMALL[network],
+        "labels": list("abcdefg"),
+        "decides": "label",
+        "signal": {"mels": 64},
+    }
     victim.save(tmp_path, module, {**config, "bounds": {"log_mel": None}})
     loaded = victim.load(tmp_path, network=network, device="cpu")
     assert torch.equal(loaded.module.standardised(log_mel), standardised)

@@ -122,6 +122,7 @@ def test_saved_and_loaded_a_victim_decides_the_same(tmp_path):
         "parameters": SMALL["dense_wav"][1],
         "signal": {"sample_rate_hz": 32000},
         "labels": list("abcde"),
+        "decides": "label",
         "bounds": {"audio": [-1.0, 1.0]},
     }
     victim.save(tmp_path, model, config)

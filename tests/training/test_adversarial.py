@@ -83,7 +83,7 @@ def data(tmp_path_factory):
 def task(data, folder) -> Task:
     values = {"width": 0.0625, "layers": 2}
     (folder / "finished").mkdir(parents=True)
-    config = {"network": "cnn4", "parameters": values, "labels": LABELS, "signal": {"mels": 16}}
+    config = {"network": "cnn4", "parameters": values, "labels": LABELS, "decides": "label", "signal": {"mels": 16}}
     config |= {"bounds": {"log_mel": None}, "front_end": FRONT_END}
 
     def build():

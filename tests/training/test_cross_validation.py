@@ -70,7 +70,7 @@ def data(tmp_path_factory):
 def task(data, folder, values=HEADS, beside="speech") -> Task:
     (folder / "finished").mkdir(parents=True, exist_ok=True)
     signal = {"features": 4}
-    config = {"network": "speech_heads", "parameters": values, "labels": LABELS, "signal": signal}
+    config = {"network": "speech_heads", "parameters": values, "labels": LABELS, "decides": "label", "signal": signal}
 
     def build(**changes):
         return victim.build("speech_heads", 3, values | changes, where="t", signal=signal)

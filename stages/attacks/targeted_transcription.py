@@ -1,0 +1,95 @@
+"""Room of attacks: a phrase put into a recogniser's transcript (Carlini & Wagner 2018), on several inputs at once.
+
+Not their optimiser: in tens of iterations signed steps with momentum (Dong et al., CVPR 2018) succeed more often than
+Adam, and steps that shrink with the bound end at smaller perturbations than steps that do not.
+"""
+
+import torch
+from torch import Tensor
+
+from stages.attacks.basic_iterative import radii
+from stages.attacks.fgsm import per_value
+from stages.attacks.problem import Problem, Result, norm
+from stages.frame.errors import UserError
+from stages.frame.parameters import Count, Positive, Share
+from stages.measures.transcripts import word_error_counts
+from stages.victim import Bounds, Goal, Inputs, Victim
+
+MOMENTUM = 0.8
+
+
+def attack(
+    victim: Victim,
+    inputs: Inputs,
+    goal: Goal,
+    *,
+    bounds: Bounds,
+    epsilon: dict[str, float],
+    quantum: dict[str, float] | None,
+    iterations: Count,
+    relative_step: Positive,
+    shrink: Share,
+    checked_every: Count,
+    tolerated_wer: Share,
+) -> Result:
+    """Lowers the CTC loss to the target within a bound that shrinks whenever the transcript is good enough.
+
+    The bound is r times each input's epsilon, with one r an example for all its inputs, 1 at first. Where a check finds
+    the goal met, r becomes `shrink` times the largest |perturbation|/epsilon, or times r where that is smaller. The
+    goal is met where the word error rate of the greedy transcript against the target is 0 or below `tolerated_wer`.
+    The clean inputs are checked too. All examples take all iterations; each is returned with the smallest perturbation
+    that met the goal, or, where none did, with the last one and `success` False.
+
+    Args:
+        victim, inputs, goal, bounds: as for every attack; the victim decides texts.
+        epsilon: most that a value of each input may change, in the victim's scale; inputs not named stay.
+        quantum: one whole number of each input's file in the victim's scale; with it, what is checked and returned is
+            rounded as in the file. Null leaves the perturbation as it is.
+        iterations: number of steps.
+        relative_step: length of each, times r epsilon.
+        shrink: factor on the bound after a success.
+        checked_every: iterations between checks; the last one is always checked.
+        tolerated_wer: 0 asks for every word, 0.5 for more than half of them.
+
+    Raises:
+        UserError: the goal is untargeted.
+    """
+    if not goal.targeted:
+        raise UserError(
+            "attack targeted_transcription", expected="the goal targeted", found="untargeted", do="use another attack"
+        )
+    problem = Problem(victim, inputs, goal, {name: bounds[name] for name in epsilon})
+    radius = radii(problem, epsilon)
+    grid = per_value(problem, quantum) if quantum else None
+    phrases = victim.names(goal.labels)
+    x, momentum = problem.clean, torch.zeros_like(problem.clean)
+    r = torch.ones_like(x[:, :1])
+    best, smallest = x, torch.full_like(r, torch.inf)
+    for iteration in range(iterations + 1):
+        if iteration % checked_every == 0 or iteration == iterations:
+            tried = x if grid is None else problem.clamp((x / grid).round() * grid)
+            met = _met(problem, tried, phrases, tolerated_wer)
+            size = ((tried - problem.clean).abs() / radius.clamp_min(1e-30)).amax(1, keepdim=True)
+            kept = met & (size <= smallest)
+            best, smallest = torch.where(kept, tried, best), torch.where(kept, size, smallest)
+            r = torch.where(met, shrink * torch.minimum(r, size), r)
+            reach = r * radius
+            low, high = problem.clamp(problem.clean - reach), problem.clamp(problem.clean + reach)
+        if iteration < iterations:
+            _, gradient = problem.loss_and_gradient(x, problem.examples)
+            momentum.mul_(MOMENTUM).addcmul_(gradient, 1 / norm(gradient).clamp_min(1e-30)[:, None])
+            x = torch.addcmul(x, reach, momentum.sign(), value=-relative_step).clamp_(low, high)
+    problem.iterations += iterations
+    found = smallest.isfinite()
+    perturbed = problem.unflatten(torch.where(found, best, tried), problem.examples)
+    adversarial = {name: perturbed[name] for name in inputs}
+    return Result(adversarial, found[:, 0], problem.iterations, problem.forwards, problem.backwards)
+
+
+def _met(problem: Problem, x: Tensor, phrases: list[str], tolerated_wer: float) -> Tensor:
+    """Whether the transcripts of `x` are near enough to the phrases, (examples, 1)."""
+    problem.forwards += 1
+    with torch.no_grad():
+        labels, _ = problem.victim.decode(problem.victim.logits(problem.unflatten(x, problem.examples)))
+    errors, words = word_error_counts(phrases, problem.victim.names(labels)).T
+    return torch.from_numpy((errors == 0) | (errors < tolerated_wer * words))[:, None].to(x.device)

@@ -1,0 +1,114 @@
+"""Room of corpora: reads LRW (Chung and Zisserman 2016), spoken words on video as they come on television."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from stages.corpora.csv_lists import read_list
+from stages.frame import clip_table
+from stages.frame.errors import UserError
+from stages.frame.parameters import Count
+
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
+# 29 frames at 25 per second; the word lies in the middle.
+CLIP_S = 29 / 25
+_DURATION = re.compile(r"^Duration:\s*(\d+\.?\d*)", re.MULTILINE)
+
+
+def read(root: Path, *, words: list[str] | None, expected_words: Count | None) -> pd.DataFrame:
+    """The clip table of `root`, which holds `lipread_mp4/WORD/{train,val,test}/WORD_00001.mp4`, each beside its `.txt`.
+
+    The label is the word as its folder has it, the split is LRW's own, and the clip id is split and file name, such as
+    `val-ABOUT_00001`. The text file's `Duration: 0.53 seconds` gives the word's times: it lies in the middle of the
+    1.16 s. LRW names no speakers; where a list `speakers.csv` (columns file, speaker) lies in `root`, it has the clips'
+    speakers. The videos themselves are not looked at.
+
+    Args:
+        root: the folder that holds `lipread_mp4`.
+        words: the words to take; null: all that are there.
+        expected_words: how many words there are to be in `root` (LRW's 500); null: any number.
+
+    Raises:
+        UserError: no words or others than expected, a split's folder of another name, a file whose name disagrees with
+            its folder, a video without its text file or the other way round, a text file without the duration, a clip
+            without its speaker where there is a list of them, a word without clips in one of the splits.
+    """
+    root = Path(root)
+    folders = _word_folders(root, words, expected_words)
+    rows = [row for folder in folders for row in _word(root, folder)]
+    table = pd.DataFrame(rows, columns=["clip_id", "file", "label", "word_times", "split"])
+    table = table.assign(text="", speaker=_speakers(table.file, root), fold="", verified=True)
+    table = clip_table.checked(table, str(root))
+    clip_table.check_labels_everywhere(table, root)
+    return table
+
+
+def _word_folders(root: Path, words: list[str] | None, expected_words: int | None) -> list[Path]:
+    folders = {path.name: path for path in sorted(root.glob("lipread_mp4/*")) if path.is_dir()}
+    if not folders:
+        what = {"expected": "words' folders in lipread_mp4", "found": "none", "do": "see data/README.md"}
+        raise UserError(root, **what)
+    if expected_words is not None and len(folders) != expected_words:
+        what = {"expected": f"{expected_words} words as corpora.*.expected_words says", "found": str(len(folders))}
+        raise UserError(root, **what, do="copy what is missing, or for a part of the corpus set expected_words to null")
+    missing = [word for word in words or [] if word not in folders]
+    if missing:
+        what = {"expected": f"the folder {missing[0]} as corpora.*.words says", "found": ", ".join(list(folders)[:5])}
+        raise UserError(root / "lipread_mp4", **what, do="copy it too, or take it out of words")
+    return [folder for name, folder in folders.items() if words is None or name in words]
+
+
+def _word(root: Path, folder: Path) -> Iterator[tuple[str, ...]]:
+    """A row for each clip of a word."""
+    for part in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if part.name not in SPLITS:
+            what = {"expected": f"folders {', '.join(SPLITS)}", "found": repr(part.name), "do": "rename or remove it"}
+            raise UserError(part, **what)
+        for stem in _stems(part, folder.name):
+            video = (part / f"{stem}.mp4").relative_to(root).as_posix()
+            times = f"{folder.name} {_times(part / f'{stem}.txt')}"
+            yield f"{part.name}-{stem}", video, folder.name, times, SPLITS[part.name]
+
+
+def _stems(part: Path, word: str) -> list[str]:
+    """The names of the clips in one folder, each of which has a video and a text file."""
+    files = {path.name for path in part.iterdir() if not path.name.startswith(".")}
+    stems = sorted({Path(name).stem for name in files if name.endswith((".mp4", ".txt"))})
+    for stem in stems:
+        if not re.fullmatch(rf"{re.escape(word)}_\d+", stem):
+            what = {"expected": f"names such as {word}_00001 in this folder", "found": stem}
+            raise UserError(part, **what, do="move or remove that file")
+    for stem in stems:
+        for suffix, content in ((".mp4", "video"), (".txt", "text file with the duration")):
+            if stem + suffix not in files:
+                path = part / f"{stem}{suffix}"
+                raise UserError(path, expected=f"the {content} of {stem}", found="no such file", do="copy it too")
+    return stems
+
+
+def _times(path: Path) -> str:
+    """Start and end of the word in seconds, within the clip."""
+    match = _DURATION.search(path.read_text(encoding="utf-8", errors="replace"))
+    if match is None:
+        what = {"expected": "a line such as Duration: 0.53 seconds", "found": "none", "do": "copy the file again"}
+        raise UserError(path, **what)
+    half_s = min(float(match[1]), CLIP_S) / 2
+    return f"{CLIP_S / 2 - half_s:.4g} {CLIP_S / 2 + half_s:.4g}"
+
+
+def _speakers(files: pd.Series, root: Path) -> pd.Series | str:
+    source = root / "speakers.csv"
+    if not source.is_file():
+        return ""
+    rows = read_list(source, ["file", "speaker"])
+    speakers = files.map(dict(zip(rows.file, rows.speaker)))
+    if speakers.isna().any():
+        what = {
+            "expected": "a row for each clip",
+            "found": f"none for {files[speakers.isna()].iloc[0]}",
+            "do": "add it",
+        }
+        raise UserError(source, **what)
+    return speakers

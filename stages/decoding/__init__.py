@@ -1,0 +1,1 @@
+"""Room of decoding: from a recogniser's CTC outputs to labels and text."""

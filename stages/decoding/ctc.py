@@ -1,0 +1,144 @@
+"""Room of decoding: best path and prefix beam search through CTC outputs (Graves et al. 2006), the last class blank.
+
+A path has one class for each step; it stands for the labelling that is left when equal neighbours are merged and then
+blanks dropped.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+PADDING = -1
+NONE = -1
+
+
+def greedy(logits: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """The labelling of the best path of each clip, and how sure of that path the network is.
+
+    Args:
+        logits: (clips, steps, classes).
+        lengths: (clips,), valid steps of each clip.
+
+    Returns:
+        labels (clips, steps), long, each clip's in front and `PADDING` after them; and the confidence (clips,) in
+        (0, 1], the geometric mean of the best path's probabilities over the valid steps, 1 where there are none.
+    """
+    clips, steps, classes = logits.shape
+    best_log_p, path = logits.log_softmax(-1).max(-1)
+    valid = torch.arange(steps, device=logits.device) < lengths.to(logits.device)[:, None]
+    before = torch.nn.functional.pad(path, (1, 0), value=classes - 1)[:, :-1]
+    kept = valid & (path != before) & (path != classes - 1)
+    # Labels go to their places one behind the other, all else to a column that is then cut off.
+    place = torch.where(kept, kept.cumsum(1) - 1, steps)
+    labels = path.new_full((clips, steps + 1), PADDING).scatter_(1, place, path)[:, :steps]
+    mean_log_p = (best_log_p * valid).sum(1) / valid.sum(1).clamp(min=1)
+    return labels, mean_log_p.exp()
+
+
+def texts(labels: Tensor, alphabet: str | list[str]) -> list[str]:
+    """The text of each row of `labels` (clips, steps), numbers of characters of `alphabet`, or negative for none."""
+    return ["".join(alphabet[label] for label in row if label >= 0) for row in labels.tolist()]
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """Which labellings are sentences, as a state machine that begins in state 0.
+
+    `next_state` (states, labels) is the state that a label leads to, `NONE` where it is not allowed; `final` (states,)
+    says where a sentence may end.
+    """
+
+    next_state: np.ndarray
+    final: np.ndarray
+
+    @cached_property
+    def steps_left(self) -> np.ndarray:
+        """How many steps the rest of a sentence takes at least, (states, labels + 1), inf where it can't become one.
+
+        The column is the class of the step before, as a label that comes twice takes a blank in between.
+        """
+        states, labels = self.next_state.shape
+        repeated = np.eye(labels, labels + 1)
+        left = np.where(self.final[:, None], 0.0, np.full((states, labels + 1), math.inf))
+        while True:
+            after = 1 + np.where(self.next_state == NONE, math.inf, left[self.next_state, np.arange(labels)])
+            shorter = np.minimum(left, (after[:, :, None] + repeated).min(axis=1))
+            if (shorter == left).all():
+                return left
+            left = shorter
+
+
+def beam(
+    log_probabilities: np.ndarray, *, width: int, grammar: Grammar | None = None
+) -> list[tuple[tuple[int, ...], float]]:
+    """The most probable labellings of one clip and their log probabilities, best first.
+
+    Prefix beam search (Hannun et al. 2014): a labelling's probability is the sum over all its paths. After each step
+    the `width` most probable prefixes go on; paths through others are lost, so the probabilities are lower bounds, and
+    exact where there are no more than `width` prefixes. With a grammar the labellings are its sentences, their
+    probabilities as without it, and only prefixes that can still become one in time go on: so there is one at any
+    width, unless `steps` is too short for all.
+
+    Args:
+        log_probabilities: (steps, classes), of each class at each step.
+        width: how many prefixes go on, and the most that are returned.
+        grammar: over the labels (classes - 1).
+    """
+    steps, classes = log_probabilities.shape
+    blank = classes - 1
+    if grammar is not None and grammar.steps_left[0, blank] > steps:
+        return []
+    prefixes: list[tuple[int, ...]] = [()]
+    # The log probability of a prefix's paths that end in a blank, and of those that end in its last label.
+    in_blank, in_label = np.zeros(1), np.full(1, -math.inf)
+    last, state = np.array([blank]), np.zeros(1, dtype=int)
+    for step, log_p in enumerate(np.asarray(log_probabilities, dtype=np.float64)):
+        either = np.logaddexp(in_blank, in_label)
+        longer = np.where(np.arange(blank) == last[:, None], in_blank[:, None], either[:, None]) + log_p[:blank]
+        in_blank, in_label = either + log_p[blank], in_label + log_p[last]
+        if grammar is not None:
+            _drop_hopeless(grammar, steps - step - 1, state, last, longer, in_blank, in_label)
+        _join(prefixes, longer, in_label)
+        scores = np.concatenate([np.logaddexp(in_blank, in_label), longer.ravel()])
+        chosen = np.argsort(-scores, kind="stable")[:width]
+        chosen = chosen[scores[chosen] > -math.inf]
+        kept, grown = chosen[chosen < len(prefixes)], chosen[chosen >= len(prefixes)] - len(prefixes)
+        parent, label = np.divmod(grown, blank)
+        if grammar is not None:
+            state = np.concatenate([state[kept], grammar.next_state[state[parent], label]])
+        prefixes = [prefixes[i] for i in kept] + [(*prefixes[i], int(c)) for i, c in zip(parent, label)]
+        in_blank = np.concatenate([in_blank[kept], np.full(len(grown), -math.inf)])
+        in_label = np.concatenate([in_label[kept], longer[parent, label]])
+        last = np.concatenate([last[kept], label])
+    log_p_of = np.logaddexp(in_blank, in_label)
+    return [(prefixes[i], float(log_p_of[i])) for i in np.argsort(-log_p_of, kind="stable")]
+
+
+def _drop_hopeless(
+    grammar: Grammar,
+    left: int,
+    state: np.ndarray,
+    last: np.ndarray,
+    longer: np.ndarray,
+    in_blank: np.ndarray,
+    in_label: np.ndarray,
+) -> None:
+    """Makes impossible the paths that leave the grammar or can't end in a sentence in the `left` steps to come."""
+    labels = np.arange(longer.shape[1])
+    following = grammar.next_state[state]
+    longer[(following == NONE) | (grammar.steps_left[following, labels] > left)] = -math.inf
+    in_label[grammar.steps_left[state, last] > left] = -math.inf
+    in_blank[grammar.steps_left[state, -1] > left] = -math.inf
+
+
+def _join(prefixes: list[tuple[int, ...]], longer: np.ndarray, in_label: np.ndarray) -> None:
+    """Moves the paths of a prefix made longer to that longer prefix, where it is in the beam itself."""
+    place = {prefix: i for i, prefix in enumerate(prefixes)}
+    for i, prefix in enumerate(prefixes):
+        if prefix and (parent := place.get(prefix[:-1])) is not None:
+            in_label[i] = np.logaddexp(in_label[i], longer[parent, prefix[-1]])
+            longer[parent, prefix[-1]] = -math.inf

@@ -1,0 +1,22 @@
+"""Room of detection: how loud a clip's quietest moment is, a detector that knows nothing of speech."""
+
+from collections.abc import Callable
+
+import torch
+
+from stages.victim import Inputs
+
+WINDOW = 400  # 25 ms at 16 kHz
+
+
+def detector(device: str) -> Callable[[Inputs], dict[str, torch.Tensor]]:
+    """Scores (clips,): minus the root mean square of the quietest 25 ms, one after another, full scale being 1."""
+
+    def score(inputs: Inputs) -> dict[str, torch.Tensor]:
+        audio = inputs["audio"]
+        windows = audio.unfold(1, WINDOW, WINDOW).square().mean(-1)
+        counts = inputs["audio_length"].to(audio.device) // WINDOW
+        outside = torch.arange(windows.shape[1], device=audio.device) >= counts[:, None]
+        return {"score": -windows.masked_fill(outside, torch.inf).amin(1).sqrt()}
+
+    return score

@@ -1,0 +1,102 @@
+"""Room of studies: draws the figures of the audio-visual study."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.frame import shards
+from stages.frame.pcm import from_pcm16
+from stages.studies.audiovisual_detection import SYNCNETS, strength
+
+COLOURS = {"benign": "C0", "adversarial": "C3", "noise": "C1", "transplant": "C2"}
+NAMES = {"benign": "benign", "adversarial": "attacked", "noise": "noise", "transplant": "another clip's perturbation"}
+# By how much the paper's Figure 2, and this one, multiplies what an attack added to a picture, and its epsilons.
+AMPLIFIED = 64
+SHOWN = ("256/4", "512/8")
+
+
+def draw(made: dict[str, pd.DataFrame], detections: pd.DataFrame, folder: Path) -> None:
+    """Draws Figure 1d, the distributions of the SyncNets' confidences, and Figure 2, one clip under BIM."""
+    drawn = {"figure_1d": _distributions(made["figure_1d"]), "figure_2": _clip(detections)}
+    for name, figure in drawn.items():
+        figure.savefig(folder / f"{name}.png", dpi=110, metadata={"Software": None})
+
+
+def _distributions(scores: pd.DataFrame) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    detectors = [name for name in SYNCNETS if name in scores and scores[name].notna().any()]
+    for place, detector in enumerate(detectors, 1):
+        axis = figure.add_subplot(1, len(detectors), place)
+        edges = np.linspace(scores[detector].min(), scores[detector].max(), 25)
+        for version, own in scores.groupby("version", sort=False):
+            weights = np.full(len(own), 1 / len(own))
+            look = {"histtype": "stepfilled", "alpha": 0.35, "color": COLOURS[version], "label": NAMES[version]}
+            axis.hist(own[detector], edges, weights=weights, **look)
+        axis.set(title=detector, xlabel="confidence", ylabel="share of clips")
+        axis.legend(frameon=False)
+    attacked = scores[scores.version == "adversarial"]
+    if len(attacked):
+        figure.suptitle(f"test sentences, {attacked.attack.iloc[0]} at {attacked.epsilon.iloc[0]}")
+    return figure
+
+
+def _clip(detections: pd.DataFrame) -> Any:
+    """Pictures, waveform and spectrum of one word: benign, what BIM added, attacked; at the paper's epsilons or the smallest."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 6.5), layout="constrained")
+    attacked = detections[(detections.version == "adversarial") & (detections.split == "test")]
+    attacked = attacked[attacked.attack == "basic_iterative"]
+    made = sorted(attacked.epsilon.unique(), key=strength)
+    epsilons = SHOWN if set(SHOWN) <= set(made) else made[:2]
+    if not epsilons:
+        return figure
+    axes = figure.subplots(3, 3 * len(epsilons), squeeze=False)
+    for number, epsilon in enumerate(epsilons):
+        at_epsilon = attacked[attacked.epsilon == epsilon]
+        clean, adversarial = _loaded(at_epsilon[at_epsilon.clip_id == at_epsilon.clip_id.min()].iloc[0])
+        lines = {"benign": clean, "added": _added(clean, adversarial), "attacked": adversarial}
+        for line, (name, arrays) in enumerate(lines.items()):
+            own = axes[line, 3 * number : 3 * number + 3]
+            _panels(own, arrays, is_difference=name == "added")
+            own[0].set_ylabel(name)
+            if line == 0:
+                for axis, title in zip(own, (f"picture, {epsilon}", "waveform", "log spectrum")):
+                    axis.set_title(title, fontsize=9)
+    return figure
+
+
+def _loaded(row: pd.Series) -> tuple[dict, dict]:
+    """The clip and what the attack made of it."""
+    folder = Path("data", row.corpus)
+    clean = shards.ShardSet(folder / "mouths").load(row.clip_id)
+    sweeps = sorted(path for path in (folder / "sweeps").iterdir() if path.is_dir())
+    made = next(kept for kept in map(shards.ShardSet, sweeps) if row.source in set(kept.table.key)).load(row.source)
+    audio = from_pcm16(made["audio"]) if made["audio"].dtype == np.int16 else made["audio"]
+    return clean, {"audio": audio, "video": made["video"]}
+
+
+def _added(clean: dict, adversarial: dict) -> dict:
+    return {
+        "audio": adversarial["audio"] - clean["audio"],
+        "video": 128 + AMPLIFIED * (adversarial["video"].astype("f4") - clean["video"]),
+    }
+
+
+def _panels(axes: Any, arrays: dict, *, is_difference: bool) -> None:
+    from scipy.signal import stft
+
+    middle = arrays["video"][len(arrays["video"]) // 2]
+    axes[0].imshow(middle, cmap="gray", vmin=0, vmax=255)
+    axes[1].plot(arrays["audio"], linewidth=0.3, color="k")
+    if not is_difference:
+        axes[1].set_ylim(-1, 1)
+    _, _, spectrum = stft(arrays["audio"], nperseg=400, noverlap=240)
+    axes[2].imshow(20 * np.log10(np.abs(spectrum[::-1]) + 1e-7), cmap="magma", vmin=-120, vmax=-20, aspect="auto")
+    for axis in axes:
+        axis.set_xticks([])
+        axis.set_yticks([])

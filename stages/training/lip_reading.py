@@ -1,0 +1,251 @@
+"""Room of training: the method `lip_reading`, which fits a recogniser of words or sentences to mouths and sound."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from stages import victim
+from stages.decoding import ctc as ctc_search
+from stages.frame import parameters, progress
+from stages.frame.modules import find
+from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Share
+from stages.frame.shards import ShardSet
+from stages.networks.lip_reader import SAMPLES_PER_FRAME, LipReader
+from stages.training import augmentation, loop
+from stages.training.task import Task
+from stages.victim import PADDING, Inputs, characters, ctc, padded_batch
+
+LARGEST_GRADIENT = 5.0
+# Values of each stream that a frame has.
+STREAMS = {"video": 1, "audio": SAMPLES_PER_FRAME}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a recogniser is trained; made by `recipe`."""
+
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    label_smoothing: float
+    audio_epochs: int
+    ctc_from_epoch: int
+    dropped_stream_share: float
+    shifted_frames: int
+    noise: augmentation.Noise
+    beam_width: int | None
+    grammar: str | None
+
+
+def recipe(
+    *,
+    seed: NonNegativeInt,
+    epochs: Count,
+    batch_size: Count,
+    learning_rate: Positive,
+    label_smoothing: Share,
+    audio_epochs: NonNegativeInt,
+    ctc_from_epoch: NonNegativeInt,
+    dropped_stream_share: Share,
+    shifted_frames: NonNegativeInt,
+    noise: dict[str, NonNegative],
+    beam_width: Count | None,
+    grammar: str | None,
+) -> Recipe:
+    """The recipe with checked values.
+
+    Args:
+        seed: of weights, batches and what they are varied by.
+        epochs: passes over the training clips.
+        batch_size: clips in a batch.
+        learning_rate: Adam's first, going down to zero by a cosine.
+        label_smoothing: of words, see `torch.nn.functional.cross_entropy`.
+        audio_epochs: of these, the first so many hear the sound alone, which costs little and is learned first anyway.
+        ctc_from_epoch: for texts, when the loss of CTC, a character's share of it, joins that of each step's character,
+            which the words' known times give. CTC alone hardly starts.
+        dropped_stream_share: of the other batches that have no sound, and as many no picture, so that neither is leant on
+            alone.
+        shifted_frames: by how many frames at most a clip starts earlier or later.
+        noise: see `stages.training.augmentation.noise`.
+        beam_width: for texts, of the beam search that is reported beside the most probable path; null for none.
+        grammar: the file in `stages/decoding` whose sentences a second beam search keeps to; null for none.
+    """
+    return Recipe(**locals() | {"noise": parameters.bind(augmentation.noise, "recipes.*.noise", noise)()})
+
+
+def train(task: Task, recipe: Recipe) -> None:
+    """Writes the one model, its history, its decisions on all validation and test clips, also by one stream alone."""
+    torch.manual_seed(recipe.seed)
+    module = task.build().to(task.device)
+    history = _fit(module, task, recipe)
+    folder = task.finished / "model"
+    folder.mkdir()
+    victim.save(folder, module, task.config)
+    pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
+    judged = task.clips.table[task.clips.table.split != "train"]
+    decided = judged[["key", "clip_id", "split", "speaker", "label", "text"]]
+    decided = decided.assign(**_decisions(module, task, judged, recipe))
+    decided.to_csv(task.finished / "decisions.csv", index=False)
+    member = {"member": "model", "regime": "single", "purpose": "attacked", "variant": "", "training_epsilon": ""}
+    members = [member | {"judged_by": "split", "judged_on": split} for split in ("validation", "test")]
+    pd.DataFrame(members).to_csv(task.finished / "members.csv", index=False)
+
+
+def _fit(module: LipReader, task: Task, recipe: Recipe) -> loop.History:
+    table = task.clips.table
+    train, validation = table[table.split == "train"], table[table.split == "validation"]
+    optimiser = torch.optim.Adam(module.parameters(), recipe.learning_rate)
+    steps = -(-len(train) // recipe.batch_size)
+    done = len(loop.done(task.scratch)) * steps
+    with progress.bar(recipe.epochs * steps, "training", "batch", done=done) as bar:
+
+        def epoch(number: int) -> dict[str, Any]:
+            rng = np.random.default_rng([recipe.seed, number])
+            torch.manual_seed(int(rng.integers(2**62)))
+            order, total = rng.permutation(len(train)), 0.0
+            module.train()
+            for step in range(steps):
+                progressed = (number * steps + step) / (recipe.epochs * steps)
+                optimiser.param_groups[0]["lr"] = recipe.learning_rate * (1 + math.cos(math.pi * progressed)) / 2
+                rows = train.iloc[order[step * recipe.batch_size : (step + 1) * recipe.batch_size]]
+                loss = _loss(module, rows, task, recipe, number, rng)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                nn.utils.clip_grad_norm_(module.parameters(), LARGEST_GRADIENT)
+                optimiser.step()
+                total += loss.item() * len(rows)
+                bar.update()
+            without = "video" if number < recipe.audio_epochs else ""
+            wrong = _error_rate(_decided(module, task, validation, recipe.batch_size, without), validation)
+            return {"epoch": number, "loss": total / len(train), "validation_error": wrong}
+
+        return loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch, device=task.device)
+
+
+def _loss(
+    module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, epoch: int, rng: np.random.Generator
+) -> Tensor:
+    inputs = _batch(task.clips, list(rows.key), task.device, without=_dropped(epoch, recipe, rng))
+    shifts = rng.integers(-recipe.shifted_frames, recipe.shifted_frames + 1, len(rows))
+    inputs = _shifted(inputs, shifts)
+    inputs = augmentation.with_noise(augmentation.varied(inputs, module.side, rng), recipe.noise, rng)
+    if not module.text:
+        truth = torch.tensor([task.labels.index(label) for label in rows.label], device=task.device)
+        return cross_entropy(module(inputs), truth, label_smoothing=recipe.label_smoothing)
+    logits, inside = module.frame_logits(inputs), module.inside(inputs)
+    aligned = [
+        aligned_characters(row, inside.shape[1], module.steps_per_frame, task.labels, shift)
+        for row, shift in zip(rows.word_times, shifts)
+    ]
+    loss = cross_entropy(logits[inside], torch.stack(aligned).to(task.device)[inside])
+    if epoch < recipe.ctc_from_epoch:
+        return loss
+    targets = characters(list(rows.text), task.labels).to(task.device)
+    return loss + (ctc(module.decided(logits, inside), targets) / (targets != PADDING).sum(1)).mean()
+
+
+def aligned_characters(word_times: str, steps: int, steps_per_frame: int, alphabet: list[str], shift: int) -> Tensor:
+    """The character at each step (steps,), from the times of a clip's words `shift` frames later; else the blank.
+
+    A word's characters and the space after it share its time evenly; a blank parts two that are the same.
+    """
+    blank = len(alphabet)
+    labels = torch.full((steps,), blank)
+    words = [one.split() for one in word_times.split(";")]
+    for number, (word, start_s, end_s) in enumerate(words):
+        spelled = word + " " * (number < len(words) - 1)
+        ends = [(float(second) * 25 + shift) * steps_per_frame for second in (start_s, end_s)]
+        edges = np.linspace(*ends, len(spelled) + 1).round().astype(int).clip(0, steps)
+        for place, (character, first, last) in enumerate(zip(spelled, edges, edges[1:])):
+            labels[first:last] = alphabet.index(character)
+            if spelled[place + 1 : place + 2] == character:
+                labels[last - 1 : last] = blank
+    return labels
+
+
+def _batch(clips: ShardSet, keys: list[str], device: str, without: str = "") -> Inputs:
+    """Both streams of the clips, or `without` one of them."""
+    loaded = [clips.load(key) for key in keys]
+    batches = [padded_batch([one[name] for one in loaded], device, name) for name in STREAMS if name != without]
+    length = torch.tensor([len(one["video"]) for one in loaded])
+    return {name: value for batch in batches for name, value in batch.items()} | {"video_length": length}
+
+
+def _shifted(inputs: Inputs, frames: np.ndarray) -> Inputs:
+    """The streams later by so many frames each, going round."""
+    moved = {
+        name: torch.stack([clip.roll(int(shift) * scale, 0) for clip, shift in zip(inputs[name], frames)])
+        for name, scale in STREAMS.items()
+        if name in inputs
+    }
+    return inputs | moved
+
+
+def _dropped(epoch: int, recipe: Recipe, rng: np.random.Generator) -> str:
+    """Which stream a batch lacks, mostly none."""
+    if epoch < recipe.audio_epochs:
+        return "video"
+    drawn = rng.random()
+    return (
+        "audio" if drawn < recipe.dropped_stream_share else "video" if drawn < 2 * recipe.dropped_stream_share else ""
+    )
+
+
+@torch.no_grad()
+def _decided(module: LipReader, task: Task, rows: pd.DataFrame, batch_size: int, without: str = "") -> pd.DataFrame:
+    """Decisions and confidences on clips, by both streams or `without` one of them."""
+    module.eval()
+    reader = (victim.Transcriber if module.text else victim.Victim)(module, task.labels, bounds={})
+    module.requires_grad_(True)
+    made = []
+    for start in range(0, len(rows), batch_size):
+        keys = list(rows.key.iloc[start : start + batch_size])
+        inputs = _batch(task.clips, keys, task.device, without)
+        label, confidence = reader.decode(module(inputs))
+        made += zip(keys, reader.names(label), confidence.tolist())
+    return pd.DataFrame(made, columns=["key", "decision", "confidence"], index=rows.index)
+
+
+def _decisions(module: LipReader, task: Task, rows: pd.DataFrame, recipe: Recipe) -> dict[str, Any]:
+    batch_size = recipe.batch_size
+    both = _decided(module, task, rows, batch_size)
+    alone = {
+        f"decision_{stream}_alone": _decided(module, task, rows, batch_size, without=other).decision
+        for stream, other in (("audio", "video"), ("video", "audio"))
+    }
+    return {"decision": both.decision, "confidence": both.confidence, **alone, **_searched(module, task, rows, recipe)}
+
+
+@torch.no_grad()
+def _searched(module: LipReader, task: Task, rows: pd.DataFrame, recipe: Recipe) -> dict[str, list[str]]:
+    """Decisions of beam search, and of one that keeps to a grammar, as far as the recipe asks for them."""
+    if not module.text or recipe.beam_width is None:
+        return {}
+    searches: dict[str, ctc_search.Grammar | None] = {"decision_beam": None}
+    if recipe.grammar is not None:
+        grammar = find("decoding", recipe.grammar, "grammar", where="recipes.*.grammar")
+        searches["decision_grammar"] = grammar("".join(task.labels))
+    decided: dict[str, list[str]] = {name: [] for name in searches}
+    for start in range(0, len(rows), recipe.batch_size):
+        logits = module(_batch(task.clips, list(rows.key.iloc[start : start + recipe.batch_size]), task.device))
+        for one in logits.log_softmax(-1).cpu().numpy():
+            for name, grammar in searches.items():
+                best = ctc_search.beam(one, width=recipe.beam_width, grammar=grammar)
+                decided[name].append("".join(task.labels[label] for label in best[0][0]) if best else "")
+    return decided
+
+
+def _error_rate(decided: pd.DataFrame, rows: pd.DataFrame) -> float:
+    """The share of words that are wrong, or for texts the word error rate."""
+    if any(rows.label):
+        return float((decided.decision != rows.label).mean())
+    from stages.measures.transcripts import wer
+
+    return wer(list(rows.text), list(decided.decision))

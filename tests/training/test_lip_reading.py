@@ -1,0 +1,269 @@
+"""Training a recogniser of words or sentences: it learns, the same bytes with or without a break, what varies batches."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from stages import victim
+from stages.frame import shards
+from stages.frame.devices import Worker
+from stages.frame.errors import UserError
+from stages.training import augmentation, lip_reading, loop
+from stages.training.task import Task
+
+SIGNAL = {"sample_rate_hz": 16000, "frames_per_s": 25, "crop": 18}
+NETWORK = {
+    "side": 16,
+    "stem": 4,
+    "widths": [8],
+    "blocks": [1],
+    "video_features": 8,
+    "audio_channels": [12, 12, 12, 12, 16],
+    "units": 12,
+    "layers": 1,
+    "steps_per_frame": 2,
+    "dropout": 0.1,
+}
+RECIPE = {
+    "seed": 1,
+    "epochs": 6,
+    "batch_size": 6,
+    "learning_rate": 0.01,
+    "label_smoothing": 0.0,
+    "audio_epochs": 3,
+    "ctc_from_epoch": 3,
+    "dropped_stream_share": 0.2,
+    "shifted_frames": 1,
+    "noise": {"audio_levels": 200.0, "video_levels": 8.0, "share": 0.5},
+    "beam_width": None,
+    "grammar": None,
+}
+TONES_HZ = {"a": 500, "b": 1200, "n": 2500}
+# Frames of each word, and how many pass before the first.
+WORD_FRAMES, LEAD = 6, 2
+SENTENCES = [f"{one} {other}" for one in ("ab", "ba", "nab", "an") for other in ("ab", "ba", "nab", "an")]
+
+
+def written(folder, decides):
+    """Clips of words that are tones, or of sentences in which each character is; the pictures are random."""
+    splits = ["train"] * 36 + ["validation"] * 8 + ["test"] * 12
+    texts = [("ab" if decides == "label" else SENTENCES)[n % (2 if decides == "label" else 16)] for n in range(56)]
+    table = pd.DataFrame({"key": [f"clip{number}" for number in range(56)], "split": splits, "speaker": splits})
+    table = table.assign(clip_id=table.key, label=texts if decides == "label" else "", text=texts, problem="")
+    spans = [[(LEAD + WORD_FRAMES * n) / 25, (LEAD + WORD_FRAMES * (n + 1)) / 25] for n in range(2)]
+    table["word_times"] = [
+        "; ".join(f"{word} {start} {end}" for word, (start, end) in zip(text.split(), spans)) for text in texts
+    ]
+
+    def compute(part):
+        made = []
+        for row in part.itertuples():
+            rng = np.random.default_rng(row.Index)
+            frames = LEAD + 2 * WORD_FRAMES + 1 + row.Index % 3
+            audio = 0.003 * rng.standard_normal(640 * frames)
+            for number, word in enumerate(row.text.split()):
+                start = 640 * (LEAD + WORD_FRAMES * number)
+                spelled = word if row.label else word + " " * (1 - number)
+                edges = np.linspace(start, start + 640 * WORD_FRAMES, len(spelled) + 1).astype(int)
+                for character, first, last in zip(spelled.rstrip(), edges, edges[1:]):
+                    time = np.arange(last - first) / 16000
+                    audio[first:last] += 0.1 * np.sin(2 * np.pi * TONES_HZ[character] * time + rng.uniform(0, 6))
+            video = rng.integers(0, 256, (frames, 18, 18), dtype=np.uint8)
+            made.append({"video": video, "audio": audio.astype("f")})
+        return part, made
+
+    write = {"inputs": [], "settings": decides, "worker": Worker(), "description": "t", "about": {"signal": SIGNAL}}
+    shards.write_set(table, folder, compute, **write)
+    return shards.ShardSet(folder)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+    return {decides: written(folder / decides, decides) for decides in ("label", "text")}
+
+
+def train(clips, decides, folder, **changed):
+    """A recogniser in `folder`."""
+    (folder / "finished").mkdir(parents=True, exist_ok=True)
+    labels, decides = victim.labels_of(clips[decides].table)
+    values = NETWORK | {"decides": decides}
+    config = {"network": "lip_reader", "parameters": values, "labels": labels, "decides": decides}
+    config |= {"signal": SIGNAL, "bounds": {"video": [0, 255], "audio": [-1, 1]}}
+
+    def build():
+        return victim.build("lip_reader", len(labels), values, where="t", signal=SIGNAL)
+
+    own = clips[decides]
+    task = Task(own, own, labels, build, config, "cpu", folder / "scratch", folder / "finished")
+    lip_reading.train(task, lip_reading.recipe(**RECIPE | changed))
+    return folder / "finished"
+
+
+def contents(folder):
+    return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_it_learns_words_by_their_sound(clips, tmp_path):
+    folder = train(clips, "label", tmp_path)
+    decided = pd.read_csv(folder / "decisions.csv")
+    assert decided.split.value_counts().to_dict() == {"validation": 8, "test": 12}
+    assert (decided.decision == decided.label).mean() >= 0.9
+    assert (decided.decision_audio_alone == decided.label).mean() >= 0.9
+    # Pictures say nothing.
+    assert (decided.decision_video_alone == decided.label).mean() <= 0.8
+    assert decided.confidence.between(0.5, 1).all()
+    history = pd.read_csv(folder / "history.csv")
+    assert history.epoch.tolist() == list(range(6))
+    last = decided[decided.split == "validation"]
+    assert history.validation_error.iloc[-1] == pytest.approx((last.decision != last.label).mean())
+    members = pd.read_csv(folder / "members.csv")
+    assert set(zip(members.member, members.judged_by, members.judged_on)) == {
+        ("model", "split", "validation"),
+        ("model", "split", "test"),
+    }
+    loaded = victim.load(folder / "model", network="lip_reader", device="cpu")
+    arrays = clips["label"].load("clip50")
+    inputs = victim.padded_batch([arrays["video"]], "cpu", "video") | victim.padded_batch([arrays["audio"]], "cpu")
+    with torch.no_grad():
+        label, confidence = loaded.decode(loaded.logits(inputs))
+    row = decided.set_index("key").loc["clip50"]
+    assert loaded.names(label) == [row.decision] and confidence.item() == pytest.approx(row.confidence, abs=1e-5)
+
+
+def test_it_learns_sentences_by_their_words_times_and_ctc(clips, tmp_path):
+    given = {"epochs": 9, "audio_epochs": 8, "ctc_from_epoch": 5, "learning_rate": 0.02, "beam_width": 5}
+    folder = train(clips, "text", tmp_path, **given)
+    history = pd.read_csv(folder / "history.csv")
+    assert history.loss.iloc[4] < 0.5 * history.loss.iloc[0]
+    assert history.validation_error.iloc[-1] <= 0.3
+    decided = pd.read_csv(folder / "decisions.csv", keep_default_na=False)
+    for column in ("decision", "decision_audio_alone", "decision_beam"):
+        assert (decided[column] == decided.text).mean() >= 0.6
+    assert (decided.decision_video_alone == decided.text).mean() <= 0.3
+    assert json.loads((folder / "model/config.json").read_text())["decides"] == "text"
+
+
+@pytest.mark.parametrize("decides", ["label", "text"])
+def test_interrupted_it_ends_with_equal_bytes(clips, tmp_path, monkeypatch, decides):
+    given = {"epochs": 3, "audio_epochs": 1, "ctc_from_epoch": 1, "dropped_stream_share": 0.3}
+    whole = train(clips, decides, tmp_path / "whole", **given)
+    keep = loop._keep
+
+    def keep_then_break(module, optimiser, history, scratch):
+        keep(module, optimiser, history, scratch)
+        if len(history) < 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "_keep", keep_then_break)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            train(clips, decides, tmp_path / "cut", **given)
+    monkeypatch.undo()
+    resumed = contents(train(clips, decides, tmp_path / "cut", **given))
+    assert resumed == contents(whole)
+    assert resumed.keys() >= {file.relative_to(whole) for file in whole.glob("*.csv")}
+
+
+@pytest.mark.parametrize(
+    ("word_times", "steps", "steps_per_frame", "shift", "expected"),
+    [
+        # Frames 1 to 4 for "ab ", at three steps each; then "a" alone.
+        ("ab 0.04 0.16; a 0.16 0.24", 7, 1, 0, "_ab aa_"),
+        ("ab 0.04 0.16; a 0.16 0.24", 14, 2, 0, "__aabb  aaaa__"),
+        # Later and earlier by frames, also over the ends.
+        ("ab 0.04 0.16; a 0.16 0.24", 7, 1, 1, "__ab aa"),
+        ("ab 0.04 0.16; a 0.16 0.24", 7, 1, 3, "____ab "),
+        ("ab 0.04 0.16; a 0.16 0.24", 7, 1, -2, "b aa___"),
+        ("ab 0.04 0.16; a 0.16 0.24", 7, 1, -9, "_______"),
+        ("ab 0.04 0.16; a 0.16 0.24", 7, 1, 9, "_______"),
+        # What is between words is blank.
+        ("a 0.0 0.08; b 0.2 0.28", 8, 1, 0, "a ___bb_"),
+    ],
+)
+def test_characters_at_each_step_by_hand(word_times, steps, steps_per_frame, shift, expected):
+    alphabet = [" ", "a", "b"]
+    labels = lip_reading.aligned_characters(word_times, steps, steps_per_frame, alphabet, shift)
+    assert "".join([*alphabet, "_"][label] for label in labels) == expected
+
+
+@pytest.mark.parametrize("word", ["green", "three", "abba", "aa"])
+def test_with_two_steps_a_character_the_steps_spell_the_word(word):
+    """Whichever part of a frame it begins with; where two characters are the same there is a blank between them."""
+    alphabet = sorted(set(word))
+    for start_s in np.arange(0.2, 0.28, 0.007):
+        word_times = f"{word} {start_s} {start_s + 0.04 * len(word)}"
+        labels = lip_reading.aligned_characters(word_times, 40, 2, alphabet, 0).tolist()
+        path = [label for label, before in zip(labels, [-1, *labels]) if label != before]
+        assert "".join(alphabet[label] for label in path if label < len(alphabet)) == word
+        assert path[0] == path[-1] == len(alphabet)
+        spoken = [place for place, label in enumerate(labels) if label < len(alphabet)]
+        assert spoken[0] == round(50 * start_s) and spoken[-1] + 1 == round(50 * start_s + 2 * len(word))
+
+
+def batch(clips=400, level=100.0, audio=0.2):
+    video = torch.full((clips, 2, 6, 6), level)
+    return {"video": video, "audio": torch.full((clips, 50), audio), "video_length": torch.full((clips,), 2)}
+
+
+def test_noise_is_no_louder_than_it_may_be_and_on_its_share_of_the_clips():
+    inputs = batch()
+    noise = augmentation.noise(audio_levels=1024.0, video_levels=16.0, share=0.5)
+    made = augmentation.with_noise(inputs, noise, np.random.default_rng(0))
+    for name, largest in (("audio", 1024 / 32768), ("video", 16.0)):
+        delta = (made[name] - inputs[name]).flatten(1)
+        peaks = delta.abs().amax(1)
+        touched = peaks > 0
+        assert 0.4 < touched.float().mean() < 0.6
+        assert 0.9 * largest < peaks.max() <= largest * (1 + 1e-5)
+        # Amplitudes of all sizes; of half of the clips signs alone.
+        assert 0.4 < (peaks[touched] < largest / 2).float().mean() < 0.6
+        signs = ((delta.abs() - peaks[:, None]).abs() < 1e-4 * largest).all(1)[touched]
+        assert 0.35 < signs.float().mean() < 0.65
+    noisy = [(made[name] - inputs[name]).flatten(1).abs().amax(1) > 0 for name in ("audio", "video")]
+    assert 0.35 < (noisy[0] == noisy[1]).float().mean() < 0.65
+    assert torch.equal(made["video_length"], inputs["video_length"])
+
+
+def test_noise_on_none_and_all_and_within_the_range():
+    for share, expected in ((0.0, 0), (1.0, 400)):
+        noise = augmentation.noise(audio_levels=32768.0, video_levels=255.0, share=share)
+        made = augmentation.with_noise(batch(), noise, np.random.default_rng(0))
+        assert all((made[name] != batch()[name]).flatten(1).any(1).sum() == expected for name in ("audio", "video"))
+        assert made["audio"].abs().max() <= 1 and made["video"].min() >= 0 and made["video"].max() <= 255
+    alone = augmentation.with_noise({"audio": batch()["audio"]}, noise, np.random.default_rng(0))
+    assert list(alone) == ["audio"]
+    with pytest.raises(UserError, match=r"recipes.\*.noise.video_levels: expected a number >= 0 and <= 255; found 256"):
+        lip_reading.recipe(**RECIPE | {"noise": {"audio_levels": 0.0, "video_levels": 256, "share": 0.5}})
+
+
+def test_batches_vary_within_their_ranges():
+    rng = np.random.default_rng(0)
+    ramp = torch.arange(18.0).expand(400, 2, 18, 18)
+    made = augmentation.varied({"video": 100 + ramp, "audio": batch()["audio"]}, 16, rng)
+    assert made["video"].shape == (400, 2, 16, 16)
+    # Columns rise by the contrast, or fall in pictures that are mirrored.
+    slope = (made["video"][..., 1:] - made["video"][..., :-1]).flatten(1).mean(1)
+    assert 0.4 < (slope < 0).float().mean() < 0.6
+    assert 0.8 <= slope.abs().min() < 0.82 and 1.18 < slope.abs().max() <= 1.2
+    gain_db = 20 * torch.log10(made["audio"][:, 0] / 0.2)
+    assert -6.01 <= gain_db.min() < -5.8 and 5.8 < gain_db.max() <= 6.01
+    for level, audio in ((0.0, 1.0), (255.0, -1.0)):
+        extreme = augmentation.varied(batch(level=level, audio=audio), 6, rng)
+        assert extreme["video"].min() >= 0 and extreme["video"].max() <= 255 and extreme["audio"].abs().max() <= 1
+    middle = augmentation.varied(batch(level=128.0), 6, rng)["video"] - 128
+    assert 19 < middle.max() <= 20 and -20 <= middle.min() < -19
+    assert list(augmentation.varied({"audio": batch()["audio"]}, 6, rng)) == ["audio"]
+
+
+def test_sound_and_picture_move_together():
+    inputs = {
+        "video": torch.arange(8.0).view(2, 4, 1, 1),
+        "audio": torch.arange(8.0).repeat_interleave(640).view(2, -1),
+    }
+    moved = lip_reading._shifted(inputs, np.array([1, -1]))
+    assert moved["video"].flatten(1).tolist() == [[3, 0, 1, 2], [5, 6, 7, 4]]
+    assert torch.equal(moved["audio"].view(2, 4, 640).mean(2), moved["video"].flatten(1))
