@@ -133,7 +133,9 @@ def _first_to_end(running: dict[subprocess.Popen, list[str]]) -> subprocess.Pope
 def _print_headline(study: str) -> None:
     metrics = json.loads(Path("reports", study, "metrics.json").read_text(encoding="utf-8"))
     width = max(map(len, metrics))
-    print(f"\n{study} (corpus: {parameters.section(f'corpora.{study}.root')})")
+    corpora = find("studies", study, "CORPORA", where="page.studies")
+    roots = ", ".join(parameters.section(f"corpora.{corpus}.root") for corpus in corpora)
+    print(f"\n{study} (corpus: {roots})")
     for name, value in metrics.items():
         print(f"  {name:{width}}  {value:8.2f}")
 

@@ -239,12 +239,12 @@ def study(request, done):
 class Study:
     """What lies in the folders of one study."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, detected=True):
         self.folder, self.name, self.data = folder, name, folder / "data" / name
         self.clips, self.sweep = (shards.ShardSet(self.data / part) for part in ("mouths", f"sweeps/{name}"))
         self.rows = self.sweep.table
         self.attacked = self.rows[self.rows.attack != "none"]
-        self.detected = clip_table.read(self.data / f"detections/{name}/clips.csv")
+        self.detected = detected and clip_table.read(self.data / f"detections/{name}/clips.csv")
 
     def made(self, key):
         """What the attack made of a clip, in the form of the clips."""
@@ -455,12 +455,11 @@ def test_twice_gives_equal_bytes(study, tmp_path, monkeypatch):
 
 
 def test_only_what_is_kept_is_detected(done, tmp_path, monkeypatch):
+    """Pictures alone are attacked, in steps of a quarter of a grey level, as at the paper's scale."""
     changed = json.loads(json.dumps(PARAMS))
-    changed["sweeps"]["words"] |= {
-        "kept_clips_per_label": 1,
-        "attacks": {"fgsm": {"eta": None}},
-        "epsilons": [{"audio": 256}],
-    }
+    changed["sweeps"]["words"] |= {"kept_clips_per_label": 1, "epsilons": [{"video": 4}]}
+    changed["sweeps"]["words"]["unit"]["video"] = 0.25
+    changed["sweeps"]["words"]["attacks"].pop("fgsm")
     changed["sweep_items"]["words"]["victims"] = ["first"]
     for part in ("data/words/mouths", "models"):
         shutil.copytree(done / part, tmp_path / part)
@@ -468,14 +467,17 @@ def test_only_what_is_kept_is_detected(done, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEVICE", "cpu")
     sweep.main("words")
+    few = Study(tmp_path, "words", detected=False)
+    assert (few.rows.linf_audio == 0).all() and (few.attacked.linf_video == 1).all()
+    assert len(few.attacked) == 10
+    # What was made of the others was rounded too: a sum of ones.
+    assert (few.attacked.l2_video**2).tolist() == pytest.approx((few.attacked.l2_video**2).round().tolist(), abs=1e-3)
     detect.main("words")
     detected = clip_table.read("data/words/detections/words/clips.csv")
     attacked = detected[detected.version == "adversarial"]
     assert attacked.label.value_counts().to_dict() == {"a": 1, "b": 1} and set(attacked.split) == {"test"}
-    # An input that has no epsilon stays as it is.
-    kept = shards.ShardSet("data/words/sweeps/words").table
-    assert set(kept.epsilon) == {"0.0", "256"}
-    assert (kept.linf_video == 0).all() and (kept.linf_audio[kept.attack != "none"] == 256 / 2**15).all()
+    for row in attacked.itertuples():
+        assert row.l2_video**2 == pytest.approx(np.abs(few.delta(row.source)["video"]).sum())
 
 
 def test_a_clip_of_each_can_be_seen_and_heard(done, monkeypatch):
@@ -483,7 +485,8 @@ def test_a_clip_of_each_can_be_seen_and_heard(done, monkeypatch):
     listen.main("audiovisual")
     folder = done / "reports/audiovisual/listening"
     table = pd.read_csv(folder / "listening.csv", keep_default_na=False)
-    assert table.groupby("item").sound.apply(list).to_dict() == dict.fromkeys(STUDIES, ["benign", "attacked", "added"])
+    sounds = ("benign", "attacked", "added")
+    assert list(zip(table["item"], table.sound)) == list(itertools.product(STUDIES, sounds))
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert set(files) == {"listening.csv"} | {
         f"{stem}.{kind}" for stem in table.stem for kind in ("wav", "png", "webm")

@@ -1,7 +1,7 @@
-"""Room of studies: the tables of Ma, Petridis and Pantic, "Detecting adversarial attacks on audiovisual speech recognition".
+"""Room of studies: the tables of Ma et al., "Detecting adversarial attacks on audiovisual speech recognition".
 
-Intervals are at 95 % and take into account that clips share speakers. A detector's score is higher for benign clips; its
-threshold for F1 is the best one on validation clips under the same attack.
+Intervals are at 95 % and take into account that clips share speakers. A detector's score is higher for benign clips;
+its threshold for F1 is the best one on validation clips under the same attack.
 """
 
 import itertools
@@ -31,44 +31,55 @@ MENDED = (
 
 TITLE = "Audio-visual speech recognition: attacks on sound and lips, caught by lip sync"
 NOTE = (
-    "Epsilon is sound / video, in steps of 16 bits and in grey levels; the paper's Table 1 divides the video's by four, and "
-    "linf video says whether ours does. Accuracy and word error rate (WER) are the recogniser's; AUC is the probability that "
-    "the detector scores a benign clip higher than an attacked one; F1 is the mean of both classes at the best threshold on "
-    "validation clips under the same attack, each attacked clip beside itself unattacked. Of sentences both are, as the "
-    "sizes, of the attacks that succeeded; auc all is of all. The detectors: sync_clean, a SyncNet trained on clean clips, as "
-    "the paper's was; sync_noise, the same trained with random noise; and two that know nothing of speech, the mean "
-    "difference of neighbouring pictures and the loudness of the quietest 25 ms. l2 video is that of a picture of 224 x 224 "
-    "values in [0, 1] (the paper does not say of how many), linf video in [0, 1], linf audio relative to the clip's peak."
+    "Epsilon is sound / video, in steps of 16 bits and in grey levels; Table 1 of the paper has a quarter of the "
+    "latter, and linf video says whether ours has. Accuracy and word error rate (WER) are the recogniser's; AUC is the "
+    "probability that the detector scores a benign clip higher than an attacked one; F1 is the mean of both classes at "
+    "the best threshold on validation clips under the same attack, each attacked clip beside itself unattacked. Of "
+    "sentences both are, as the sizes, of the attacks that succeeded; auc all is of all. The detectors: sync_clean, a "
+    "SyncNet trained on clean clips, as the paper's was; sync_noise, the same trained with random noise; and two that "
+    "know nothing of speech, the mean difference of neighbouring pictures and the loudness of the quietest 25 ms. "
+    "l2 video is that of a picture of 224 x 224 values in [0, 1] (the paper does not say of how many), linf video in "
+    "[0, 1], linf audio relative to the clip's peak."
 )
 TABLES = {
     "table_corpora": "The corpora. Clips, and what had to be mended when mouths were cut out",
-    "table_recognisers": "The recognisers on clean test clips of speakers never seen in training, by both streams and by one",
+    "table_recognisers": (
+        "The recognisers on clean test clips of speakers never seen in training, by both streams and by one"
+    ),
     "table_synchrony": (
-        "The SyncNets on clean test sentences, brought out of time by -10 to 10 frames: offsets found within one frame and exactly; "
-        "confidence of a clip and of its picture with another clip's sound, and the AUC of one against the other"
+        "The SyncNets on clean test sentences, brought out of time by -10 to 10 frames: offsets found within one frame "
+        "and exactly; confidence of a clip and of its picture with another clip's sound, and the AUC of one against "
+        "the other"
     ),
     "table_1": "Table 1. Attacks on words, and their detection by sync_clean; with the noise-trained one beside",
-    "table_2": "Table 2. Sentences made into targets in part (WER below one half; by half: or one half), all targets together",
+    "table_2": (
+        "Table 2. Sentences made into targets in part (WER below one half; by half: or one half), all targets together"
+    ),
     "table_3": "Table 3. Sentences made into targets wholly (WER 0), all targets together",
     "table_4": "Table 4. Sentences made into targets in part, by target",
     "table_controls": (
-        "What the detectors detect. AUC of benign clips against attacked ones, against the same perturbation's values shuffled "
-        "with random signs (noise), against another clip's perturbation; and of each of these two against the attacked clips: "
-        ".5 where a detector takes them for the same. Error: what the disturbance does to the recogniser. Attacks that failed "
-        "are among them"
+        "What the detectors detect. AUC of benign clips against attacked ones, against the same perturbation's values "
+        "shuffled with random signs (noise), against another clip's perturbation; and of each of these two against the "
+        "attacked clips: .5 where a detector takes them for the same. Error: what the disturbance does to the "
+        "recogniser. Attacks that failed are among them"
     ),
     "table_benign": "Negative control. AUC of one half of the benign test clips against the other",
-    "table_epsilon": "AUC at the largest epsilons less that at the smallest, of the same clips, failed attacks among them",
+    "table_epsilon": (
+        "AUC at the largest epsilons less that at the smallest, of the same clips, failed attacks among them"
+    ),
 }
 FIGURES = {
     "figure_1d.png": "Figure 1d. Confidence of benign and attacked test clips",
-    "figure_2.png": "Figure 2. A clip, what the attack added, and the attacked clip: pictures (differences x 64), waveform, log spectrum",
+    "figure_2.png": (
+        "Figure 2. A clip, what the attack added, and the attacked clip: pictures (differences x 64), waveform, log "
+        "spectrum"
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the study is told from: the clips of both corpora, decisions, offsets, what attacks did and detectors said."""
+    """What the study is told from: both corpora's clips, decisions, offsets, what attacks did and detectors said."""
 
     clips: pd.DataFrame
     decisions: pd.DataFrame
@@ -106,11 +117,13 @@ def read(parameters: dict[str, Any]) -> Measured:
 
     corpora = {name: {"study": name, "kind": kind} for name, kind in CORPORA.items()}
     models = "models/{study}/{network}/{name}"
+    detections = joined(items, "data/{study}/detections/{name}", "clips.csv", "item")
     return Measured(
         joined(corpora, "data/{study}/{kind}", "clips.csv", "corpus"),
         joined(readers, models, "decisions.csv", "victim"),
         joined(synchronisers, models, "offsets.csv", "detector"),
-        joined(items, "data/{study}/detections/{name}", "clips.csv", "item"),
+        # Epsilons of a single input look like numbers.
+        detections.assign(epsilon=detections.epsilon.astype(str)),
         list(dict.fromkeys(name for one in items.values() for name in one["detectors"])),
     )
 

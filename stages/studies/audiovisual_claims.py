@@ -17,8 +17,8 @@ NEARLY_ALWAYS = 0.9
 def claims(made: Made) -> pd.DataFrame:
     """One row a claim: the paper's figure, ours, and whether it holds.
 
-    `certain` says whether the 95 % interval that decides stands clear of no difference, in the sense of the verdict. Of the
-    tables the first row of an attack is that of the largest epsilons, the last that of the smallest.
+    `certain` says whether the 95 % interval that decides stands clear of no difference, in the sense of the verdict. Of
+    the tables the first row of an attack is that of the largest epsilons, the last that of the smallest.
     """
     words, partial, full = (made[table] for table in ("table_1", "table_2", "table_3"))
     rows = [
@@ -140,8 +140,8 @@ def _zero(words: pd.DataFrame) -> Claim:
 
 def _often(partial: pd.DataFrame) -> Claim:
     claim = (
-        f"sentences are made into targets in part nearly always at the largest epsilon ({100 * NEARLY_ALWAYS:.0f} % and "
-        "more), and less often at the smallest"
+        "sentences are made into targets in part nearly always at the largest epsilon "
+        f"({100 * NEARLY_ALWAYS:.0f} % and more), and less often at the smallest"
     )
     paper = "100 % against 42 %"
     own = partial[partial.success.notna()]
@@ -241,7 +241,8 @@ def _detects_attacks(controls: pd.DataFrame, detector: str, kind: str, control: 
     if own.empty:
         return _untested(claim, OURS)
     above, clear = own[column] > 0.5, own[f"{column}_low"] > 0.5
-    here = f"{own[column].min():.2f} to {own[column].max():.2f}; above .5 in {above.sum()}, clearly in {clear.sum()} of {len(own)}"
+    here = f"{own[column].min():.2f} to {own[column].max():.2f}; "
+    here += f"above .5 in {above.sum()}, clearly in {clear.sum()} of {len(own)}"
     holds = bool(above.all())
     return _judged(claim, OURS, here, holds, bool(clear.all() if holds else (own[f"{column}_high"] < 0.5).any()))
 

@@ -18,8 +18,8 @@ SYNCNETS = {"sync_clean": "", "sync_noise": "_noise_trained"}
 CONTROLS = ("noise", "transplant")
 # Which kind of attack on sentences a table shows.
 RUNS = {"partial": "table_2", "full": "table_3"}
-# The paper gives the L2 norm of a picture, without its size: .87 where each of its values moves by 1 of 255, as it would
-# for 221 x 221 of them. SyncNet's pictures have 224 x 224.
+# The paper gives the L2 norm of a picture, without its size: .87 where each of its values moves by 1 of 255, as it
+# would for 221 x 221 of them. SyncNet's pictures have 224 x 224.
 L2_SIDE = 224
 SIZES = ("l2_video", "linf_video", "relative_loudness_db_audio", "video_values")
 DETECTED = ("auc", "f1", "auc_noise_trained", "f1_noise_trained")
@@ -38,14 +38,14 @@ CONTROL_COLUMNS = (
 def prepared(detections: pd.DataFrame, detectors: list[str]) -> pd.DataFrame:
     """The detections with all that the tables ask for.
 
-    Numbers are numbers, NaN where a cell is empty or nobody asked a detector. `errors` are the words of a decision that are
-    wrong, of the `errors_of` words of the `truth`. `reached` says whether the decision is the target, `reached_in_part`
-    whether under half of its words are wrong, `reached_by_half` half at most.
+    Numbers are numbers, NaN where a cell is empty or nobody asked a detector. `errors` are the words of a decision that
+    are wrong, of the `errors_of` words of the `truth`. `reached` says whether the decision is the target,
+    `reached_in_part` whether under half of its words are wrong, `reached_by_half` half at most.
     """
     columns = dict.fromkeys((*SYNCNETS, *detectors, *SIZES))
     numbers = {name: pd.to_numeric(detections[name]) if name in detections else math.nan for name in columns}
     truth = detections.text.where(detections.label == "", detections.label)
-    made = with_clusters(detections.assign(**numbers, truth=truth, epsilon=detections.epsilon.astype(str)))
+    made = with_clusters(detections.assign(**numbers, truth=truth))
     made[["errors", "errors_of"]] = word_error_counts(list(truth), list(made.decision))
     wrong, words = word_error_counts(list(made.target), list(made.decision)).T
     targeted = made.target != ""
@@ -133,7 +133,7 @@ def benign_halves(detections: pd.DataFrame, detectors: list[str]) -> pd.DataFram
 
 
 def largest_less_smallest(detections: pd.DataFrame, detectors: list[str]) -> pd.DataFrame:
-    """The AUC of test clips at an attack's largest epsilons less that at its smallest, of the same clips and targets."""
+    """The AUC of clips at an attack's largest epsilons less that at its smallest, of the same clips and targets."""
     test = detections[detections.split == "test"]
     made = []
     for (corpus, attack), own in test[test.version == "adversarial"].groupby(["corpus", "attack"], sort=False):
@@ -231,7 +231,7 @@ def _short(corpus: str) -> str:
 
 
 def _table(rows: list[dict[str, Any]], columns: tuple[str, ...] | list[str]) -> pd.DataFrame:
-    """A table of these columns, each followed by the ends of its interval and the paper's value, where a row has them."""
+    """A table of these columns, each followed by its interval's ends and the paper's value, where a row has them."""
     given = set(columns).union(*rows)
     names = [f"{column}{end}" for column in columns for end in ("", "_low", "_high", "_paper")]
     return pd.DataFrame(rows, columns=[name for name in names if name in given]).round(4)

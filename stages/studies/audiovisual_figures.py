@@ -34,8 +34,10 @@ def _distributions(scores: pd.DataFrame) -> Any:
         edges = np.linspace(scores[detector].min(), scores[detector].max(), 25)
         for version, own in scores.groupby("version", sort=False):
             weights = np.full(len(own), 1 / len(own))
-            look = {"histtype": "stepfilled", "alpha": 0.35, "color": COLOURS[version], "label": NAMES[version]}
-            axis.hist(own[detector], edges, weights=weights, **look)
+            # The controls as outlines, else four areas would lie over each other.
+            filled = version in ("benign", "adversarial")
+            look = {"histtype": "stepfilled", "alpha": 0.35} if filled else {"histtype": "step"}
+            axis.hist(own[detector], edges, weights=weights, color=COLOURS[version], label=NAMES[version], **look)
         axis.set(title=detector, xlabel="confidence", ylabel="share of clips")
         axis.legend(frameon=False)
     attacked = scores[scores.version == "adversarial"]
@@ -45,7 +47,10 @@ def _distributions(scores: pd.DataFrame) -> Any:
 
 
 def _clip(detections: pd.DataFrame) -> Any:
-    """Pictures, waveform and spectrum of one word: benign, what BIM added, attacked; at the paper's epsilons or the smallest."""
+    """Pictures, waveform and spectrum of one word: benign, what BIM added, attacked.
+
+    At the epsilons of the paper's figure, or where one of them is missing the two smallest.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 6.5), layout="constrained")

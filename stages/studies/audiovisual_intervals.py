@@ -1,7 +1,7 @@
 """Room of studies: values of the audio-visual study with their 95 % intervals, as cells of its tables.
 
-A value comes as `name`, `name_low` and `name_high`, all NaN where there is nothing to tell it from. Rows that resemble each
-other have the same `cluster`.
+A value comes as `name`, `name_low` and `name_high`, all NaN where there is nothing to tell it from. Rows that resemble
+each other have the same `cluster`.
 """
 
 import math
@@ -16,7 +16,7 @@ Cells = dict[str, float]
 
 
 def with_clusters(clips: pd.DataFrame) -> pd.DataFrame:
-    """With the column `cluster`: a clip's speaker; where the split has fewer than two of them, as LRW names none, the clip."""
+    """With the column `cluster`: a clip's speaker; where the split has fewer than two, as LRW names none, the clip."""
     several = clips.groupby(["corpus", "split"]).speaker.transform("nunique") > 1
     return clips.assign(cluster=clips.speaker.where(several, clips.clip_id))
 
@@ -30,10 +30,10 @@ def share(hits: pd.Series, clusters: pd.Series, name: str) -> Cells:
 
 
 def error_rate(clips: pd.DataFrame, name: str) -> Cells:
-    """The WER, >= 0, of decisions with so many `errors` in `errors_of` words; of labels, one word each, the share wrong.
+    """The WER, >= 0, of decisions with so many `errors` in `errors_of` words; of labels the share that is wrong.
 
-    The interval of a WER is linearised (Taylor) over clusters, with Student's t; where they do not differ it is Wilson's of
-    as many clips, and above 1 there is none.
+    The interval of a WER is linearised (Taylor) over clusters, with Student's t; where they do not differ it is
+    Wilson's of as many clips, and above 1 there is none.
     """
     from scipy import stats
 
@@ -53,7 +53,7 @@ def error_rate(clips: pd.DataFrame, name: str) -> Cells:
 
 def auc(benign: pd.DataFrame, adversarial: pd.DataFrame, score: str, name: str) -> Cells:
     """The area under the ROC curve of the column `score`, higher being benign; clips without a score are left out."""
-    sides = [one[one[score].notna()] for one in (benign, adversarial)]
+    sides = [one[[score, "cluster"]].dropna(subset=[score]) for one in (benign, adversarial)]
     if any(one.empty for one in sides):
         return _cells(name)
     scores, clusters = ([one[column].to_numpy() for one in sides] for column in (score, "cluster"))

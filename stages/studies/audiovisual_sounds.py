@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from stages.frame import parameters, shards
 from stages.frame.errors import UserError
@@ -14,10 +15,10 @@ AMPLIFIED = 64
 
 
 def clip(item: str) -> Clip:
-    """A test clip before and after the last attack of a sweep at its largest epsilons, and what was added, pictures x 64.
+    """A test clip before and after a sweep's last attack at its largest epsilons, and what was added, pictures x 64.
 
-    It is the most confident of those that were right and that the attack fooled (of all fooled, or of all, where there is
-    none).
+    It is the most confident of those that were right and that the attack fooled (of all fooled, or of all, where there
+    is none).
 
     Raises:
         UserError: there is no such item, or nothing of it was kept.
@@ -46,7 +47,9 @@ def clip(item: str) -> Clip:
         Sound("attacked", audio, own.adversarial_prediction, own.confidence, video=video),
         Sound("added", audio - clean["audio"], is_difference=True, video=added.clip(0, 255).astype("u1")),
     ]
-    strength = f"{own.attack} at {own.epsilon}, sound {own.relative_loudness_db_audio:.1f} dB"
+    # A cell is empty where the clip is silent, and what is a number in others is text then.
+    loudness = float(pd.to_numeric(own.relative_loudness_db_audio))
+    strength = f"{own.attack} at {own.epsilon}, sound {loudness:.1f} dB"
     return Clip(
         own.clip_id, own.label or own.text, own.target, strength, clips.about["signal"]["sample_rate_hz"], sounds
     )

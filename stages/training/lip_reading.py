@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from stages import victim
 from stages.decoding import ctc as ctc_search
+from stages.features.video import FRAMES_PER_S
 from stages.frame import parameters, progress
 from stages.frame.modules import find
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Share
@@ -72,7 +73,8 @@ def recipe(
             which the words' known times give. CTC alone hardly starts.
         dropped_stream_share: of the other batches that have no sound, and as many no picture, so that neither is leant on
             alone.
-        shifted_frames: by how many frames at most a clip starts earlier or later.
+        shifted_frames: by how many frames at most a word is not in the middle; of a sentence, how much more than its
+            words is heard and seen, on either side of the longest of a batch.
         noise: see `stages.training.augmentation.noise`.
         beam_width: for texts, of the beam search that is reported beside the most probable path; null for none.
         grammar: the file in `stages/decoding` whose sentences a second beam search keeps to; null for none.
@@ -132,9 +134,13 @@ def _fit(module: LipReader, task: Task, recipe: Recipe) -> loop.History:
 def _loss(
     module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, epoch: int, rng: np.random.Generator
 ) -> Tensor:
-    inputs = _batch(task.clips, list(rows.key), task.device, without=_dropped(epoch, recipe, rng))
-    shifts = rng.integers(-recipe.shifted_frames, recipe.shifted_frames + 1, len(rows))
-    inputs = _shifted(inputs, shifts)
+    without = _dropped(epoch, recipe, rng)
+    if module.text:
+        windows = _around_words(rows, recipe.shifted_frames, rng)
+        inputs, shifts = _batch(task.clips, list(rows.key), task.device, without, windows), -windows[0]
+    else:
+        shifts = rng.integers(-recipe.shifted_frames, recipe.shifted_frames + 1, len(rows))
+        inputs = _shifted(_batch(task.clips, list(rows.key), task.device, without), shifts)
     inputs = augmentation.with_noise(augmentation.varied(inputs, module.side, rng), recipe.noise, rng)
     if not module.text:
         truth = torch.tensor([task.labels.index(label) for label in rows.label], device=task.device)
@@ -161,7 +167,7 @@ def aligned_characters(word_times: str, steps: int, steps_per_frame: int, alphab
     words = [one.split() for one in word_times.split(";")]
     for number, (word, start_s, end_s) in enumerate(words):
         spelled = word + " " * (number < len(words) - 1)
-        ends = [(float(second) * 25 + shift) * steps_per_frame for second in (start_s, end_s)]
+        ends = [(float(second) * FRAMES_PER_S + shift) * steps_per_frame for second in (start_s, end_s)]
         edges = np.linspace(*ends, len(spelled) + 1).round().astype(int).clip(0, steps)
         for place, (character, first, last) in enumerate(zip(spelled, edges, edges[1:])):
             labels[first:last] = alphabet.index(character)
@@ -170,9 +176,32 @@ def aligned_characters(word_times: str, steps: int, steps_per_frame: int, alphab
     return labels
 
 
-def _batch(clips: ShardSet, keys: list[str], device: str, without: str = "") -> Inputs:
-    """Both streams of the clips, or `without` one of them."""
+def _around_words(rows: pd.DataFrame, margin: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """From where, and how many, frames of each clip hold all its words and some `margin`; as many of each clip."""
+    frames = (FRAMES_PER_S * rows.duration_s).round().astype(int).to_numpy()
+    words = [[one.split() for one in times.split(";")] for times in rows.word_times]
+    first = np.array([int(FRAMES_PER_S * float(own[0][1])) for own in words])
+    last = np.array([math.ceil(FRAMES_PER_S * float(own[-1][2])) for own in words])
+    length = min(int((last - first).max()) + 2 * margin, int(frames.min()))
+    low, high = np.maximum(last - length, 0), np.minimum(first, frames - length)
+    return rng.integers(np.minimum(low, high), high + 1), length
+
+
+def _batch(
+    clips: ShardSet,
+    keys: list[str],
+    device: str,
+    without: str = "",
+    windows: tuple[np.ndarray, int] | None = None,
+) -> Inputs:
+    """Both streams of the clips or `without` one of them; all of each clip, or `windows` of it: starts and length."""
     loaded = [clips.load(key) for key in keys]
+    if windows is not None:
+        starts, length = windows
+        loaded = [
+            {name: one[name][per * start : per * (start + length)] for name, per in STREAMS.items()}
+            for one, start in zip(loaded, starts)
+        ]
     batches = [padded_batch([one[name] for one in loaded], device, name) for name in STREAMS if name != without]
     length = torch.tensor([len(one["video"]) for one in loaded])
     return {name: value for batch in batches for name, value in batch.items()} | {"video_length": length}

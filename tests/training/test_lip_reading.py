@@ -47,12 +47,17 @@ WORD_FRAMES, LEAD = 6, 2
 SENTENCES = [f"{one} {other}" for one in ("ab", "ba", "nab", "an") for other in ("ab", "ba", "nab", "an")]
 
 
+def frames_of(number):
+    return LEAD + 2 * WORD_FRAMES + 1 + number % 3
+
+
 def written(folder, decides):
     """Clips of words that are tones, or of sentences in which each character is; the pictures are random."""
     splits = ["train"] * 36 + ["validation"] * 8 + ["test"] * 12
     texts = [("ab" if decides == "label" else SENTENCES)[n % (2 if decides == "label" else 16)] for n in range(56)]
     table = pd.DataFrame({"key": [f"clip{number}" for number in range(56)], "split": splits, "speaker": splits})
     table = table.assign(clip_id=table.key, label=texts if decides == "label" else "", text=texts, problem="")
+    table["duration_s"] = [frames_of(number) / 25 for number in range(56)]
     spans = [[(LEAD + WORD_FRAMES * n) / 25, (LEAD + WORD_FRAMES * (n + 1)) / 25] for n in range(2)]
     table["word_times"] = [
         "; ".join(f"{word} {start} {end}" for word, (start, end) in zip(text.split(), spans)) for text in texts
@@ -62,7 +67,7 @@ def written(folder, decides):
         made = []
         for row in part.itertuples():
             rng = np.random.default_rng(row.Index)
-            frames = LEAD + 2 * WORD_FRAMES + 1 + row.Index % 3
+            frames = frames_of(row.Index)
             audio = 0.003 * rng.standard_normal(640 * frames)
             for number, word in enumerate(row.text.split()):
                 start = 640 * (LEAD + WORD_FRAMES * number)
@@ -135,7 +140,7 @@ def test_it_learns_words_by_their_sound(clips, tmp_path):
 
 
 def test_it_learns_sentences_by_their_words_times_and_ctc(clips, tmp_path):
-    given = {"epochs": 9, "audio_epochs": 8, "ctc_from_epoch": 5, "learning_rate": 0.02, "beam_width": 5}
+    given = {"epochs": 12, "audio_epochs": 11, "ctc_from_epoch": 6, "learning_rate": 0.02, "beam_width": 5}
     folder = train(clips, "text", tmp_path, **given)
     history = pd.read_csv(folder / "history.csv")
     assert history.loss.iloc[4] < 0.5 * history.loss.iloc[0]
@@ -267,3 +272,28 @@ def test_sound_and_picture_move_together():
     moved = lip_reading._shifted(inputs, np.array([1, -1]))
     assert moved["video"].flatten(1).tolist() == [[3, 0, 1, 2], [5, 6, 7, 4]]
     assert torch.equal(moved["audio"].view(2, 4, 640).mean(2), moved["video"].flatten(1))
+
+
+def test_of_sentences_all_words_are_heard_and_little_more(clips):
+    rows = clips["text"].table.iloc[:6]
+    rng, starts = np.random.default_rng(0), []
+    for _ in range(40):
+        start, length = lip_reading._around_words(rows, 1, rng)
+        # The words, a frame on either side, and perhaps one that they reach into by a rounding error.
+        assert length - 2 * WORD_FRAMES in (2, 3)
+        assert (start <= LEAD).all() and (start + length >= LEAD + 2 * WORD_FRAMES).all()
+        assert (start >= 0).all() and (start + length <= np.round(25 * rows.duration_s)).all()
+        starts.append(start)
+    # Clips of 15, 16 and 17 frames: the more there is around the words, the more beginnings.
+    assert [sorted(set(one)) for one in np.transpose(starts)[:3]] == [
+        list(range(min(LEAD, 15 + number - length) + 1)) for number in range(3)
+    ]
+    # Of clips shorter than the longest sentence and its margins, no more than the shortest has.
+    assert lip_reading._around_words(rows, 50, rng)[1] == 15
+    keys = list(rows.key)
+    inputs = lip_reading._batch(clips["text"], keys, "cpu", windows=(start, length))
+    assert inputs["video_length"].tolist() == [length] * 6
+    for row, (key, first) in enumerate(zip(keys, start)):
+        arrays = clips["text"].load(key)
+        assert np.array_equal(inputs["video"][row], arrays["video"][first : first + length])
+        assert np.array_equal(inputs["audio"][row], arrays["audio"][640 * first : 640 * (first + length)])
