@@ -32,16 +32,20 @@ def main(item: str) -> None:
     source, model = Path("data", study, "sweeps", values["sweep"]), Path("models", study, values["network"])
     clips, attacked = shards.ShardSet(Path("data", study, values["inputs"])), shards.ShardSet(source)
     given = {name: parameters.section(f"detectors.{name}") for name in values["detectors"]}
-    opened: dict[str, Any] = {}
+    victims: dict[str, Any] = {}
+    detectors: dict[str, Callable] = {}
 
     def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
-        if not opened:
-            from stages import victim
+        from stages import victim
 
-            folder = model / rows.victim.iloc[0] / "model"
-            opened["victim"] = victim.load(folder, network=values["network"], device=worker.device)
-            opened["detectors"] = {name: _open(name, one, worker.device) for name, one in given.items()}
-        made = [_scored(*version, **opened) for version in _versions(rows, clips, attacked, worker.device)]
+        if not detectors:
+            detectors.update({name: _open(name, one, worker.device) for name, one in given.items()})
+        made = []
+        for name, own in rows.groupby("victim", sort=False):
+            if name not in victims:
+                victims[name] = victim.load(model / name / "model", network=values["network"], device=worker.device)
+            versions = _versions(own, clips, attacked, worker.device)
+            made += [_scored(*version, victims[name], detectors) for version in versions]
         table = pd.concat(made, ignore_index=True)
         return table, [{}] * len(table)
 
@@ -73,7 +77,7 @@ def _open(name: str, given: dict, device: str) -> Callable:
 
 def _plan(attacked: pd.DataFrame) -> pd.DataFrame:
     """The sweep's rows in batches of one attack and epsilon, each test clip's with the row whose perturbation it borrows."""
-    kept = attacked[(attacked["shard"] != "") | (attacked.attack == "none")].drop(columns="shard")
+    kept = attacked[attacked.kept | (attacked.attack == "none")].drop(columns="shard")
     kept = kept.drop_duplicates(["clip_id", "victim", "attack", "epsilon", "target"])
     # Clean clips come once, whatever they were to be made into.
     clean = kept[kept.attack == "none"].drop_duplicates(["clip_id", "victim"]).assign(target="")

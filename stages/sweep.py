@@ -10,7 +10,7 @@ import pandas as pd
 
 from stages.frame import clip_table, devices, parameters, shards
 from stages.frame.clip_table import stable_hash
-from stages.frame.errors import told_in_one_line
+from stages.frame.errors import UserError, told_in_one_line
 from stages.frame.modules import find
 from stages.frame.parameters import Count, NonNegativeInt, Positive
 
@@ -35,6 +35,9 @@ def main(item: str) -> None:
     models = Path("models", study, network)
     sets = [shards.ShardSet(Path("data", study, name)) for name in dict.fromkeys((values["inputs"], values["beside"]))]
     quantum = sets[0].about.get("quantum") if settings["rounded"] else None
+    if settings["rounded"] and quantum is None:
+        what = {"expected": "a set whose files hold integers", "found": str(sets[0].folder), "do": "set it to false"}
+        raise UserError(f"params.yaml: {where}.rounded", **what)
     attacks = {
         name: _bound(name, given, f"{where}.attacks.{name}", unit=settings["unit"], quantum=quantum)
         for name, given in settings["attacks"].items()
@@ -186,6 +189,10 @@ def _epsilon(strength: Strength, unit: dict[str, float] | None, victim: Any) -> 
     if not isinstance(strength, dict):
         (name,) = victim.bounds
         strength = {name: strength}
+    unknown = sorted((strength.keys() | (unit or {}).keys()) - victim.bounds.keys())
+    if unknown:
+        what = {"expected": f"inputs {', '.join(victim.bounds)}", "found": repr(unknown[0])}
+        raise UserError("params.yaml: epsilons and unit of sweeps.*", **what, do="correct the name")
     return {name: size * (unit or {}).get(name, 1.0) for name, size in strength.items()}
 
 

@@ -228,7 +228,7 @@ class AudioFrontEnd(nn.Module):
         mean = before_end(audio, lengths).sum(1, keepdim=True) / counts
         centred = before_end(audio - mean, lengths)
         # A silent clip stays silent: one step of 16 bits is no deviation to divide by.
-        deviation = (centred.square().sum(1, keepdim=True) / counts).sqrt().clamp_min(2**-15)
+        deviation = (centred.square().sum(1, keepdim=True) / counts).clamp_min(2**-30).sqrt()
         values = (centred / deviation)[:, None]
         for convolution, norm, stride in zip(self.convolutions, self.norms, STRIDES):
             lengths = lengths // stride

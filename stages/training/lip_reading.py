@@ -160,19 +160,20 @@ def _loss(
 def aligned_characters(word_times: str, steps: int, steps_per_frame: int, alphabet: list[str], shift: int) -> Tensor:
     """The character at each step (steps,), from the times of a clip's words `shift` frames later; else the blank.
 
-    A word's characters and the space after it share its time evenly; a blank parts two that are the same.
+    A word's characters, the space after it, and a blank between two that are the same share its time evenly.
     """
     blank = len(alphabet)
     labels = torch.full((steps,), blank)
     words = [one.split() for one in word_times.split(";")]
     for number, (word, start_s, end_s) in enumerate(words):
-        spelled = word + " " * (number < len(words) - 1)
+        path: list[int] = []
+        for character in word + " " * (number < len(words) - 1):
+            label = alphabet.index(character)
+            path += [blank, label] if path[-1:] == [label] else [label]
         ends = [(float(second) * FRAMES_PER_S + shift) * steps_per_frame for second in (start_s, end_s)]
-        edges = np.linspace(*ends, len(spelled) + 1).round().astype(int).clip(0, steps)
-        for place, (character, first, last) in enumerate(zip(spelled, edges, edges[1:])):
-            labels[first:last] = alphabet.index(character)
-            if spelled[place + 1 : place + 2] == character:
-                labels[last - 1 : last] = blank
+        edges = np.linspace(*ends, len(path) + 1).round().astype(int).clip(0, steps)
+        for label, first, last in zip(path, edges, edges[1:]):
+            labels[first:last] = label
     return labels
 
 
@@ -180,8 +181,9 @@ def _around_words(rows: pd.DataFrame, margin: int, rng: np.random.Generator) -> 
     """From where, and how many, frames of each clip hold all its words and some `margin`; as many of each clip."""
     frames = (FRAMES_PER_S * rows.duration_s).round().astype(int).to_numpy()
     words = [[one.split() for one in times.split(";")] for times in rows.word_times]
-    first = np.array([int(FRAMES_PER_S * float(own[0][1])) for own in words])
-    last = np.array([math.ceil(FRAMES_PER_S * float(own[-1][2])) for own in words])
+    # Times in hundredths of a second, whose products with 25 are not quite what they should be.
+    first = np.array([math.floor(round(FRAMES_PER_S * float(own[0][1]), 6)) for own in words])
+    last = np.array([math.ceil(round(FRAMES_PER_S * float(own[-1][2]), 6)) for own in words])
     length = min(int((last - first).max()) + 2 * margin, int(frames.min()))
     low, high = np.maximum(last - length, 0), np.minimum(first, frames - length)
     return rng.integers(np.minimum(low, high), high + 1), length
