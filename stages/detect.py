@@ -18,12 +18,12 @@ GROUP = ["victim", "split", "attack", "epsilon", "target"]
 
 
 def main(item: str) -> None:
-    """Writes `data/<study>/detections/<item>`: a row for each clip of the sweep and each of these versions of it.
+    """Writes `data/<study>/detections/<item>`: rows of clips in these versions.
 
-    `benign` is the clip as it is, `adversarial` what the attack made of it. Test clips have two controls besides: `noise`
-    lays the attack's own perturbation over the clip with its values shuffled and their signs drawn, `transplant` another
-    clip's perturbation by the same attack. Each row has every detector's score, which is higher for benign clips, and
-    what the victim decides.
+    `benign` is a clip as it is, of all but those trained on; `adversarial` what an attack of the sweep made of it. Test
+    clips have two controls besides: `noise` lays the attack's own perturbation over the clip with its values shuffled
+    and their signs drawn, `transplant` another clip's perturbation by the same attack. Each row has every detector's
+    score, which is higher for benign clips, and what the victim decides.
     """
     worker = devices.launch()
     where = f"detect_items.{item}"
@@ -50,7 +50,7 @@ def main(item: str) -> None:
         return table, [{}] * len(table)
 
     shards.write_set(
-        _plan(attacked.table),
+        _plan(attacked.table, clips.table),
         Path("data", study, "detections", item),
         compute,
         inputs=[clips.folder, source, model, *(one["model"] for one in given.values() if "model" in one)],
@@ -75,18 +75,22 @@ def _open(name: str, given: dict, device: str) -> Callable:
     return parameters.bind(make, where, own)(device)
 
 
-def _plan(attacked: pd.DataFrame) -> pd.DataFrame:
-    """The sweep's rows in batches of one attack and epsilon, each test clip's with the row whose perturbation it borrows."""
-    kept = attacked[attacked.kept | (attacked.attack == "none")].drop(columns="shard")
-    kept = kept.drop_duplicates(["clip_id", "victim", "attack", "epsilon", "target"])
-    # Clean clips come once, whatever they were to be made into.
-    clean = kept[kept.attack == "none"].drop_duplicates(["clip_id", "victim"]).assign(target="")
-    kept = pd.concat([clean, kept[kept.attack != "none"]], ignore_index=True)
+def _plan(attacked: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
+    """All unattacked clips but those trained on, then what was kept of the sweep; each test clip's row with its lender's.
+
+    A lender is a row of the same attack, epsilon and target, whose perturbation is laid over the clip as a control.
+    """
+    judged = clips.loc[
+        (clips.problem == "") & (clips.split != "train"), ["clip_id", "label", "text", "speaker", "split", "duration_s"]
+    ]
+    clean = judged.merge(attacked.victim.drop_duplicates(), how="cross").assign(attack="none", epsilon="0", target="")
+    clean["key"] = clean.clip_id + "/" + clean.victim
+    kept = attacked[attacked.kept & (attacked.attack != "none")].drop(columns="shard")
     order = kept.clip_id.map(stable_hash)
-    kept = kept.assign(order=order).sort_values([*GROUP, "order"], ignore_index=True)
+    kept = kept.assign(order=order).sort_values([*GROUP, "order"], ignore_index=True).drop(columns="order")
     lender = kept.groupby(GROUP).key.transform(lambda keys: np.roll(keys, 1))
-    controlled = (kept.attack != "none") & (kept.split == "test") & (lender != kept.key)
-    return kept.assign(lender=lender.where(controlled, "")).drop(columns="order")
+    controlled = (kept.split == "test") & (lender != kept.key)
+    return pd.concat([clean.assign(lender=""), kept.assign(lender=lender.where(controlled, ""))], ignore_index=True)
 
 
 def _versions(rows: pd.DataFrame, clips: shards.ShardSet, attacked: shards.ShardSet, device: str) -> Iterator[tuple]:

@@ -376,7 +376,12 @@ def test_each_victim_decides_on_its_own_clips_as_in_the_sweep(study):
     detected = study.detected
     adversarial = detected[detected.version == "adversarial"]
     assert (adversarial.decision == adversarial.adversarial_prediction).all()
-    benign = detected[detected.version == "benign"]
+    clean = adversarial.drop_duplicates(["victim", "clip_id"])
+    benign = detected.loc[detected.version == "benign", ["victim", "clip_id", "decision", "decision_confidence"]]
+    benign = benign.merge(
+        clean[["victim", "clip_id", "clean_prediction", "clean_confidence"]], on=["victim", "clip_id"]
+    )
+    assert len(benign) == len(clean)
     assert (benign.decision == benign.clean_prediction).all()
     if study.name == "words":
         assert np.abs(adversarial.decision_confidence - adversarial.confidence).max() < 1e-4

@@ -96,6 +96,9 @@ def test_every_table_and_figure_is_there(smoke):
     names = {path.name for path in (smoke / "reports" / "transfer").iterdir()}
     tables = {f"table_{n}.csv" for n in ("1", "2", "less_data", "paired", "folds", "confusion", "attacks")}
     assert tables | everywhere | {"figure_2.png", "figure_confusion.png", "table_text_robustness.csv"} <= names
+    names = {path.name for path in (smoke / "reports" / "audiovisual").iterdir()}
+    tables = {"corpora", "recognisers", "synchrony", "1", "2", "3", "4", "controls", "benign", "epsilon"}
+    assert {f"table_{n}.csv" for n in tables} | everywhere | {"figure_1d.png", "figure_2.png"} <= names
     header = (folder / "table_3.csv").read_text().splitlines()[0].split(",")
     assert {"transform", "GT", "GT_low", "GT_high", "GT_paper", "n"} <= set(header)
 
@@ -103,7 +106,7 @@ def test_every_table_and_figure_is_there(smoke):
 def test_pages_need_no_network_and_lead_to_what_is_there(smoke):
     pages = [
         smoke / "reports" / name
-        for name in ("index.html", "events/index.html", "emotion/index.html", "transfer/index.html")
+        for name in ("index.html", *(f"{study}/index.html" for study in parameters.section("page.studies")))
     ]
     for page in pages:
         text = page.read_text()

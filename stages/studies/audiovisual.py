@@ -44,7 +44,8 @@ NOTE = (
 TABLES = {
     "table_corpora": "The corpora. Clips, and what had to be mended when mouths were cut out",
     "table_recognisers": (
-        "The recognisers on clean test clips of speakers never seen in training, by both streams and by one"
+        "The recognisers on clean test clips of speakers never seen in training, by both streams and by one; of "
+        "sentences also by beam search in the place of the best path, and by one that keeps to GRID's grammar"
     ),
     "table_synchrony": (
         "The SyncNets on clean test sentences, brought out of time by -10 to 10 frames: offsets found within one frame "
@@ -193,7 +194,7 @@ def _speakers(clips: pd.DataFrame) -> int:
 
 
 def _recognisers(decisions: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """Errors on test clips, by both streams and by each alone."""
+    """Errors on test clips: by both streams, by each alone, and of sentences by beam search, also within the grammar."""
     printed = paper.accuracy[(paper.table == "table_1") & (paper.attack == "none")].item()
     judged = with_clusters(decisions[decisions.split == "test"])
     made = []
@@ -201,9 +202,10 @@ def _recognisers(decisions: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
         of_words = corpus == WORDS
         row: dict[str, Any] = {"corpus": corpus, "victim": victim}
         row["measure"] = "share of words wrong" if of_words else "WER"
-        for stream in ("", "_audio_alone", "_video_alone"):
-            counts = word_error_counts(list(own.label if of_words else own.text), list(own[f"decision{stream}"]))
-            row |= error_rate(own.assign(errors=counts[:, 0], errors_of=counts[:, 1]), f"error{stream}")
+        searched = () if of_words else tuple(name for name in ("_beam", "_grammar") if f"decision{name}" in own)
+        for way in ("", "_audio_alone", "_video_alone", *searched):
+            counts = word_error_counts(list(own.label if of_words else own.text), list(own[f"decision{way}"]))
+            row |= error_rate(own.assign(errors=counts[:, 0], errors_of=counts[:, 1]), f"error{way}")
         row["error_paper"] = 1 - printed if of_words else math.nan
         made.append(row | {"speakers": _speakers(own), "n": len(own)})
     return pd.DataFrame(made).round(4)
