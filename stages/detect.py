@@ -85,6 +85,9 @@ def _plan(attacked: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
     ]
     clean = judged.merge(attacked.victim.drop_duplicates(), how="cross").assign(attack="none", epsilon="0", target="")
     clean["key"] = clean.clip_id + "/" + clean.victim
+    # Sizes of what was added are those that the sweep gives of its own unattacked clips.
+    sizes = [name for name in attacked if name.startswith(("l2_", "linf_", "snr_db_", "relative_loudness_db_"))]
+    clean = clean.assign(**attacked.loc[attacked.attack == "none", sizes].iloc[0])
     kept = attacked[attacked.kept & (attacked.attack != "none")].drop(columns="shard")
     order = kept.clip_id.map(stable_hash)
     kept = kept.assign(order=order).sort_values([*GROUP, "order"], ignore_index=True).drop(columns="order")
