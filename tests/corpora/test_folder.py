@@ -43,9 +43,19 @@ def test_all_columns_are_taken_as_they_are(tmp_path):
     )
     table = folder.read(listed(tmp_path, text, "mine.csv"), csv="mine.csv", validation_share=1.0)
     assert table.values.tolist() == [
-        ["a", "a.wav", "owl", "to whit", "ann", "train", "1", True],  # validation is given: nothing more is held out
-        ["b", "b.wav", "owl", "to whoo", "bob", "validation", "2", False],
-        ["c", "c.wav", "", "whoo", "bob", "test", "2", False],
+        [
+            "a",
+            "a.wav",
+            "owl",
+            "to whit",
+            "ann",
+            "train",
+            "1",
+            True,
+            "",
+        ],  # validation is given: nothing more is held out
+        ["b", "b.wav", "owl", "to whoo", "bob", "validation", "2", False, ""],
+        ["c", "c.wav", "", "whoo", "bob", "test", "2", False, ""],
     ]
 
 

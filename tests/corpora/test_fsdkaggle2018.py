@@ -76,6 +76,7 @@ def test_rows(small):
         "speaker": "",
         "split": "test",
         "verified": True,
+        "word_times": "",
     }
     assert "00000100" not in table.index
     assert table.split.value_counts().to_dict() == {"train": 15, "validation": 5, "test": 1}

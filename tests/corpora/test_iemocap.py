@@ -64,6 +64,7 @@ def test_rows(tmp_path):
         "split": "train",
         "fold": "Session2",
         "verified": True,
+        "word_times": "",
     }
     assert table.groupby(["fold", "label"]).size().unstack().to_dict("index") == {
         f"Session{n}": COUNTS for n in range(1, 6)

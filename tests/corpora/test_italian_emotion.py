@@ -77,6 +77,7 @@ def test_rows(tmp_path):
         "speaker": "m30",
         "split": "validation",
         "verified": True,
+        "word_times": "",
     }
     assert table.loc["NP_f_01_col01b", ["label", "speaker", "split"]].tolist() == ["guilt", "f01", "train"]
     assert table.split["NP_m_69_sor01b"] == "test"

@@ -287,7 +287,8 @@ def write(measured: transfer.Measured) -> dict:
     attacks["clean_confidence"] = attacks.clip_id.map({"Session1-sad-2": 0.95, "Session2-happy-3": 0.9}).fillna(0.8)
     attacks["confidence"] = 0.6
     about = {"inputs": [], "settings": 0, "worker": Worker(), "description": "t", "clips_per_shard": 3000}
-    shards.write_set(measured.clips, "data/transfer/audio", audio, **about)
+    signal = {"signal": {"sample_rate_hz": 16000}}
+    shards.write_set(measured.clips, "data/transfer/audio", audio, **about, about=signal)
     shards.write_set(attacks, "data/transfer/sweeps/speech_heads", swept, **about)
     return {
         "victims": {
