@@ -5,6 +5,7 @@ blanks dropped.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,8 +73,21 @@ class Grammar:
             left = shorter
 
 
+@dataclass(frozen=True)
+class Language:
+    """What is added to the log probabilities of labellings for their words, which the label `separator` parts.
+
+    `completed` gives it for all words of a prefix, its last one among them; `ended` for a whole labelling. Until a word
+    is completed it does not count. Where no label parts words, `separator` is `NONE`.
+    """
+
+    separator: int
+    completed: Callable[[tuple[int, ...]], float]
+    ended: Callable[[tuple[int, ...]], float]
+
+
 def beam(
-    log_probabilities: np.ndarray, *, width: int, grammar: Grammar | None = None
+    log_probabilities: np.ndarray, *, width: int, grammar: Grammar | None = None, language: Language | None = None
 ) -> list[tuple[tuple[int, ...], float]]:
     """The most probable labellings of one clip and their log probabilities, best first.
 
@@ -81,12 +95,14 @@ def beam(
     the `width` most probable prefixes go on; paths through others are lost, so the probabilities are lower bounds, and
     exact where there are no more than `width` prefixes. With a grammar the labellings are its sentences, their
     probabilities as without it, and only prefixes that can still become one in time go on: so there is one at any
-    width, unless `steps` is too short for all.
+    width, unless `steps` is too short for all. With a language, what it adds decides along with the probabilities
+    which prefixes go on, and is part of what is returned.
 
     Args:
         log_probabilities: (steps, classes), of each class at each step.
         width: how many prefixes go on, and the most that are returned.
         grammar: over the labels (classes - 1).
+        language: over the same labels.
     """
     steps, classes = log_probabilities.shape
     blank = classes - 1
@@ -96,6 +112,8 @@ def beam(
     # The log probability of a prefix's paths that end in a blank, and of those that end in its last label.
     in_blank, in_label = np.zeros(1), np.full(1, -math.inf)
     last, state = np.array([blank]), np.zeros(1, dtype=int)
+    # What the language adds for the completed words of each prefix.
+    words = np.zeros(1)
     for step, log_p in enumerate(np.asarray(log_probabilities, dtype=np.float64)):
         either = np.logaddexp(in_blank, in_label)
         longer = np.where(np.arange(blank) == last[:, None], in_blank[:, None], either[:, None]) + log_p[:blank]
@@ -103,7 +121,10 @@ def beam(
         if grammar is not None:
             _drop_hopeless(grammar, steps - step - 1, state, last, longer, in_blank, in_label)
         _join(prefixes, longer, in_label)
-        scores = np.concatenate([np.logaddexp(in_blank, in_label), longer.ravel()])
+        words_longer = np.repeat(words[:, None], blank, axis=1)
+        if language is not None and language.separator != NONE:
+            words_longer[:, language.separator] = [language.completed(prefix) for prefix in prefixes]
+        scores = np.concatenate([np.logaddexp(in_blank, in_label) + words, (longer + words_longer).ravel()])
         chosen = np.argsort(-scores, kind="stable")[:width]
         chosen = chosen[scores[chosen] > -math.inf]
         kept, grown = chosen[chosen < len(prefixes)], chosen[chosen >= len(prefixes)] - len(prefixes)
@@ -114,7 +135,10 @@ def beam(
         in_blank = np.concatenate([in_blank[kept], np.full(len(grown), -math.inf)])
         in_label = np.concatenate([in_label[kept], longer[parent, label]])
         last = np.concatenate([last[kept], label])
+        words = np.concatenate([words[kept], words_longer[parent, label]])
     log_p_of = np.logaddexp(in_blank, in_label)
+    if language is not None:
+        log_p_of += [language.ended(prefix) for prefix in prefixes]
     return [(prefixes[i], float(log_p_of[i])) for i in np.argsort(-log_p_of, kind="stable")]
 
 

@@ -16,7 +16,7 @@ from stages.frame import clip_table
 from stages.frame.errors import UserError
 from stages.measures.transcripts import word_error_counts
 from stages.studies import audiovisual_claims, audiovisual_detection, audiovisual_figures
-from stages.studies.audiovisual_intervals import auc, error_rate, share, with_clusters
+from stages.studies.cells import auc, error_rate, share, with_clusters
 
 PAPER = Path(__file__).with_name("audiovisual_paper.csv")
 # Each corpus, and the set that holds its clips.

@@ -1,12 +1,11 @@
 """Room of studies: what the text of the audio-visual paper claims, set against what was measured here."""
 
-import math
 
 import pandas as pd
 
+from stages.studies.verdicts import COLUMNS, Claim, difference_of, judged, untested
+
 Made = dict[str, pd.DataFrame]
-Claim = tuple[str, str, str, str, str]
-UNTESTABLE = "not testable here"
 ATTACKS = {"fgsm": "FGSM", "basic_iterative": "BIM"}
 OURS = "no figure: a control that it lacks"
 # What is meant by nearly nothing: BIM is to leave so much accuracy at most.
@@ -31,31 +30,13 @@ def claims(made: Made) -> pd.DataFrame:
         *_wholly_against_in_part(partial, full),
         *_targets(made["table_4"]),
         *_controls(made["table_controls"]),
-        _untested(
+        untested(
             "the perturbation of the video can't be seen, that of the sound is the more heard the larger epsilon is",
             "no figures",
             "nobody was asked; the page has the clips",
         ),
     ]
-    return pd.DataFrame(rows, columns=["claim", "paper", "here", "verdict", "certain"])
-
-
-def _judged(claim: str, paper: str, here: str, holds: bool, certain: bool | None = None) -> Claim:
-    """A row; without intervals that could decide, `certain` is None."""
-    told = "" if certain is None else "yes" if certain else "no"
-    return claim, paper, here, "holds" if holds else "does not hold", told
-
-
-def _untested(claim: str, paper: str, here: str = "not measured") -> Claim:
-    return claim, paper, here, UNTESTABLE, ""
-
-
-def _difference(claim: str, paper: str, here: str, difference: float, low: float, high: float) -> Claim:
-    """A claim that a difference is positive."""
-    if math.isnan(difference):
-        return _untested(claim, paper)
-    holds = difference > 0
-    return _judged(claim, paper, here, holds, low > 0 if holds else high < 0)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _percent(value: float) -> str:
@@ -67,10 +48,10 @@ def _every_attack_is_seen(tables: list[pd.DataFrame]) -> Claim:
     paper = "AUC .74 to .99"
     own = pd.concat([table[table.auc.notna()] for table in tables])
     if own.empty:
-        return _untested(claim, paper, "no attack that succeeded")
+        return untested(claim, paper, "no attack that succeeded")
     least = own.sort_values("auc").iloc[0]
     here = f"AUC {own.auc.min():.2f} to {own.auc.max():.2f} over {len(own)} attacks"
-    return _difference(claim, paper, here, least.auc - 0.5, least.auc_low - 0.5, least.auc_high - 0.5)
+    return difference_of(claim, paper, here, least.auc - 0.5, least.auc_low - 0.5, least.auc_high - 0.5)
 
 
 def _grows(epsilon: pd.DataFrame, attack: str) -> Claim:
@@ -80,10 +61,10 @@ def _grows(epsilon: pd.DataFrame, attack: str) -> Claim:
     paper = {"fgsm": ".99 against .83", "basic_iterative": ".90 against .77"}[attack]
     own = epsilon[(epsilon.corpus == "words") & (epsilon.attack == attack) & (epsilon.detector == "sync_clean")]
     if own.empty:
-        return _untested(claim, paper)
+        return untested(claim, paper)
     row = own.iloc[0]
     here = f"{row.auc_largest:.2f} against {row.auc_smallest:.2f}"
-    return _difference(claim, paper, here, row.difference, row.difference_low, row.difference_high)
+    return difference_of(claim, paper, here, row.difference, row.difference_low, row.difference_high)
 
 
 def _falls(words: pd.DataFrame) -> Claim:
@@ -91,14 +72,14 @@ def _falls(words: pd.DataFrame) -> Claim:
     paper = "38.3 % to 10.4 %, from 97.2 %"
     own = words[(words.attack == "fgsm") & words.accuracy.notna()]
     if len(own) < 2:
-        return _untested(claim, paper)
+        return untested(claim, paper)
     largest, smallest, worst = own.iloc[0], own.iloc[-1], own.loc[own.accuracy.idxmax()]
     here = f"{_percent(smallest.accuracy)} to {_percent(largest.accuracy)}, from {_percent(words.accuracy.iloc[0])}"
     # Where nothing is left at either end nothing could fall further.
     falls = largest.accuracy < smallest.accuracy or largest.accuracy == 0
     holds = worst.accuracy < 0.4 and falls
     against = worst.accuracy_low > 0.4 or largest.accuracy_low > smallest.accuracy_high
-    return _judged(claim, paper, here, holds, worst.accuracy_high < 0.4 if holds else against)
+    return judged(claim, paper, here, holds, worst.accuracy_high < 0.4 if holds else against)
 
 
 def _iterative_against_single(words: pd.DataFrame) -> list[Claim]:
@@ -118,11 +99,11 @@ def _iterative_against_single(words: pd.DataFrame) -> list[Claim]:
         pairs = pairs[(pairs[name] > 0) | (pairs[f"{name}_bim"] > 0)]
         single, iterative = pairs[name], pairs[f"{name}_bim"]
         if pairs.empty:
-            rows.append(_untested(claim, paper, "not measured, or both leave nothing"))
+            rows.append(untested(claim, paper, "not measured, or both leave nothing"))
             continue
         smaller = iterative < single
         here = f"at {smaller.sum()} of {len(pairs)} pairs; mean {iterative.mean():.2f} against {single.mean():.2f}"
-        rows.append(_judged(claim, paper, here, bool(smaller.all())))
+        rows.append(judged(claim, paper, here, bool(smaller.all())))
     return rows
 
 
@@ -131,11 +112,11 @@ def _zero(words: pd.DataFrame) -> Claim:
     paper = "0 % to .07 % in its Table 1; its text says 0 % to 7 %"
     own = words[(words.attack == "basic_iterative") & words.accuracy.notna()]
     if own.empty:
-        return _untested(claim, paper)
+        return untested(claim, paper)
     here = f"{_percent(own.accuracy.min())} to {_percent(own.accuracy.max())}"
     holds = own.accuracy.max() <= NEARLY_NOTHING
     certain = own.accuracy_high.max() <= NEARLY_NOTHING if holds else own.accuracy_low.max() > NEARLY_NOTHING
-    return _judged(claim, paper, here, holds, certain)
+    return judged(claim, paper, here, holds, certain)
 
 
 def _often(partial: pd.DataFrame) -> Claim:
@@ -146,7 +127,7 @@ def _often(partial: pd.DataFrame) -> Claim:
     paper = "100 % against 42 %"
     own = partial[partial.success.notna()]
     if len(own) < 2:
-        return _untested(claim, paper)
+        return untested(claim, paper)
     largest, smallest = own.iloc[0], own.iloc[-1]
     here = (
         f"{_percent(largest.success)} at {largest.epsilon} against {_percent(smallest.success)} at {smallest.epsilon}"
@@ -156,7 +137,7 @@ def _often(partial: pd.DataFrame) -> Claim:
         certain = largest.success_low >= NEARLY_ALWAYS and smallest.success_high < largest.success_low
     else:
         certain = largest.success_high < NEARLY_ALWAYS or smallest.success_low > largest.success_high
-    return _judged(claim, paper, here, holds, certain)
+    return judged(claim, paper, here, holds, certain)
 
 
 def _wholly_against_in_part(partial: pd.DataFrame, full: pd.DataFrame) -> list[Claim]:
@@ -165,13 +146,13 @@ def _wholly_against_in_part(partial: pd.DataFrame, full: pd.DataFrame) -> list[C
     paper = "77 % against 100 % at 1024/8"
     own = both.dropna(subset=["success", "success_partial"])
     if own.empty:
-        rows = [_untested(easier, paper)]
+        rows = [untested(easier, paper)]
     else:
         row = own.iloc[0]
         here = f"{_percent(row.success)} against {_percent(row.success_partial)} at {row.epsilon}"
         holds = row.success < row.success_partial
         apart = row.success_high < row.success_low_partial if holds else row.success_low > row.success_high_partial
-        rows = [_judged(easier, paper, here, holds, apart)]
+        rows = [judged(easier, paper, here, holds, apart)]
     texts = {
         "auc": (
             "attacks that succeed wholly are easier to detect than those that succeed in part (AUC)",
@@ -193,7 +174,7 @@ def _wholly_against_in_part(partial: pd.DataFrame, full: pd.DataFrame) -> list[C
             for epsilon, wholly, in_part in zip(own.epsilon, own[name], own[f"{name}_partial"])
         )
         more = bool((own[name] > own[f"{name}_partial"]).all())
-        rows.append(_untested(claim, paper) if own.empty else _judged(claim, paper, here, more))
+        rows.append(untested(claim, paper) if own.empty else judged(claim, paper, here, more))
     return rows
 
 
@@ -211,12 +192,12 @@ def _targets(targets: pd.DataFrame) -> list[Claim]:
         spans = own.groupby("epsilon", sort=False)[name].agg(["min", "max", "count"])
         spans = spans[spans["count"] > 1]
         if spans.empty:
-            rows.append(_untested(claim, paper))
+            rows.append(untested(claim, paper))
             continue
         here = "; ".join(f"{epsilon}: {row['min']:.2f} to {row['max']:.2f}" for epsilon, row in spans.iterrows())
         width = (spans["max"] - spans["min"]).round(4)
         holds = (width >= 0.2).any() if name == "success" else (width <= 0.03).all()
-        rows.append(_judged(claim, paper, here, bool(holds)))
+        rows.append(judged(claim, paper, here, bool(holds)))
     return rows
 
 
@@ -239,12 +220,12 @@ def _detects_attacks(controls: pd.DataFrame, detector: str, kind: str, control: 
     column = f"auc_{control}_against_attack"
     own = controls[(controls.detector == detector) & controls[column].notna()]
     if own.empty:
-        return _untested(claim, OURS)
+        return untested(claim, OURS)
     above, clear = own[column] > 0.5, own[f"{column}_low"] > 0.5
     here = f"{own[column].min():.2f} to {own[column].max():.2f}; "
     here += f"above .5 in {above.sum()}, clearly in {clear.sum()} of {len(own)}"
     holds = bool(above.all())
-    return _judged(claim, OURS, here, holds, bool(clear.all() if holds else (own[f"{column}_high"] < 0.5).any()))
+    return judged(claim, OURS, here, holds, bool(clear.all() if holds else (own[f"{column}_high"] < 0.5).any()))
 
 
 def _better_than_trivial(controls: pd.DataFrame, detector: str, kind: str) -> Claim:
@@ -252,9 +233,9 @@ def _better_than_trivial(controls: pd.DataFrame, detector: str, kind: str) -> Cl
     wide = controls.pivot_table(index=["corpus", "attack", "epsilon"], columns="detector", values="auc_adversarial")
     trivial = [name for name in wide if not name.startswith("sync_")]
     if detector not in wide or not trivial:
-        return _untested(claim, OURS)
+        return untested(claim, OURS)
     wide = wide[wide[detector].notna()]
     best = wide[trivial].max(axis=1)
     better = (wide[detector] > best).sum()
     here = f"in {better} of {len(wide)} attacks; mean AUC {wide[detector].mean():.2f} against {best.mean():.2f}"
-    return _judged(claim, OURS, here, better == len(wide))
+    return judged(claim, OURS, here, better == len(wide))

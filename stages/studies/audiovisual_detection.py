@@ -11,7 +11,7 @@ from stages.frame import clip_table
 from stages.measures import detection
 from stages.measures.transcripts import word_error_counts
 from stages.studies.audiovisual_claims import ATTACKS
-from stages.studies.audiovisual_intervals import auc, error_rate, f1, share, with_clusters
+from stages.studies.cells import auc, error_rate, f1, share, with_clusters
 
 # The SyncNets, and what the columns of their AUC and F1 end with.
 SYNCNETS = {"sync_clean": "", "sync_noise": "_noise_trained"}

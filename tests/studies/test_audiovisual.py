@@ -18,6 +18,7 @@ from stages.frame.errors import UserError
 from stages.measures import detection
 from stages.measures.intervals import clustered, wilson
 from stages.studies import audiovisual, audiovisual_claims, audiovisual_detection, audiovisual_sounds
+from stages.studies.verdicts import UNTESTABLE
 
 PAPER_TEXT = Path(__file__).parents[3] / "shared" / "papers" / "audiovisual-sync-detection.txt"
 DETECTORS = ["sync_clean", "sync_noise", "frame_difference", "quietest_moment"]
@@ -393,7 +394,7 @@ def test_claims_hold_or_not_by_what_was_measured(made):
         "often an attack succeeds depends on the target": "holds",
         "attacks are detected hardly depends": "holds",
         "trained on clean clips takes attacked clips for less in time than clips under noise": "does not hold",
-        "can't be seen": audiovisual_claims.UNTESTABLE,
+        "can't be seen": UNTESTABLE,
     }
     known = {part.replace("under noise", "under equally loud noise"): verdict for part, verdict in known.items()}
     assert {part: verdicts(made, part).verdict for part in known} == known
@@ -414,7 +415,7 @@ def test_what_is_zero_for_both_is_no_evidence(measured, made):
         return {"claims": audiovisual_claims.claims(made | {"table_1": table})}
 
     none = judged(words)
-    assert verdicts(none, "BIM fools more words").verdict == audiovisual_claims.UNTESTABLE
+    assert verdicts(none, "BIM fools more words").verdict == UNTESTABLE
     assert verdicts(none, "brings the accuracy of words below 40 %").verdict == "holds"
     left = (words.attack == "basic_iterative") & (words.clip_id == "test-0")
     some = judged(words.assign(decision=words.decision.mask(left, "ABOUT")))
@@ -491,7 +492,7 @@ def test_a_detector_that_was_not_asked_leaves_its_cells_empty(measured):
     made = audiovisual.tables(asked)
     assert made["table_1"].auc_noise_trained.isna().all()
     assert set(made["table_controls"].detector) == {"sync_clean"}
-    assert verdicts(made, "trained with noise detects attacks better").verdict == audiovisual_claims.UNTESTABLE
+    assert verdicts(made, "trained with noise detects attacks better").verdict == UNTESTABLE
     # Of one corpus alone: what joined tables lack is NaN.
     own = measured.detections
     half = own.assign(sync_noise=own.sync_noise.where(own.corpus == "audiovisual_words"))

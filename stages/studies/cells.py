@@ -1,4 +1,4 @@
-"""Room of studies: values of the audio-visual study with their 95 % intervals, as cells of its tables.
+"""Room of studies: values of the studies of transcripts with their 95 % intervals, as cells of their tables.
 
 A value comes as `name`, `name_low` and `name_high`, all NaN where there is nothing to tell it from. Rows that resemble
 each other have the same `cluster`.
@@ -49,6 +49,27 @@ def error_rate(clips: pd.DataFrame, name: str) -> Cells:
         half = stats.t.ppf(0.975, len(sums) - 1) * math.sqrt(len(sums) / (len(sums) - 1)) * spread
         return _cells(name, value, max(0.0, value - half), value + half)
     return _cells(name, value, *(wilson(value * len(clips), len(clips)) if value <= 1 else ()))
+
+
+def mean(values: pd.Series, clusters: pd.Series, name: str) -> Cells:
+    """The mean of what is defined and finite, Student's interval over the clusters' sums; and how many are not so.
+
+    The latter is `<name>_undefined`.
+    """
+    from scipy import stats
+
+    values = pd.to_numeric(values)
+    finite = np.isfinite(values)
+    undefined = {f"{name}_undefined": int((~finite).sum())}
+    values, clusters = values[finite], clusters[finite]
+    if values.empty:
+        return _cells(name) | undefined
+    sums = (values - values.mean()).groupby(clusters).sum().to_numpy()
+    if len(sums) < 2:
+        return _cells(name, values.mean()) | undefined
+    spread = math.sqrt(np.square(sums).sum() * len(sums) / (len(sums) - 1)) / len(values)
+    half = stats.t.ppf(0.975, len(sums) - 1) * spread
+    return _cells(name, values.mean(), values.mean() - half, values.mean() + half) | undefined
 
 
 def auc(benign: pd.DataFrame, adversarial: pd.DataFrame, score: str, name: str) -> Cells:

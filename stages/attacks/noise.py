@@ -1,0 +1,40 @@
+"""Room of attacks: white noise, the control that knows nothing of the victim, at the same SNR as an attack."""
+
+import numpy as np
+import torch
+
+from stages.attacks.over_the_air import Clips
+from stages.attacks.problem import Result, norm
+from stages.frame.clip_table import stable_hash
+from stages.frame.pcm import to_pcm16
+from stages.victim import Bounds, Goal, Inputs, Victim
+
+
+def attack(
+    victim: Victim,
+    inputs: Inputs,
+    goal: Goal,
+    *,
+    bounds: Bounds,
+    snr_db: float,
+    band_hz: list[float] | None,
+) -> Result:
+    """The clips with Gaussian noise at `snr_db`, as 16-bit files; `success` is whether they meet the goal all the same.
+
+    The noise depends on its clip alone. With `band_hz` it is of these frequencies.
+
+    Raises:
+        UserError: the band is none.
+    """
+    clips = Clips(inputs, bounds, band_hz)
+    noise = torch.zeros_like(clips.clean)
+    for row, clip, length in zip(noise, clips.clean.cpu().numpy(), clips.lengths.tolist()):
+        rng = np.random.default_rng(stable_hash(to_pcm16(clip[:length]).tobytes().hex()))
+        row[:length] = torch.from_numpy(rng.standard_normal(length))
+    shaped = clips.shaped(noise)
+    x = clips.rounded(shaped * (clips.radius(snr_db) / norm(shaped).clamp_min(1e-30)[:, None]))
+    perturbed = inputs | {"audio": x}
+    with torch.no_grad():
+        labels, _ = victim.decode(victim.logits(perturbed))
+    none = torch.zeros(len(x), dtype=torch.long)
+    return Result(perturbed, goal.reached(labels), none, none + 1, none)

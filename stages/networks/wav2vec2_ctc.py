@@ -1,0 +1,100 @@
+"""Room of networks: recognisers of English of the wav2vec 2.0 family as torchaudio has them (Baevski et al. 2020)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from stages.frame.errors import UserError
+
+BUNDLES = Literal[
+    "WAV2VEC2_ASR_BASE_10M",
+    "WAV2VEC2_ASR_BASE_100H",
+    "WAV2VEC2_ASR_BASE_960H",
+    "WAV2VEC2_ASR_LARGE_10M",
+    "WAV2VEC2_ASR_LARGE_100H",
+    "WAV2VEC2_ASR_LARGE_960H",
+    "WAV2VEC2_ASR_LARGE_LV60K_10M",
+    "WAV2VEC2_ASR_LARGE_LV60K_100H",
+    "WAV2VEC2_ASR_LARGE_LV60K_960H",
+    "HUBERT_ASR_LARGE",
+    "HUBERT_ASR_XLARGE",
+]
+# What all of them write, in the order of the logits here.
+ALPHABET = [" ", "'", *"abcdefghijklmnopqrstuvwxyz"]
+BLANK = "-"
+SAMPLE_RATE_HZ = 16_000
+# The logit of the blank after a clip's end, whose other logits are zero.
+CERTAIN = 30.0
+
+
+class Wav2vec2Ctc(nn.Module):
+    """Waveforms to logits; made by `build`. Takes `audio` (clips, samples) in [-1, 1) and `audio_length` (clips,).
+
+    `order` says which of the model's outputs is each character, and last the blank.
+    """
+
+    takes = ("audio",)
+
+    def __init__(
+        self, model: nn.Module, order: list[int], convolutions: list[tuple[int, int, int]], *, normalise: bool
+    ):
+        super().__init__()
+        self.model, self.order, self.convolutions, self.normalise = model, order, convolutions, normalise
+
+    def prepare(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What is attacked: the clips as they are."""
+        return inputs
+
+    def steps_of(self, lengths: Tensor) -> Tensor:
+        """Steps of clips of so many samples, none of those too short for one."""
+        for _, kernel, stride in self.convolutions:
+            lengths = (lengths - kernel).div(stride, rounding_mode="floor") + 1
+        return lengths.clamp_min(0)
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Logits (clips, steps, characters + 1), the blank last, and certain after a clip's end.
+
+        Clips of the same length go through at once, others not: these models normalise over time, padding included.
+        """
+        audio, lengths = inputs["audio"], inputs["audio_length"]
+        steps = self.steps_of(lengths)
+        logits = audio.new_zeros(len(audio), max(1, int(steps.max())), len(self.order))
+        logits[..., -1] = CERTAIN
+        for length in lengths[steps > 0].unique().tolist():
+            own = (lengths == length).nonzero()[:, 0].to(audio.device)
+            waveforms = audio[own, :length]
+            if self.normalise:
+                waveforms = nn.functional.layer_norm(waveforms, waveforms.shape[1:])
+            values = self.model(waveforms)[0][..., self.order]
+            logits = logits.index_put((own[:, None], torch.arange(values.shape[1], device=audio.device)), values)
+        return logits
+
+
+def build(number_of_labels: int, *, sample_rate_hz: int, bundle: BUNDLES) -> nn.Module:
+    """The recogniser without its weights, which the method `published_recogniser` gives it.
+
+    Args:
+        number_of_labels: those of `ALPHABET`.
+        sample_rate_hz: 16000.
+        bundle: a name in `torchaudio.pipelines`.
+
+    Raises:
+        UserError: another alphabet or sampling rate.
+    """
+    import torchaudio
+
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        what = {"expected": f"clips at {SAMPLE_RATE_HZ} Hz", "found": f"{sample_rate_hz} Hz"}
+        raise UserError("network wav2vec2_ctc", **what, do="correct the corpus's sample_rate_hz")
+    if number_of_labels != len(ALPHABET):
+        what = {"expected": f"{len(ALPHABET)} labels, {''.join(ALPHABET)!r}", "found": f"{number_of_labels}"}
+        raise UserError("network wav2vec2_ctc", **what, do="name the method published_recogniser")
+    pipeline = getattr(torchaudio.pipelines, bundle)
+    outputs = [label.lower().replace("|", " ") for label in pipeline.get_labels(blank=BLANK)]
+    return Wav2vec2Ctc(
+        torchaudio.models.wav2vec2_model(**pipeline._params),
+        [outputs.index(label) for label in (*ALPHABET, BLANK)],
+        pipeline._params["extractor_conv_layer_config"],
+        normalise=pipeline._normalize_waveform,
+    )

@@ -1,0 +1,100 @@
+"""Room of training: the method `published_recogniser`, which trains nothing: it takes a recogniser of torchaudio's."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import nn
+
+from stages import victim
+from stages.decoding import ctc
+from stages.frame import progress
+from stages.frame.errors import UserError
+from stages.networks.wav2vec2_ctc import ALPHABET
+from stages.pretraining import foreign
+from stages.pretraining.torchaudio_bundle import ADDRESS
+from stages.training.task import Task
+
+NETWORK = "wav2vec2_ctc"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Where the weights are; made by `recipe`."""
+
+    weights: str
+
+
+def recipe(*, weights: str) -> Recipe:
+    """The recipe with checked values.
+
+    Args:
+        weights: path of the bundle's file, as torchaudio publishes it.
+    """
+    return Recipe(weights)
+
+
+def train(task: Task, recipe: Recipe) -> None:
+    """Writes the one model, and its decisions on all validation and test clips that have a text.
+
+    The model's labels are the bundle's characters, whatever those of the clips' texts are.
+
+    Raises:
+        UserError: another network, weights that are missing or not the bundle's, a text of other characters.
+    """
+    network, parameters = task.config["network"], task.config["parameters"]
+    if network != NETWORK:
+        what = {"expected": f"the network {NETWORK}", "found": network}
+        raise UserError("method published_recogniser", **what, do="correct the victim's network or method")
+    table = task.clips.table[task.clips.table.text != ""]
+    _check_texts(table)
+    signal = task.clips.about["signal"]
+    module = victim.build(network, len(ALPHABET), parameters, where="the victim's parameters", signal=signal)
+    _load(module, parameters["bundle"], Path(recipe.weights))
+    victim.save(task.finished, module, task.config | {"labels": ALPHABET})
+    judged = table[table.split != "train"]
+    decided = judged[["key", "clip_id", "split", "speaker", "text", "duration_s"]]
+    decided = decided.join(_decided(module.to(task.device).eval(), task, judged))
+    decided.to_csv(task.finished / "decisions.csv", index=False)
+
+
+def _check_texts(table: pd.DataFrame) -> None:
+    for key, text in zip(table.key, table.text):
+        strange = sorted(set(text) - set(ALPHABET))
+        if strange:
+            what = {"expected": f"a text of {''.join(ALPHABET)!r}", "found": f"{strange[0]!r} in {text!r}"}
+            raise UserError(f"clip {key}", **what, do="spell it otherwise, or leave it out of the corpus")
+
+
+def _load(module: nn.Module, bundle: str, path: Path) -> None:
+    """Gives the module a bundle's published weights, without the outputs that no character was ever trained for."""
+    import torchaudio
+
+    pipeline = getattr(torchaudio.pipelines, bundle)
+    state = foreign.read_checkpoint(path, address=ADDRESS + pipeline._path, sha256=None)
+    try:
+        for name in ("aux.weight", "aux.bias"):
+            kept = [row for row in range(len(state[name])) if row not in pipeline._remove_aux_axis]
+            state[name] = state[name][kept]
+        module.model.load_state_dict(state)
+    except (RuntimeError, KeyError, TypeError) as error:
+        raise UserError(
+            path,
+            expected=f"the weights of {bundle}",
+            found=" ".join(str(error).split())[:200],
+            do=f"fetch {ADDRESS}{pipeline._path}, or name the bundle of this file",
+        ) from error
+
+
+@torch.no_grad()
+def _decided(module: nn.Module, task: Task, rows: pd.DataFrame) -> pd.DataFrame:
+    """Texts of the best paths, and how sure the network is of them; a clip at a time, as hardly two are as long."""
+    made: list[tuple[str, float]] = []
+    with progress.bar(len(rows), "deciding", "clip") as bar:
+        for key in rows.key:
+            inputs = victim.padded_batch([task.clips.load(key)["audio"]], task.device)
+            labels, confidence = ctc.greedy(module(inputs), module.steps_of(inputs["audio_length"]))
+            made.append((ctc.texts(labels, ALPHABET)[0], confidence.item()))
+            bar.update()
+    return pd.DataFrame(made, columns=["decision", "confidence"], index=rows.index)

@@ -1,0 +1,213 @@
+"""The attack by evolution: what it calls a success is what the victim then writes, within the bound, by queries alone."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stages.attacks import evolutionary
+from stages.attacks.problem import norm
+from stages.features.mfcc import Mfcc
+from stages.frame import parameters
+from stages.frame.errors import UserError
+from stages.victim import Goal, Transcriber
+
+ALPHABET = [" ", "a", "b", "c"]
+FRAME = 1600
+BANDS_HZ = ((1000, 1800), (1800, 2800), (2800, 4000))
+VALUES = {
+    "objective": "over_the_air_loss",
+    "population": 12,
+    "generations": 25,
+    "tones": 6,
+    "segment_s": 0.1,
+    "band_hz": [1000.0, 4000.0],
+    "rooms_per_generation": 0,
+    "noise_snr_db": 30.0,
+}
+PASSED = ("bounds", "snr_db", "rooms")
+
+
+class Listener(nn.Module):
+    """Writes a, b or c for a tenth of a second in which one of three bands is louder than a fixed level."""
+
+    def __init__(self):
+        super().__init__()
+        self.level_db = nn.Parameter(torch.tensor(-25.0))
+
+    def forward(self, inputs):
+        frames = inputs["audio"].unfold(1, FRAME, FRAME)
+        power = torch.fft.rfft(frames).abs().square() / FRAME**2 * 2
+        low_high = [(int(low * FRAME / 16000), int(high * FRAME / 16000)) for low, high in BANDS_HZ]
+        bands_db = (
+            10 * torch.stack([power[..., low:high].sum(-1) for low, high in low_high], -1).clamp_min(1e-9).log10()
+        )
+        scores = torch.cat([torch.full_like(bands_db[..., :1], -60), bands_db], -1)
+        return (torch.cat([scores, self.level_db.expand(scores[..., :1].shape)], -1)) / 3
+
+
+class OnlyQueries(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(context, gradient):
+        raise AssertionError("a gradient was asked for")
+
+
+def victim_and_inputs(lengths=(9600, 8000, 11300)):
+    """Hums below the bands that are listened to, loud enough for tones at 10 dB below them to be heard."""
+    rng = np.random.default_rng(5)
+    audio = torch.zeros(len(lengths), max(lengths))
+    for row, length in enumerate(lengths):
+        hum = 0.3 * np.sin(2 * np.pi * (200 + 100 * row) * np.arange(length) / 16000)
+        audio[row, :length] = torch.from_numpy(np.round(2**15 * (hum + 0.001 * rng.standard_normal(length))) / 2**15)
+    inputs = {"audio": audio, "audio_length": torch.tensor(lengths)}
+    return Transcriber(Listener(), ALPHABET, bounds={"audio": (-1.0, 1.0)}), inputs
+
+
+def rooms():
+    responses = torch.zeros(4, 800)
+    responses[:, 0] = 1
+    responses[torch.arange(4), torch.tensor([100, 250, 420, 700])] = 0.3
+    return responses / responses.norm(dim=1, keepdim=True)
+
+
+def run(victim, inputs, phrases=("ab", "ca", "bc"), *, snr_db=0.0, **changes):
+    goal = Goal(victim.encode(list(phrases)), True)
+    values = {"snr_db": snr_db, "rooms": rooms()} | VALUES | changes
+    return evolutionary.attack(victim, inputs, goal, bounds=victim.bounds, **values)
+
+
+def written(victim, inputs):
+    """Each clip by itself, as the victim hears frames of what lies after a clip's end."""
+    return [
+        victim.names(victim.decode(victim.logits({"audio": wave[None, :length]}))[0])[0]
+        for wave, length in zip(inputs["audio"], inputs["audio_length"].tolist())
+    ]
+
+
+def snr_db(result, inputs):
+    perturbation = (result.adversarial["audio"] - inputs["audio"]).double()
+    return 10 * torch.log10(inputs["audio"].double().square().sum(1) / perturbation.square().sum(1))
+
+
+@pytest.mark.parametrize("objective", ["edit_distance", "over_the_air_loss"])
+@pytest.mark.parametrize("bound_db", [0.0, 6.0])
+@pytest.mark.parametrize("rooms_per_generation", [0, 2])
+def test_success_is_what_the_victim_writes_within_the_bound(objective, bound_db, rooms_per_generation):
+    victim, inputs = victim_and_inputs()
+    before = inputs["audio"].clone()
+    phrases = ["ab", "ca", "bc"]
+    result = run(
+        victim, inputs, phrases, snr_db=bound_db, objective=objective, rooms_per_generation=rooms_per_generation
+    )
+    texts = written(victim, result.adversarial)
+    assert result.success.tolist() == [text == phrase for text, phrase in zip(texts, phrases)]
+    assert result.success.any()
+    assert (snr_db(result, inputs) >= bound_db).all()
+    samples = result.adversarial["audio"] * 2**15
+    assert torch.equal(samples, samples.round()) and samples.min() >= -(2**15) and samples.max() < 2**15
+    assert all(wave[length:].count_nonzero() == 0 for wave, length in zip(samples, inputs["audio_length"]))
+    assert torch.equal(inputs["audio"], before)
+
+
+def test_a_failure_is_told_and_perturbed_all_the_same():
+    victim, inputs = victim_and_inputs()
+    result = run(victim, inputs, ["ab", "ca", "bc"], snr_db=50.0)
+    assert not result.success.any()
+    assert written(victim, result.adversarial) == ["", "", ""]
+    assert snr_db(result, inputs).isfinite().all()
+
+
+def test_more_generations_come_nearer():
+    victim, inputs = victim_and_inputs()
+    phrases = ["abca", "cab", "bcab"]
+    goal = Goal(victim.encode(phrases), True)
+    losses = [
+        torch.stack(
+            [
+                victim.loss({"audio": wave[None, :length]}, Goal(goal.labels[row : row + 1], True))[0]
+                for row, (wave, length) in enumerate(zip(audio, inputs["audio_length"].tolist()))
+            ]
+        )
+        for audio in [
+            inputs["audio"],
+            *(run(victim, inputs, phrases, snr_db=20.0, generations=n).adversarial["audio"] for n in (2, 30)),
+        ]
+    ]
+    assert (losses[1] < losses[0]).all()
+    assert (losses[2] < losses[1]).all()
+
+
+def test_what_says_the_phrase_goes_on_to_come_nearer_to_the_clean_clip():
+    victim, inputs = victim_and_inputs()
+    mfcc = Mfcc()
+    clean, *perturbed = (
+        mfcc(audio, inputs["audio_length"])
+        for audio in [
+            inputs["audio"],
+            *(
+                run(victim, inputs, snr_db=-10.0, objective="edit_distance", generations=n).adversarial["audio"]
+                for n in (15, 45)
+            ),
+        ]
+    )
+    early, late = (norm(one - clean) for one in perturbed)
+    assert (late < early).all()
+
+
+@pytest.mark.parametrize("rooms_per_generation", [0, 1])
+def test_alone_and_beside_longer_clips_it_is_the_same_and_so_is_a_second_run(rooms_per_generation):
+    victim, inputs = victim_and_inputs()
+    changes = {"generations": 6, "rooms_per_generation": rooms_per_generation}
+    together = run(victim, inputs, **changes)
+    np.random.seed(7)  # noqa: NPY002 (nobody else's random numbers may matter)
+    again = run(victim, inputs, **changes)
+    assert torch.equal(together.adversarial["audio"], again.adversarial["audio"])
+    for row, length in enumerate(inputs["audio_length"].tolist()):
+        own = {"audio": inputs["audio"][row : row + 1, :length], "audio_length": torch.tensor([length])}
+        alone = run(victim, own, [("ab", "ca", "bc")[row]], **changes)
+        assert torch.equal(alone.adversarial["audio"][0], together.adversarial["audio"][row, :length])
+
+
+@pytest.mark.parametrize("objective", ["edit_distance", "over_the_air_loss"])
+def test_a_population_is_a_batch_and_no_gradient_is_asked_for(objective):
+    victim, inputs = victim_and_inputs()
+    listen, heard = victim.module.forward, []
+
+    def forward(given):
+        heard.append(tuple(given["audio"].shape))
+        return listen(given | {"audio": OnlyQueries.apply(given["audio"])})
+
+    victim.module.forward = forward
+    victim.module.requires_grad_(True)
+    result = run(victim, inputs, objective=objective, generations=4, rooms_per_generation=2)
+    assert heard == [(12, length) for length in inputs["audio_length"].tolist() for _ in range(4 * 2 + 1)]
+    assert result.forwards.tolist() == [12 * (4 * 2 + 1)] * 3
+    assert result.backwards.tolist() == [0] * 3 and result.iterations.tolist() == [4] * 3
+    assert not result.adversarial["audio"].requires_grad
+
+
+def test_what_lies_in_the_band_is_what_changes():
+    victim, inputs = victim_and_inputs((16000,))
+    result = run(victim, inputs, ["ab"], generations=2, snr_db=0.0)
+    spectrum = torch.fft.rfft((result.adversarial["audio"] - inputs["audio"])[0].double()).abs().square()
+    assert spectrum[950:4050].sum() > 0.99 * spectrum.sum()
+
+
+def test_edit_distances_count_characters():
+    texts = ["open the door", "", "open thedoor", "pen the doorx", "shut the door"]
+    assert evolutionary.edit_distances("open the door", texts).tolist() == [0, 13, 1, 2, 4]
+
+
+def test_parameters_are_checked_and_the_goal_must_be_a_phrase():
+    parameters.bind(evolutionary.attack, "attack", VALUES, passed=PASSED)
+    for name, value in {"objective": "wer", "population": 1, "generations": 0}.items():
+        with pytest.raises(UserError, match=name):
+            parameters.bind(evolutionary.attack, "attack", VALUES | {name: value}, passed=PASSED)
+    victim, inputs = victim_and_inputs()
+    goal = Goal(victim.encode(["a", "b", "c"]), False)
+    with pytest.raises(UserError, match="targeted"):
+        evolutionary.attack(victim, inputs, goal, bounds=victim.bounds, snr_db=0.0, rooms=rooms(), **VALUES)
