@@ -13,7 +13,7 @@ CLIPS, LENGTH_S, REPEATS = 8, 2.0, 3
 
 
 def main() -> None:
-    """Prints the processor's time a second of sound, and how many times real time that is, of each enhancer of params.yaml."""
+    """Prints the processor's time a second of sound, and times real time, of each enhancer of params.yaml."""
     import torch
 
     from stages import victim

@@ -37,7 +37,6 @@ SPEECH = {
     "learning_rate": 0.01,
     "shortest_first_epochs": 0,
     "speed": 0.05,
-    "tilt": 0.0,
     "noise_snr_db": None,
     "adversarial": None,
     "beam_width": None,

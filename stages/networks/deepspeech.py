@@ -7,6 +7,7 @@ That release: 26 coefficients every 20 ms, nine frames of context on either side
 import torch
 from torch import Tensor, nn
 
+from stages.features.context import windows
 from stages.features.mfcc import Mfcc
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
@@ -99,15 +100,6 @@ class DeepSpeech(nn.Module):
         blank = torch.zeros_like(logits[0, 0])
         blank[-1] = CERTAIN
         return torch.where(inside[..., None], logits, blank)
-
-
-def windows(frames: Tensor, context: int) -> Tensor:
-    """Each frame of (clips, frames, values) with its neighbours, (clips, frames, (2 context + 1) values).
-
-    Zeros stand before the first frame and after the last.
-    """
-    padded = nn.functional.pad(frames, (0, 0, context, context))
-    return padded.unfold(1, 2 * context + 1, 1).transpose(2, 3).flatten(2)
 
 
 def standardised(values: Tensor, inside: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Room of networks: speech enhancement by a deep network's regression of log-power spectra (Xu et al. 2015; Qi et al. 2019).
+"""Room of networks: speech enhancement by regression of log-power spectra (Xu et al. 2015; Qi et al. 2019).
 
-From the noisy spectra of several frames to the clean one of the middle frame: three layers of 2048 units, three frames of
-context on either side, windows of 32 ms every 16 ms. The phase stays the noisy one's. Xu et al. give sigmoid units and
-pretraining of each layer; here they are rectified and trained at once, as in their later work.
+From the noisy spectra of several frames to the clean one of the middle frame: three layers of 2048 units, three frames
+of context on either side, windows of 32 ms every 16 ms. The phase stays the noisy one's. Xu et al. have sigmoid units
+and pretrain each layer; here the units are rectified, and all layers are trained at once.
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from stages.features.context import windows
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive
-from stages.networks.deepspeech import windows
 from stages.victim import padded_batch
 
 # Added to powers before the logarithm: what rounding to 16 bits leaves in a bin of a window of 32 ms is about as large.
@@ -57,9 +57,9 @@ def build(
 class DnnRegression(nn.Module):
     """Noisy waveforms to enhanced ones; made by `build`.
 
-    Takes `audio` (clips, samples) in [-1, 1) and `audio_length` (clips,), gives (clips, samples), zero after each clip's
-    end. `mean` and `deviation` (bins,) of noisy log-power spectra are set by training, see `fit`, and kept with the
-    weights; both what comes in and what comes out is standardised by them.
+    Takes `audio` (clips, samples) in [-1, 1) and `audio_length` (clips,), gives (clips, samples), zero after each
+    clip's end. `mean` and `deviation` (bins,) of noisy log-power spectra are set by training, see `fit`, and kept with
+    the weights; both what comes in and what comes out is standardised by them.
     """
 
     takes = ("audio",)

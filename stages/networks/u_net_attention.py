@@ -35,7 +35,7 @@ def build(
     """The untrained enhancer.
 
     Args:
-        number_of_labels, sample_rate_hz, layers, filters, down_kernel, up_kernel, fold: see `stages.networks.wave_u_net`.
+        number_of_labels, sample_rate_hz, layers, filters, down_kernel, up_kernel, fold: as of `wave_u_net`.
         attention_levels: which blocks on the way up have a gate: 1 is the last, at the full rate, `layers` the deepest.
         attention_units: of queries and keys.
         causal: whether a step attends to itself and those before it alone.
@@ -62,8 +62,8 @@ class Gate(nn.Module):
     def forward(self, coming: Tensor, skip: Tensor, inside: Tensor) -> Tensor:
         """The context, of the shape of `skip` (clips, channels, steps), from `coming`, of as many steps.
 
-        Keys outside `inside` (clips, 1, steps) get no weight, contexts there are zero. Where it is causal no step inside
-        sees one outside anyway.
+        Keys outside `inside` (clips, 1, steps) get no weight, contexts there are zero. Where it is causal no step
+        inside sees one outside anyway.
         """
         query, key, value = (values.mT for values in (self.query(coming), self.key(coming), skip))
         mask = None if self.causal else inside.expand(-1, query.shape[1], -1)

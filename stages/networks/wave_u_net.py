@@ -45,9 +45,9 @@ def build(
 class WaveUNet(nn.Module):
     """Noisy waveforms to enhanced ones; made by `build`.
 
-    Takes `audio` (clips, samples) in [-1, 1) and `audio_length` (clips,), gives (clips, samples), zero after each clip's
-    end. The samples after it are taken as zero, and so are the features of every level after the end's place there:
-    each convolution sees a clip as if it were alone.
+    Takes `audio` (clips, samples) in [-1, 1) and `audio_length` (clips,), gives (clips, samples), zero after each
+    clip's end. The samples after it are taken as zero, and so are the features of every level after the end's place
+    there: each convolution sees a clip as if it were alone.
     """
 
     takes = ("audio",)

@@ -1,6 +1,5 @@
 """Room of studies: what the text of the audio-visual paper claims, set against what was measured here."""
 
-
 import pandas as pd
 
 from stages.studies.verdicts import COLUMNS, Claim, difference_of, judged, untested

@@ -269,7 +269,8 @@ def _levels(ratios: pd.DataFrame, enhancers: list[str]) -> pd.DataFrame:
     for level in sorted(ratios.snr_db.unique(), reverse=True):
         for enhancer in enhancers:
             own = ratios[(ratios.snr_db == level) & (ratios.enhancer == enhancer)]
-            row = {"mixed_at_db": level, "enhancer": enhancer, "snr_in_db": own.snr_in_db.mean()}
+            # Zero is added so that none is below it.
+            row = {"mixed_at_db": level, "enhancer": enhancer, "snr_in_db": round(own.snr_in_db.mean(), 4) + 0.0}
             row |= mean(own.snr_out_db, own.cluster, "snr_out_db")
             row |= mean(own.snr_out_db - own.snr_in_db, own.cluster, "gain_db")
             made.append(row | {"n": len(own)})

@@ -21,6 +21,7 @@ QUALITY = {"pesq_raw": "PESQ", "sti": "STI", "stoi": "STOI", "snr_db": "SNR"}
 ERRORS = {"rosa": "RoSA", "wer": "WER"}
 # More differences than these are told by how many there are and how far they go.
 LISTED = 4
+NO_WIDTH = 1e-9
 # What is meant by nine of ten trials.
 NEARLY_ALWAYS = 0.9
 
@@ -76,11 +77,19 @@ def _after(rows: pd.DataFrame, enhancer: str) -> pd.DataFrame:
 
 
 def _difference(before: pd.DataFrame, after: pd.DataFrame, measure: str) -> Cells:
-    """What `after` has more than `before`, in the mean of the pairs of both; of WER, words over the mean number said."""
+    """What `after` has more than `before`, in the mean of the pairs of both; of WER, words over the mean number said.
+
+    Where all speakers have the same difference their spread tells nothing, and there is no interval.
+    """
     column = {"rosa": "hit", "wer": "errors"}.get(measure, measure)
     pairs = before.merge(after[["pair", column]], on="pair", suffixes=("", "_after"))
     more = pairs[f"{column}_after"] - pairs[column]
-    return mean(more / pairs.errors_of.mean() if measure == "wer" else more, pairs.cluster, "x")
+    return _with_width(mean(more / pairs.errors_of.mean() if measure == "wer" else more, pairs.cluster, "x"))
+
+
+def _with_width(value: Cells) -> Cells:
+    """Without an interval if it has no width."""
+    return value if value["x_high"] - value["x_low"] > NO_WIDTH else value | {"x_low": np.nan, "x_high": np.nan}
 
 
 def _all(claim: str, paper: str, parts: Parts, *, rises: bool, lacking: str = "not measured") -> Claim:
@@ -193,18 +202,23 @@ def _attackable(heard: pd.DataFrame, recognisers: Iterable[str], attack: str, me
     return [one for one in recognisers if measure == "wer" or _played(heard, attack, one).hit.any()]
 
 
+def _lacking(fallen: list[str]) -> str:
+    return "not measured" if fallen else "no trial succeeds undefended"
+
+
 def _lowers(
     heard: pd.DataFrame, measured: Any, attack: str, kind: str, enhancers: list[str], measure: str, paper: pd.DataFrame
 ) -> Claim:
     claim = f"under the {ATTACKS[attack]} attack every {kind} lowers the {ERRORS[measure]} of both recognisers"
+    fallen = _attackable(heard, measured.recognisers, attack, measure)
     parts = {
         f"{recogniser}, {enhancer}": _difference(
             _played(heard, attack, recogniser), _played(heard, attack, recogniser, enhancer), measure
         )
-        for recogniser in _attackable(heard, measured.recognisers, attack, measure)
+        for recogniser in fallen
         for enhancer in enhancers
     }
-    return _all(claim, _percents(paper, attack, measure), parts, rises=False, lacking="no trial succeeds undefended")
+    return _all(claim, _percents(paper, attack, measure), parts, rises=False, lacking=_lacking(fallen))
 
 
 def _lowers_most(
@@ -212,27 +226,26 @@ def _lowers_most(
 ) -> Claim:
     claim = f"under the {ATTACKS[attack]} attack no {kind} lowers the {ERRORS[measure]} as far as the attention U-Net"
     best = next((name for name in enhancers if name.startswith(ATTENTION)), "")
+    fallen = _attackable(heard, measured.recognisers, attack, measure)
     parts = {
         f"{recogniser}, {enhancer}": _difference(
             _played(heard, attack, recogniser, enhancer), _played(heard, attack, recogniser, best), measure
         )
-        for recogniser in _attackable(heard, measured.recognisers, attack, measure)
+        for recogniser in fallen
         for enhancer in enhancers
         if enhancer != best
     }
     paper = "in all 4 comparisons"
-    return _all(claim, paper, parts if best else {}, rises=False, lacking="no trial succeeds undefended")
+    return _all(claim, paper, parts if best else {}, rises=False, lacking=_lacking(fallen))
 
 
 def _recogniser(heard: pd.DataFrame, attack: str, measure: str, paper: pd.DataFrame) -> Claim:
     claim = f"adversarial training of the recogniser lowers its {ERRORS[measure]} under the {ATTACKS[attack]} attack"
     own = paper[(paper.table == "table_4") & (paper.attack == ATTACKS[attack]) & (paper.enhancer == NONE)]
     figures = " to ".join(f"{100 * value:.2f} %" for value in own[measure])
-    parts = {
-        one: _difference(_played(heard, attack, one), _played(heard, attack, HARDENED), measure)
-        for one in _attackable(heard, [ATTACKED], attack, measure)
-    }
-    return _all(claim, figures, parts, rises=False, lacking="no trial succeeds undefended")
+    fallen = _attackable(heard, [ATTACKED], attack, measure)
+    parts = {one: _difference(_played(heard, attack, one), _played(heard, attack, HARDENED), measure) for one in fallen}
+    return _all(claim, figures, parts, rises=False, lacking=_lacking(fallen))
 
 
 def _by_so_much(heard: pd.DataFrame, enhancers: dict[str, str], attack: str, paper: pd.DataFrame) -> Claim:
@@ -288,7 +301,7 @@ def _louder(without: pd.DataFrame, behind: pd.DataFrame) -> tuple[Cells, int]:
     reached = behind.assign(snr_db_audio=behind.snr_db_audio.where(behind.success, behind.loudest_db))
     same = ["clip_id", "target"]
     pairs = without[without.success].merge(reached[[*same, "snr_db_audio"]], on=same, suffixes=("", "_behind"))
-    return mean(pairs.snr_db_audio - pairs.snr_db_audio_behind, pairs.cluster, "x"), len(pairs)
+    return _with_width(mean(pairs.snr_db_audio - pairs.snr_db_audio_behind, pairs.cluster, "x")), len(pairs)
 
 
 def _or_never(value: float) -> str:

@@ -48,8 +48,8 @@ def _clip(measured: Any) -> Any:
         drawn = {"vmin": top - DEPTH_DB, "vmax": top, "cmap": "magma", "aspect": "auto", "origin": "lower"}
         axis.imshow(decibels, extent=reach, **drawn)
         axis.set_title(title, fontsize=10)
-        axis.label_outer()
         axis.set(xlabel="s", ylabel="kHz")
+        axis.label_outer()
     return figure
 
 
@@ -71,7 +71,10 @@ def _panels(row: Any, measured: Any) -> dict[str, np.ndarray]:
 
 
 def _curves(curves: pd.DataFrame, magnitude: pd.DataFrame) -> Any:
-    """Solid where nothing is enhanced, dashed behind an enhancer; a cross where the paper has all clips fall."""
+    """Solid where nothing is enhanced, dashed behind an enhancer; a cross where the paper has all clips fall.
+
+    Upright without an enhancer, diagonal behind one.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")
@@ -81,8 +84,8 @@ def _curves(curves: pd.DataFrame, magnitude: pd.DataFrame) -> Any:
         behind = "" if enhancer == NONE else f" behind {enhancer}"
         axis.step(own.snr_db, own.share, where="post", label=f"{attack}, {recogniser}{behind}", **look)
     for row in magnitude.itertuples():
-        filled = {"marker": "X" if row.enhancer == NONE else "x", "color": COLOURS[row.attack]}
-        axis.plot(row.snr_needed_db_paper, 1.0, linestyle="", markersize=9, clip_on=False, **filled)
+        filled = {"marker": "+" if row.enhancer == NONE else "x", "color": COLOURS[row.attack]}
+        axis.plot(row.snr_needed_db_paper, 1.0, linestyle="", markersize=10, clip_on=False, **filled)
     axis.set(xlabel="SNR of the attacked clip in dB, louder to the right", ylabel="share of clips that fall")
     axis.set_ylim(0, 1.05)
     axis.invert_xaxis()

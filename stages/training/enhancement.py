@@ -1,7 +1,10 @@
 """Room of training: the method `enhancement`, which teaches an enhancer clean speech from mixtures with noise.
 
-Its loss J is the mean squared error of the waveform (Macartney and Weyde 2018). `harden` goes on by Eq. 6 of Yang et al.
-2020: alpha J(x, y) + (1 - alpha) J(x + epsilon sign(gradient), y), x noisy and y clean. What the paper leaves open:
+Its loss J is the mean squared error of the waveform (Macartney and Weyde 2018), also of the regression of spectra. Its
+literature has that of the log-power spectra, which made small networks worse than no enhancement from 10 dB on.
+
+`harden` goes on by Eq. 6 of Yang et al. 2020, alpha J(x, y) + (1 - alpha) J(x + epsilon sign(gradient), y) with x noisy
+and y clean. What the paper leaves open:
 
 * Which gradient. The equation has that of J itself, the enhancer's; the text speaks of adversarial examples of the
   recogniser put into the training data. `gradient_of` decides.

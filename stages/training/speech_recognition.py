@@ -50,7 +50,6 @@ class Recipe:
     learning_rate: float
     shortest_first_epochs: int
     speed: float
-    tilt: float
     noise_snr_db: list[float] | None
     adversarial: Adversarial | None
     beam_width: int | None
@@ -65,7 +64,6 @@ def recipe(
     learning_rate: Positive,
     shortest_first_epochs: NonNegativeInt,
     speed: Share,
-    tilt: Share,
     noise_snr_db: list[float] | None,
     adversarial: dict | None,
     beam_width: Count | None,
@@ -80,7 +78,6 @@ def recipe(
         learning_rate: Adam's first, going down to zero by a cosine.
         shortest_first_epochs: of these, the first so many take the clips in the order of their lengths.
         speed: by which share at most a clip is played faster or slower, its pitch moved with it.
-        tilt: how much at most of each sample is added to the next one, or taken from it, which dims or brightens a clip.
         noise_snr_db: the lowest and the highest signal-to-noise ratio of white noise on a clip; null for none.
         adversarial: of `harden` alone, null for plain training: see `adversarial`.
         beam_width: of the beam search that is reported beside the most probable path; null for none.
@@ -254,11 +251,10 @@ def _batch(task: Task, keys: list[str]) -> Inputs:
 
 
 def _varied(task: Task, keys: list[str], recipe: Recipe, rng: np.random.Generator) -> Inputs:
-    """The clips at other speeds, dimmed or brightened, and with noise, as far as the recipe asks for it."""
+    """The clips at other speeds and with noise, as far as the recipe asks for it."""
     factors = 1 + recipe.speed * rng.uniform(-1, 1, len(keys))
-    tilts = recipe.tilt * rng.uniform(-1, 1, len(keys))
     arrays = [_at_speed(task.clips.load(key)["audio"], factor) for key, factor in zip(keys, factors)]
-    inputs = padded_batch([_tilted(array, tilt) for array, tilt in zip(arrays, tilts)], task.device)
+    inputs = padded_batch(arrays, task.device)
     if recipe.noise_snr_db is None:
         return inputs
     audio = inputs["audio"]
@@ -273,11 +269,6 @@ def _at_speed(waveform: np.ndarray, factor: float) -> np.ndarray:
         return waveform
     places = np.arange(0, len(waveform), factor)
     return np.interp(places, np.arange(len(waveform)), waveform).astype(np.float32)
-
-
-def _tilted(waveform: np.ndarray, share: float) -> np.ndarray:
-    """A waveform (samples,) with a share of each sample added to the next one."""
-    return np.append(waveform[:1], waveform[1:] + np.float32(share) * waveform[:-1])
 
 
 @torch.no_grad()

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from stages import victim
+from stages.features.context import windows
 from stages.features.mfcc import Mfcc
 from stages.frame.errors import UserError
-from stages.networks.deepspeech import CERTAIN, Bidirectional, standardised, windows
+from stages.networks.deepspeech import CERTAIN, Bidirectional, standardised
 from stages.victim import padded_batch
 
 SIGNAL = {"sample_rate_hz": 16000}

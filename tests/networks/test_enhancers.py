@@ -1,4 +1,4 @@
-"""The enhancers: their sizes, attention by hand, clips of any length beside any other, and spectra to sound and back."""
+"""The enhancers: their sizes, attention by hand, clips of any length beside others, and spectra to sound and back."""
 
 import math
 
