@@ -57,8 +57,10 @@ def _item(*, study: str, recognisers: dict[str, str], batch_size: Count) -> dict
 
 
 def _with_quality(rows: pd.DataFrame, waveforms: list[Any], enhanced: shards.ShardSet) -> pd.DataFrame:
-    """The rows with the columns of `quality`, empty for what is played and for clean speech."""
+    """The rows with the columns of `quality`, empty for what is played and for what is clean."""
     measured = rows.version.isin(["noisy", "file"]).to_numpy()
+    if "attack" in rows:
+        measured = measured & (rows.attack != "none").to_numpy()
     clean = [from_pcm16(enhanced.load(source)["clean"]) for source in rows.source[measured]]
     made = quality(
         clean,

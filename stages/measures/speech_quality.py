@@ -7,12 +7,10 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from stages.measures.intervals import mean_interval
 from stages.measures.perturbation import snr_db
 from stages.measures.sti import SHORTEST_S, sti
 
@@ -23,16 +21,6 @@ SILENT = 2**-16  # what lies below is zero in a file of 16 bits
 STOI_SHORTEST_S = 0.4
 PESQ_SHORTEST_S = 0.25
 COLUMNS = ("snr_db", "pesq_nb", "pesq_raw", "pesq_wb", "stoi", "sti")
-
-
-class Summary(NamedTuple):
-    """A mean with its 95 % interval, of how many values, and how many were left out as undefined or infinite."""
-
-    mean: float
-    low: float
-    high: float
-    count: int
-    left_out: int
 
 
 def quality(
@@ -75,24 +63,6 @@ def quality(
 def raw_pesq(mos_lqo: float) -> float:
     """The raw score of narrow-band PESQ, by the inverse of P.862.1's .999 + 4 / (1 + exp(-1.4945 raw + 4.6607))."""
     return (4.6607 - float(np.log(4 / (mos_lqo - 0.999) - 1))) / 1.4945
-
-
-def summary(values: np.ndarray, clusters: np.ndarray) -> Summary:
-    """The mean of those of `values` (n,) that are finite, never silently: `left_out` counts the others.
-
-    Student's interval has the `clusters` (n,), such as clips that occur at several SNRs, for its independent parts:
-    (nan, nan) for fewer than two. The mean is NaN where nothing is left.
-    """
-    values = np.asarray(values, dtype=float)
-    finite = np.isfinite(values)
-    kept = values[finite]
-    if not len(kept):
-        return Summary(np.nan, np.nan, np.nan, 0, len(values))
-    mean = kept.mean()
-    sums = pd.Series(kept - mean).groupby(np.asarray(clusters)[finite]).sum()
-    # Each cluster's part in the mean, scaled so that their standard error is that of the mean of all values.
-    low, high = mean_interval(mean + sums.to_numpy() * len(sums) / len(kept))
-    return Summary(float(mean), low, high, len(kept), int((~finite).sum()))
 
 
 class _UndefinedError(Exception):

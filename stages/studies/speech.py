@@ -32,7 +32,8 @@ NOTE = (
     "whether its attacks on the hardened recogniser were made anew: here each recogniser is attacked with its own "
     "gradients. Nor does it say whether the enhancers of its Table 4 were hardened: both kinds are here, and its values "
     "stand beside the plain ones. PESQ raw is the paper's formula, narrow band before the mapping to opinion scores; "
-    "wb and nb are those scores of wide and narrow band. Means are of the clips that have a finite value: undefined "
+    "wb and nb are those scores of wide and narrow band. The built-in scale's attack over the air has all frequencies; "
+    "in band is the same held to the paper's 1 to 4 kHz. Means are of the clips that have a finite value: undefined "
     "counts those that lack one or more."
 )
 TABLES = {
@@ -49,7 +50,8 @@ TABLES = {
     "table_4_hardened": "Table 4 for enhancers after adversarial training, which the paper does not tell apart",
     "table_attacks": (
         "Every attack, failures included. Success is of the file, RoSA of what is played and not enhanced; distance: "
-        "characters to change in the transcript for the phrase, relative to the phrase; noise is the control, as loud"
+        "characters to change in the transcript for the phrase, relative to the phrase; WER played is against what was said. "
+        "The controls: noise, as loud, and none, the clips as they are"
     ),
     "table_magnitude": (
         "Figure 3 in numbers. The SNR down to which an attacker has to go for all clips to fall, without an enhancer "

@@ -97,9 +97,22 @@ def attacks(attacked: pd.DataFrame, heard: pd.DataFrame) -> pd.DataFrame:
         row = {"item": item, "attack": attack, "recogniser": own.recogniser.iloc[0]}
         row |= {"enhancer": own.enhancer.iloc[0] or NONE} | share(own.success, own.cluster, "success")
         row |= share(played.hit, played.cluster, "rosa") | mean(own.snr_db_audio, own.cluster, "snr_db")
-        row |= wer(own, "wer") | wer_target(own) | mean(own.distance, own.cluster, "distance")
+        row |= (
+            wer(own, "wer") | wer(played, "wer_played") | wer_target(own) | mean(own.distance, own.cluster, "distance")
+        )
         made.append(row | {"queries": own.forwards.mean(), "backwards": own.backwards.mean(), "n": len(own)})
-    columns = ("item", "attack", "recogniser", "enhancer", "success", "rosa", "snr_db", "snr_db_undefined", "wer")
+    columns = (
+        "item",
+        "attack",
+        "recogniser",
+        "enhancer",
+        "success",
+        "rosa",
+        "snr_db",
+        "snr_db_undefined",
+        "wer",
+        "wer_played",
+    )
     return ordered(made, (*columns, "wer_target", "distance", "queries", "backwards", "n"))
 
 

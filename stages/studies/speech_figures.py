@@ -90,5 +90,5 @@ def _curves(curves: pd.DataFrame, magnitude: pd.DataFrame) -> Any:
     axis.set_ylim(0, 1.05)
     axis.invert_xaxis()
     if axis.lines:
-        axis.legend(frameon=False, fontsize=8, loc="upper left")
+        axis.legend(frameon=False, fontsize=8, loc="center right")
     return figure

@@ -1,4 +1,4 @@
-"""Measures of speech quality: values by hand, what has none, and means that say what they leave out."""
+"""Measures of speech quality: values by hand, and what has none."""
 
 import math
 
@@ -8,8 +8,7 @@ import pytest
 
 from stages.corpora.embedded.voices import speak
 from stages.measures import speech_quality
-from stages.measures.intervals import mean_interval
-from stages.measures.speech_quality import COLUMNS, quality, raw_pesq, summary
+from stages.measures.speech_quality import COLUMNS, quality, raw_pesq
 
 RATE_HZ = 16000
 
@@ -115,17 +114,3 @@ def test_any_number_of_processes_gives_the_same(speech, monkeypatch):
     # Nor does a pair's row depend on those before it.
     pd.testing.assert_series_equal(alone.iloc[5], one(clips[5], degraded[5]), check_names=False, check_exact=True)
     assert alone.undefined[3].endswith("the clean clip is silent") and alone.stoi.notna().sum() == len(clips) - 1
-
-
-def test_mean_leaves_out_what_is_not_finite_and_says_so():
-    values = np.array([1.0, np.nan, 2, np.inf, 3])
-    found = summary(values, np.arange(5))
-    assert found[:3] == pytest.approx((2, *mean_interval(np.array([1.0, 2, 3])))) and found[3:] == (3, 2)
-    nothing = summary(np.array([np.nan, np.inf]), np.arange(2))
-    assert math.isnan(nothing.mean) and nothing[3:] == (0, 2)
-
-
-def test_copies_of_a_clip_do_not_narrow_the_interval():
-    values = np.array([1.0, 4, 2, 5])
-    once, thrice = summary(values, np.arange(4)), summary(np.tile(values, 3), np.tile(np.arange(4), 3))
-    assert thrice[:3] == pytest.approx(once[:3]) and (once.count, thrice.count) == (4, 12)
