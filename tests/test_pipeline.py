@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -99,6 +100,9 @@ def test_every_table_and_figure_is_there(smoke):
     names = {path.name for path in (smoke / "reports" / "audiovisual").iterdir()}
     tables = {"corpora", "recognisers", "synchrony", "1", "2", "3", "4", "controls", "benign", "epsilon"}
     assert {f"table_{n}.csv" for n in tables} | everywhere | {"figure_1d.png", "figure_2.png"} <= names
+    names = {path.name for path in (smoke / "reports" / "speech").iterdir()}
+    tables = {"corpora", "recognisers", "levels", "1", "2", "3", "4", "4_hardened", "attacks", "magnitude"}
+    assert {f"table_{n}.csv" for n in tables} | everywhere | {"figure_2.png", "figure_3.png", "figure_3.csv"} <= names
     header = (folder / "table_3.csv").read_text().splitlines()[0].split(",")
     assert {"transform", "GT", "GT_low", "GT_high", "GT_paper", "n"} <= set(header)
 
@@ -233,6 +237,24 @@ def test_real_emotional_speech_runs_through_by_one_parameter(smoke, tmp_path):
     partition = (folder / "reports" / "emotion" / "table_1.csv").read_text().splitlines()
     assert partition[1].startswith("speakers,2,")
     assert any(line.startswith("neutral,") for line in partition)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the excerpts of the real LibriSpeech and ESC-10 are not here")
+def test_real_speech_and_noise_run_through_by_one_parameter(tmp_path):
+    folder = clone(tmp_path / "clone")
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "LibriSpeech").symlink_to(SHARED / "LibriSpeech")
+    (tmp_path / "corpora" / "noises").symlink_to(SHARED / "ESC-10")
+    run(folder, sys.executable, "-m", "stages.scale", "smoke")
+    text = (folder / "params.yaml").read_text()
+    text = text.replace("    root: data/embedded/speech", f"    root: {tmp_path / 'corpora'}")
+    (folder / "params.yaml").write_text(text)
+    run(folder, sys.executable, "-m", "stages.reproduce", "speech", "--jobs", "2")
+    corpus = pd.read_csv(folder / "reports" / "speech" / "table_corpora.csv").set_index("split")
+    assert corpus.n.sum() == 100
+    assert corpus.speakers.tolist() == [7, 1, 2]
+    quality = pd.read_csv(folder / "reports" / "speech" / "table_1.csv").set_index("enhancer")
+    assert quality.loc["wave_u_net", ["pesq_wb", "stoi", "sti", "snr_db"]].notna().all()
 
 
 def test_a_missing_corpus_is_one_line_before_anything_runs(smoke):
