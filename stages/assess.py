@@ -17,7 +17,7 @@ def main(item: str) -> None:
     """Writes `data/<study>/assessed/<item>/clips.csv`: a row for each row of the enhanced set and each recogniser.
 
     Quality is that of noisy mixtures and of attacked files, not played, since a room is no fault of an enhancer, against
-    the clean speech. Attacked clips are heard by the recogniser that was attacked, all others by every one of the item's.
+    the clean speech. `recogniser` is who hears, `victim` whose gradients or answers an attacked clip was made with.
     """
     worker = devices.launch()
     where = f"assessments.{item}"
@@ -34,7 +34,7 @@ def main(item: str) -> None:
             for name, folder in folders.items():
                 opened[name] = victim.load(folder, network=values["recognisers"][name], device=worker.device)
         waveforms = [from_pcm16(enhanced.load(key)["audio"]) for key in rows.key]
-        rows = _with_quality(rows, waveforms, enhanced)
+        rows = _with_quality(rows, waveforms, enhanced).rename(columns={"recogniser": "victim"})
         made = [_heard(rows, waveforms, name, recogniser) for name, recogniser in opened.items()]
         table = pd.concat(made, ignore_index=True)
         return table, [{}] * len(table)
@@ -74,20 +74,15 @@ def _with_quality(rows: pd.DataFrame, waveforms: list[Any], enhanced: shards.Sha
 
 
 def _heard(rows: pd.DataFrame, waveforms: list[Any], name: str, recogniser: Any) -> pd.DataFrame:
-    """The rows that this recogniser hears, and its transcripts."""
+    """The rows with this recogniser's transcripts."""
     import torch
 
     from stages.victim import padded_batch
 
-    own = (rows.recogniser == name).to_numpy() if "recogniser" in rows else [True] * len(rows)
-    heard = rows[own]
-    if heard.empty:
-        return heard
     with torch.no_grad():
-        batch = padded_batch([waveform for waveform, chosen in zip(waveforms, own) if chosen], recogniser.device)
-        label, confidence = recogniser.decode(recogniser.logits(batch))
-    return heard.assign(
-        key=heard.key + f"/{name}",
+        label, confidence = recogniser.decode(recogniser.logits(padded_batch(waveforms, recogniser.device)))
+    return rows.assign(
+        key=rows.key + f"/{name}",
         recogniser=name,
         transcript=recogniser.names(label),
         transcript_confidence=confidence.tolist(),

@@ -332,19 +332,20 @@ def test_attacked_clips_are_played_in_rooms_that_were_held_out(home):
         assert left(others) > 0.004
 
 
-def test_attacked_clips_are_heard_by_whom_was_attacked_and_mixtures_by_all(home):
+def test_all_clips_are_heard_by_every_recogniser_whoever_was_attacked(home):
     mixtures, injected = (
         clip_table.read(home / "data/speech/assessed" / item / "clips.csv") for item in ("mixtures", "injected")
     )
     assert mixtures.groupby("recogniser").size().to_dict() == {"heard": 18, "heard_hardened": 18}
-    assert injected.groupby(["set", "recogniser"]).size().to_dict() == {
-        ("injected/plain", "heard"): 24,
-        ("injected/hardened", "heard_hardened"): 24,
+    assert injected.groupby(["set", "victim", "recogniser"]).size().to_dict() == {
+        (f"injected/{item}", attacked, heard): 24
+        for item, attacked in (("plain", "heard"), ("hardened", "heard_hardened"))
+        for heard in ("heard", "heard_hardened")
     }
     assert (injected.stoi[injected.version == "played"] == "").all()
     files = injected[(injected.version == "file") & (injected.enhancer == "")]
     attacked = shards.ShardSet(home / "data/speech/injected/plain").table.set_index("key")
-    for row in files[files.recogniser == "heard"].itertuples():
+    for row in files[(files.victim == "heard") & (files.recogniser == "heard")].itertuples():
         assert row.transcript == attacked.adversarial_prediction[row.member]
         assert float(row.snr_db) == pytest.approx(attacked.snr_db_audio[row.member], abs=0.02)
     noisy = mixtures[(mixtures.version == "noisy") & (mixtures.enhancer == "")]

@@ -19,6 +19,8 @@ ATTACKED = "deepspeech"
 NONE = "none"
 MEASURES = ("pesq_raw", "pesq_wb", "pesq_nb", "sti", "stoi", "snr_db")
 NUMBERS = (*MEASURES, "snr_in_db", "snr_out_db", "snr_db_audio", "forwards", "backwards")
+# What Table 4 tells of clips that are heard.
+MET = ("rosa", "rosa_file", "wer", "wer_target")
 HIGHEST_DB, STEP_DB = 40.0, 0.5
 
 
@@ -55,7 +57,7 @@ def wer_target(clips: pd.DataFrame) -> Cells:
 
 
 def heard_as(heard: pd.DataFrame, attack: str, recogniser: str, enhancer: str, version: str) -> pd.DataFrame:
-    """What a recogniser heard of its own attacked clips after an enhancer ("": none), as files or played."""
+    """What a recogniser heard of attacked clips after an enhancer ("": none), as files or played."""
     own = heard[(heard.attack == attack) & (heard.recogniser == recogniser)]
     return own[(own.enhancer == enhancer) & (own.version == version)]
 
@@ -73,19 +75,41 @@ def table_4(
 
     `rosa` is the share of all trials, of all clips and phrases, of which the transcript is the phrase; `rosa_file` that
     of the files, not played. The paper does not say whether its attacks on the hardened recogniser were made anew; here
-    they were, each recogniser being attacked with its own gradients. Nor does it say whether the enhancers were
+    they were, each recogniser being attacked with its own gradients; for the others see `transfer`. Nor does it say whether the enhancers were
     hardened; its values stand beside those of the plain ones.
     """
     made = []
     for attack, name in ATTACKS.items():
         for recogniser in recognisers:
             for enhancer in ("", *enhancers):
-                played, files = (heard_as(heard, attack, recogniser, enhancer, one) for one in ("played", "file"))
                 where = {"attack": name, "recogniser": recogniser, "enhancer": enhancer or NONE}
-                row: dict[str, Any] = where | share(played.hit, played.cluster, "rosa")
-                row |= share(files.hit, files.cluster, "rosa_file") | wer(played, "wer") | wer_target(played)
-                made.append(row | printed(paper, "table_4", ("rosa", "wer"), **where) | {"n": len(played)})
-    return ordered(made, ("attack", "recogniser", "enhancer", "rosa", "rosa_file", "wer", "wer_target", "n"))
+                row, n = _met(heard, attack, recogniser, enhancer)
+                made.append(where | row | printed(paper, "table_4", ("rosa", "wer"), **where) | {"n": n})
+    return ordered(made, ("attack", "recogniser", "enhancer", *MET, "n"))
+
+
+def transfer(transferred: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Table 4 for recognisers that hear clips made to deceive another one, the `victim`; nothing enhanced.
+
+    The paper's values stand beside what its hardened recogniser hears of attacks on the undefended one, since its attacks
+    may have been those.
+    """
+    made = []
+    for attack, name in ATTACKS.items():
+        pairs = transferred[transferred.attack == attack][["victim", "recogniser"]].drop_duplicates()
+        for victim, recogniser in pairs.itertuples(index=False):
+            where = {"attack": name, "recogniser": recogniser, "enhancer": NONE}
+            row, n = _met(transferred[transferred.victim == victim], attack, recogniser, "")
+            known = printed(paper if victim == ATTACKED else paper.head(0), "table_4", ("rosa", "wer"), **where)
+            made.append({"attack": name, "victim": victim, "recogniser": recogniser} | row | known | {"n": n})
+    return ordered(made, ("attack", "victim", "recogniser", *MET, "n"))
+
+
+def _met(heard: pd.DataFrame, attack: str, recogniser: str, enhancer: str) -> tuple[dict[str, Any], int]:
+    """The columns `MET` of what a recogniser hears, and of how many played clips they tell."""
+    played, files = (heard_as(heard, attack, recogniser, enhancer, one) for one in ("played", "file"))
+    met = share(played.hit, played.cluster, "rosa") | share(files.hit, files.cluster, "rosa_file")
+    return met | wer(played, "wer") | wer_target(played), len(played)
 
 
 def attacks(attacked: pd.DataFrame, heard: pd.DataFrame) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def claims(made: Made, measured: Any, paper: pd.DataFrame) -> pd.DataFrame:
     of the verdict: all of them where it holds, else one.
     """
     noisy = _of_mixtures(measured.noisy)
-    heard = _of_attacks(measured.heard)
+    heard, others = _of_attacks(measured.heard), _of_attacks(measured.transferred)
     files = heard[(heard.version == "file") & (heard.attack == "over_the_air") & (heard.recogniser == ATTACKED)]
     plain, hardened = list(measured.enhancers), [name for name in measured.enhancers.values() if name]
     mixtures = noisy[noisy.version == "noisy"].drop_duplicates(["pair", "enhancer"])
@@ -54,7 +54,7 @@ def claims(made: Made, measured: Any, paper: pd.DataFrame) -> pd.DataFrame:
         for measure in ERRORS:
             rows += [_lowers(heard, measured, attack, kind, own, measure, paper) for kind, own in kinds.items()]
             rows += [_lowers_most(heard, measured, attack, kind, own, measure) for kind, own in kinds.items()]
-            rows.append(_recogniser(heard, attack, measure, paper))
+            rows += [_recogniser(heard, others, attack, measure, paper, made_on) for made_on in (HARDENED, ATTACKED)]
         rows.append(_by_so_much(heard, measured.enhancers, attack, paper))
         rows += _adaptive(made, measured, name)
     return pd.DataFrame([*rows, *_contradictions(made), *_controls(made, measured, noisy)], columns=COLUMNS)
@@ -239,12 +239,17 @@ def _lowers_most(
     return _all(claim, paper, parts if best else {}, rises=False, lacking=_lacking(fallen))
 
 
-def _recogniser(heard: pd.DataFrame, attack: str, measure: str, paper: pd.DataFrame) -> Claim:
-    claim = f"adversarial training of the recogniser lowers its {ERRORS[measure]} under the {ATTACKS[attack]} attack"
+def _recogniser(
+    heard: pd.DataFrame, others: pd.DataFrame, attack: str, measure: str, paper: pd.DataFrame, made_on: str
+) -> Claim:
+    """The hardened recogniser beside the undefended one, each under its own attack or both under the latter's."""
+    whose = "attack, made anew" if made_on == HARDENED else "attack, made on the undefended one"
+    claim = f"adversarial training of the recogniser lowers its {ERRORS[measure]} under the {ATTACKS[attack]} {whose}"
     own = paper[(paper.table == "table_4") & (paper.attack == ATTACKS[attack]) & (paper.enhancer == NONE)]
     figures = " to ".join(f"{100 * value:.2f} %" for value in own[measure])
     fallen = _attackable(heard, [ATTACKED], attack, measure)
-    parts = {one: _difference(_played(heard, attack, one), _played(heard, attack, HARDENED), measure) for one in fallen}
+    after = heard if made_on == HARDENED else others[others.victim == made_on]
+    parts = {one: _difference(_played(heard, attack, one), _played(after, attack, HARDENED), measure) for one in fallen}
     return _all(claim, figures, parts, rises=False, lacking=_lacking(fallen))
 
 

@@ -47,6 +47,7 @@ def _played(name: str, own: pd.Series) -> list[Sound]:
     for folder in sorted(path for path in Path("data/speech/assessed").iterdir() if path.is_dir()):
         table = clip_table.read(folder / "clips.csv")
         table = table[(table.set == name) & (table.member == own.key) & (table.version == "played")]
+        table = table[table.recogniser == own.recogniser]
         table = table[(table.enhancer == "") | table.enhancer.str.endswith("_hardened")]
         enhanced = shards.ShardSet(f"data/speech/enhanced/{folder.name}")
         for row in table[table.trial == table.trial.min()].itertuples():

@@ -156,9 +156,13 @@ def of_attacks() -> pd.DataFrame:
                 source = f"injected/{item}/{member['key']}/{version}" + (f"-{trial}" if trial else "")
                 row = member | {"set": f"injected/{item}", "member": member["key"], "version": version, "trial": trial}
                 row |= {"enhancer": enhancer, "source": source, "transcript_confidence": 0.5}
-                row |= {"key": f"{source}/{enhancer}".rstrip("/") + f"/{member['recogniser']}"}
-                row |= {"transcript": TARGET if hit else TEXT if "hardened" in enhancer else "find my money"}
-                rows.append(row | (quality(enhancer, number) if version == "file" else {}))
+                row |= {"victim": member["recogniser"]} | (quality(enhancer, number) if version == "file" else {})
+                for one in RECOGNISERS:
+                    row |= {"key": f"{source}/{enhancer}".rstrip("/") + f"/{one}", "recogniser": one}
+                    # Of those made on the other one the first clip's first trial deceives too, where nothing is enhanced.
+                    deceived = hit and (one == row["victim"] or (place, enhancer) == (0, ""))
+                    row |= {"transcript": TARGET if deceived else TEXT if "hardened" in enhancer else "find my money"}
+                    rows.append(dict(row))
     return pd.DataFrame(rows).fillna("")
 
 
@@ -301,6 +305,12 @@ def test_rosa_is_of_all_trials_of_all_clips(made):
     assert (low, high) == pytest.approx(clustered(np.array([4, 3]), np.array([4, 4])), abs=1e-4)
     assert cells(table, own | {"enhancer": "u_net_attention"}, "rosa", "rosa_file", "wer") == [0, 0, 0.25]
     assert cells(table, own | {"recogniser": "deepspeech_hardened"}, "rosa", "rosa_paper") == [0, 0.2734]
+    # By eight trials made on the undefended one the hardened one is deceived once, by their files always.
+    transfer = {"attack": "gradient", "victim": "deepspeech", "recogniser": "deepspeech_hardened"}
+    told = cells(made["table_transfer"], transfer, "rosa", "rosa_paper", "rosa_file", "n")
+    assert told == [0.125, 0.2734, 1, 8]
+    back = {"attack": "gradient", "victim": "deepspeech_hardened", "recogniser": "deepspeech"}
+    assert np.isnan(cells(made["table_transfer"], back, "rosa_paper")).all()
     hardened = made["table_4_hardened"]
     assert not any(name.endswith("_paper") for name in hardened)
     assert cells(hardened, own | {"enhancer": "dnn_hardened"}, "rosa", "n") == [0.25, 8]
@@ -358,7 +368,8 @@ def test_claims_hold_or_not_by_what_was_measured(made):
         "under the gradient attack every enhancer lowers the WER": "does not hold",  # the hardened one's is as before
         "under the gradient attack no enhancer lowers the RoSA": "holds",
         "under the evolutionary attack every enhancer lowers the RoSA": "holds",
-        "recogniser lowers its RoSA under the gradient attack": "holds",
+        "recogniser lowers its RoSA under the gradient attack, made anew": "holds",
+        "recogniser lowers its RoSA under the gradient attack, made on the undefended one": "holds",
         "under the gradient attack by 2.22 points": "holds",  # 25 points
         "has to be louder (gradient attack)": "holds",
         "has to be louder (evolutionary attack)": "holds",
