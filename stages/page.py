@@ -4,6 +4,7 @@
 
 import csv
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,23 @@ from typing import Any
 from stages.frame import parameters
 from stages.frame.errors import told_in_one_line
 from stages.frame.modules import find
+
+# How words of columns' names are written above their columns.
+SPELLED = {
+    "auc": "AUC",
+    "db": "dB",
+    "l2": "L2",
+    "linf": "L∞",
+    "pesq": "PESQ",
+    "rosa": "RoSA",
+    "s": "(s)",
+    "snr": "SNR",
+    "sti": "STI",
+    "stoi": "STOI",
+    "ua": "UA",
+    "uar": "UAR",
+    "wer": "WER",
+}
 
 
 def main(study: str = "") -> None:
@@ -68,19 +86,43 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _table(path: Path) -> tuple[list[str], list[list[dict[str, str]]]]:
-    """Column names and rows of cells; a value takes its interval and the paper's value into its own cell."""
+    """Headings and rows of cells; a value takes its interval and the paper's value into its own cell."""
     rows = _rows(path)
     if not rows:
         return [], []
     names = list(rows[0])
     own = [name for name in names if not name.endswith(("_low", "_high", "_paper")) or name.startswith("rank")]
-    return own, [[_cell(row, name) for name in own] for row in rows]
+    heads = [" ".join(SPELLED.get(word, word) for word in name.split("_")) for name in own]
+    return heads, [[_cell(row, name) for name in own] for row in rows]
 
 
 def _cell(row: dict[str, str], name: str) -> dict[str, str]:
-    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
-    paper = "" if name == "rank" else row.get(f"{name}_paper", "")
-    return {"value": row[name], "interval": f"{low} – {high}" if low and high else "", "paper": paper}
+    decimals = _decimals(row[name])
+    low, high, paper = (_rounded(row.get(f"{name}_{end}") or "", decimals) for end in ("low", "high", "paper"))
+    return {
+        "value": _rounded(row[name], decimals),
+        "interval": f"{low} – {high}" if low and high else "",
+        "paper": "" if name == "rank" else paper,
+    }
+
+
+def _decimals(text: str) -> int:
+    """With how many a value is told: one from 10 on, else two, below 0.1 those of two digits."""
+    try:
+        size = abs(float(text))
+    except ValueError:
+        return 2
+    if size == 0 or not math.isfinite(size):
+        return 2
+    return 1 if size >= 10 else max(2, 1 - math.floor(math.log10(size)))
+
+
+def _rounded(text: str, decimals: int) -> str:
+    """A number with a point with so many decimals; whole ones and words as they are."""
+    try:
+        return f"{float(text):.{decimals}f}" if "." in text else text
+    except ValueError:
+        return text
 
 
 def _clips(path: Path) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Room of attacks: a phrase put into a recogniser's transcript by evolution, without gradients (Khare et al., Interspeech
 2019), under a bound on the SNR.
 
-Not their variables: NSGA-II (Deb et al. 2002) varies how loud a few tones are at intervals of time, hundreds of numbers.
-As many queries lower the loss further so than with a number for each sample.
+Not their variables: NSGA-II (Deb et al. 2002) varies how loud a few tones are at intervals of time, about a hundred
+numbers. As many queries lower the loss further so than with a number for each sample, or with more tones and intervals.
 """
 
 from typing import Annotated, Literal
@@ -25,8 +25,8 @@ from stages.victim import Bounds, Goal, Inputs, Victim
 # of the loudest of the first members' genes; of a mutation the median step and share of the genes, and the standard
 # deviations of the logarithms of step, share and of the factor on all genes.
 FIRST_DEVIATION = 1.0
-STEP, STEP_VARIES = 3.0, 1.0
-SHARE, SHARE_VARIES = 0.1, 0.7
+STEP, STEP_VARIES = 1.0, 1.0
+SHARE, SHARE_VARIES = 0.05, 0.7
 LOUDNESS_VARIES = 0.1
 
 
