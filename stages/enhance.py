@@ -86,7 +86,7 @@ def _item(
     return locals()
 
 
-def _playback(*, impulse_responses: str, noise_snr_db: NonNegative) -> dict:
+def _playback(*, impulse_responses: str, noise_snr_db: NonNegative, spoken_phrases: str) -> dict:
     """The checked entry of `playback`."""
     return locals()
 

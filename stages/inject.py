@@ -17,7 +17,7 @@ from stages.frame.pcm import to_pcm16
 from stages.measures.perturbation import relative_loudness_db, snr_db
 
 # What the verb itself tells an attack, as far as the attack asks for it.
-PASSED = ("bounds", "rooms")
+PASSED = ("bounds", "rooms", "spoken_phrases")
 # What an entry of `attacks` says besides its attack's own parameters.
 OWN = ("attack", "clips", "targets")
 
@@ -47,9 +47,12 @@ def main(item: str) -> None:
     def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
         if not opened:
             opened["victim"] = _victim(models, values, worker.device)
-            rooms = _rooms(playback["impulse_responses"], clips.about["signal"], worker.device)
+            heard = {
+                "rooms": _rooms(playback["impulse_responses"], clips.about["signal"], worker.device),
+                "spoken_phrases": playback["spoken_phrases"],
+            }
             opened["attacks"] = {
-                name: _bound(f"{where}.attacks.{name}", given, rooms) for name, given in values["attacks"].items()
+                name: _bound(f"{where}.attacks.{name}", given, heard) for name, given in values["attacks"].items()
             }
         made = [
             _attacked(own, clips, opened["victim"], opened["attacks"][name], values)
@@ -61,7 +64,7 @@ def main(item: str) -> None:
         _plan(clips.table, entries, values["targets"]),
         Path("data", study, "injected" if values["enhancer"] is None else "injected_through", item),
         compute,
-        inputs=[clips.folder, *models, playback["impulse_responses"]],
+        inputs=[clips.folder, *models, playback["impulse_responses"], playback["spoken_phrases"]],
         settings=[values, worker.device.split(":")[0]],
         worker=worker,
         description=f"inject {item}",
@@ -109,12 +112,13 @@ def _rooms(folder: str, signal: dict, device: str) -> Any:
     return read_responses(folder, sample_rate_hz=signal["sample_rate_hz"], held_out=False).to(device)
 
 
-def _bound(where: str, given: dict, rooms: Any) -> Any:
-    """An attack with its parameters, and with the rooms where it asks for them."""
+def _bound(where: str, given: dict, heard: dict[str, Any]) -> Any:
+    """An attack with its parameters, and with what of the rooms and the phrases' recordings it asks for."""
     function = find("attacks", given["attack"], "attack", where=f"{where}.attack")
     own = {key: value for key, value in given.items() if key not in OWN}
     bound = parameters.bind(function, where, own, passed=PASSED)
-    return partial(bound, rooms=rooms) if "rooms" in inspect.signature(function).parameters else bound
+    asked = inspect.signature(function).parameters
+    return partial(bound, **{name: value for name, value in heard.items() if name in asked})
 
 
 def _plan(clips: pd.DataFrame, entries: dict[str, dict], targets: list[str]) -> pd.DataFrame:

@@ -52,6 +52,10 @@ def _check_corpora(studies: list[str]) -> None:
             if not built_in & {root, *map(str, Path(root).parents)} and not Path(root).is_dir():
                 what = {"expected": "the corpus's folder", "found": f"nothing at {root}"}
                 raise UserError(f"params.yaml: corpora.{corpus}.root", **what, do="see data/README.md")
+        for name, folder in parameters.section("playback").get(study, {}).items():
+            if isinstance(folder, str) and folder not in built_in and not Path(folder).is_dir():
+                where = f"params.yaml: playback.{study}.{name}"
+                raise UserError(where, expected="a folder", found=f"nothing at {folder}", do="see data/README.md")
         for name, values in parameters.section("transforms").get(study, {}).items():
             file = values.get("impulse_response")
             if file and file not in built_in and not Path(file).is_file():

@@ -55,9 +55,10 @@ EQUATION_6 = {"alpha": 0.34, "snr_db": [10.0, 20.0]}
 ITEM = {"study": "speech", "recogniser_network": "deepspeech", "recogniser": "heard"}
 PLAYED = {"checked_every": 2, "band_hz": None, "noise_snr_db": 30.0, "checked_rooms": 2, "needed": 0.5}
 LOUD = {"attack": "over_the_air", "snr_db": 0.0, "iterations": 4, "relative_step": 0.3, "shrink": None} | PLAYED
+SPOKEN = {"attack": "spoken", "snr_db": -20.0, "quietest_db": 20.0, "step_db": 10.0}
 PARAMS = {
     "mixing": {"speech": {"levels_db": [10.0, 0.0], "mixtures_per_clip": {"train": 1, "validation": 1, "test": 1}}},
-    "playback": {"speech": {"impulse_responses": "rooms", "noise_snr_db": 30.0}},
+    "playback": {"speech": {"impulse_responses": "rooms", "noise_snr_db": 30.0, "spoken_phrases": "phrases"}},
     "recipes": {
         "speech": SPEECH,
         "speech_hardening": SPEECH | {"epochs": 1, "adversarial": EQUATION_6},
@@ -119,6 +120,7 @@ PARAMS = {
             "attacks": {
                 "loud": LOUD | {"clips": 2, "targets": None, "rooms_per_step": 1},
                 "noise": {"attack": "noise", "clips": None, "targets": 1, "snr_db": 10.0, "band_hz": None},
+                "spoken": SPOKEN | {"clips": 2, "targets": 1},
             },
         }
         for name, recogniser, enhancer in (
@@ -211,6 +213,9 @@ def home(tmp_path_factory):
             response = np.zeros(400)
             response[[0, 30 + 40 * number]] = 1, 0.3
             soundfile.write(folder / "rooms" / f"{number}.wav", response, RATE_HZ, subtype="FLOAT")
+        (folder / "phrases").mkdir()
+        phrase = _clip(TARGETS[0], np.random.default_rng(7))
+        soundfile.write(folder / "phrases" / "an-ba.wav", phrase, RATE_HZ, subtype="PCM_16")
         mix.main("speech")
         for name in PARAMS["victims"]:
             train.main(name)
@@ -254,7 +259,7 @@ def test_nothing_starts_from_a_model_that_is_not_there(home, monkeypatch):
 def test_every_attack_clip_and_phrase_has_a_row_and_a_16_bit_file(home):
     made = shards.ShardSet(home / "data/speech/injected/plain")
     counts = made.table.groupby(["attack", "target"]).size().to_dict()
-    assert counts == {("loud", "an ba"): 2, ("loud", "ba"): 2, ("noise", "an ba"): 4}
+    assert counts == {("loud", "an ba"): 2, ("loud", "ba"): 2, ("noise", "an ba"): 4, ("spoken", "an ba"): 2}
     assert set(made.table.split) == {"test"}
     assert not made.table[made.table.attack == "noise"].success.any()
     audio = shards.ShardSet(home / "data/speech/audio")
@@ -262,7 +267,7 @@ def test_every_attack_clip_and_phrase_has_a_row_and_a_16_bit_file(home):
         file, clean = made.load(row.key)["audio"], audio.load(row.clip_id)["audio"]
         assert file.dtype == np.int16
         assert file.shape == clean.shape
-        assert row.snr_db_audio >= {"loud": 0.0, "noise": 9.9}[row.attack] - 0.01
+        assert row.snr_db_audio >= {"loud": 0.0, "noise": 9.9, "spoken": -20.0}[row.attack] - 0.01
     recogniser = victim.load(home / "models/speech/deepspeech/heard", network="deepspeech", device="cpu")
     row = made.table.iloc[0]
     batch = victim.padded_batch([made.load(row.key)["audio"].astype("f4") / 32768], "cpu")

@@ -59,7 +59,8 @@ TABLES = {
     ),
     "table_magnitude": (
         "Figure 3 in numbers. The SNR down to which an attacker has to go for all clips to fall, without an enhancer "
-        "and against the recogniser behind one that the attacker knows"
+        "and against the recogniser behind one that the attacker knows. Spoken: the control that speaks the phrase over "
+        "the clip and hides nothing"
     ),
 }
 FIGURES = {

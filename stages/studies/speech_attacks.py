@@ -12,7 +12,7 @@ from stages.studies.cells import Cells, error_rate, mean, share, with_clusters
 
 # The entries of `injections` that Table 4 and Figure 3 tell of, and what the paper calls them.
 ATTACKS = {"over_the_air": "gradient", "evolutionary": "evolutionary"}
-SMALLEST = {"smallest": "gradient", "evolutionary_smallest": "evolutionary"}
+SMALLEST = {"smallest": "gradient", "evolutionary_smallest": "evolutionary", "spoken": "spoken"}
 # The recogniser that the paper's Tables 2 and 3 attack.
 ATTACKED = "deepspeech"
 # What stands in tables where nothing is enhanced.

@@ -57,7 +57,7 @@ def claims(made: Made, measured: Any, paper: pd.DataFrame) -> pd.DataFrame:
             rows += [_recogniser(heard, others, attack, measure, paper, made_on) for made_on in (HARDENED, ATTACKED)]
         rows.append(_by_so_much(heard, measured.enhancers, attack, paper))
         rows += _adaptive(made, measured, name)
-    return pd.DataFrame([*rows, *_contradictions(made), *_controls(made, measured, noisy)], columns=COLUMNS)
+    return pd.DataFrame([*rows, *_contradictions(made), *_controls(made, measured, noisy, paper)], columns=COLUMNS)
 
 
 def _less_snr() -> dict[str, str]:
@@ -341,9 +341,10 @@ def _contradictions(made: Made) -> list[Claim]:
     return [untested(*text) for text in texts]
 
 
-def _controls(made: Made, measured: Any, noisy: pd.DataFrame) -> list[Claim]:
+def _controls(made: Made, measured: Any, noisy: pd.DataFrame, paper: pd.DataFrame) -> list[Claim]:
     return [
         _noise(made["table_attacks"]),
+        *_spoken(measured.attacked, paper),
         _by_chance(noisy, set(measured.attacked.target)),
         *(_clean(noisy, measured.enhancers, recogniser) for recogniser in measured.recognisers),
         _hardened_on_clean(measured.decisions),
@@ -358,6 +359,35 @@ def _noise(attacks: pd.DataFrame) -> Claim:
         return untested(claim, OURS)
     here = f"RoSA {_percent(own.rosa.max())}, of files {_percent(own.success.max())}; {own.n.sum()} clips"
     return judged(claim, OURS, here, bool((rates == 0).all()))
+
+
+def _spoken(attacked: pd.DataFrame, paper: pd.DataFrame) -> list[Claim]:
+    """What the attacks' loudness is worth: the phrase just spoken over the clip, as quiet as it is still heard."""
+    behind = f"{ATTENTION}_hardened"
+    own = paper[(paper.table == "figure_3") & (paper.attack == "gradient") & (paper.enhancer == behind)]
+    needed_db = own.snr_needed_db.iloc[0]
+    claims = (
+        "the phrase spoken over the clip has to be louder than the gradient attack to be transcribed",
+        f"spoken at the {needed_db:.2f} dB of the paper's attack behind the attention U-Net, the phrase is transcribed there",
+    )
+    groups = {tuple(where.values()): rows for where, rows in of_smallest(attacked)}
+    attack, spoken, enhanced = (
+        groups.get(key, attacked.head(0))
+        for key in (("gradient", ATTACKED, NONE), ("spoken", ATTACKED, NONE), ("spoken", ATTACKED, behind))
+    )
+    if attack.empty or spoken.empty or enhanced.empty:
+        return [untested(claim, OURS) for claim in claims]
+    louder, pairs = _louder(attack, spoken)
+    here = (
+        f"{louder['x']:+.2f} dB louder on the same clip ({pairs} clips; not transcribed even at "
+        f"{spoken.loudest_db.iloc[0]:g} dB, and as if at it, {(~spoken.success).sum()})"
+    )
+    heard = [(one.success & (one.snr_db_audio >= needed_db)).sum() for one in (enhanced, spoken)]
+    told = f"{heard[0]} of {len(enhanced)} clips; without the U-Net {heard[1]} of {len(spoken)}"
+    return [
+        difference_of(claims[0], OURS, here, *(louder[end] for end in ("x", "x_low", "x_high"))),
+        judged(claims[1], OURS, told, bool(heard[0] == len(enhanced))),
+    ]
 
 
 def _percent(value: float) -> str:

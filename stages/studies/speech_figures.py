@@ -17,7 +17,7 @@ PANELS = {
     "(e) hardened DNN": "dnn_hardened",
     "(f) hardened attention U-Net": "u_net_attention_hardened",
 }
-COLOURS = {"gradient": "C3", "evolutionary": "C0"}
+COLOURS = {"gradient": "C3", "evolutionary": "C0", "spoken": "0.4"}
 # Decibels below the clean clip's loudest that are drawn.
 DEPTH_DB = 80
 

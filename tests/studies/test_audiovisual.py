@@ -527,11 +527,11 @@ def test_report_page_and_videos(place, measured, made, tmp_path):
     text = re.sub(r"\s+", " ", (folder / "index.html").read_text())
     header = text.split("Table 1. Attacks")[1].split("</tr>")[0]
     assert re.findall("<th>(.*?)</th>", header)[:7] == [
-        *("attack", "epsilon", "accuracy", "l2 video", "linf video", "linf audio db", "auc")
+        *("attack", "epsilon", "accuracy", "L2 video", "L∞ video", "L∞ audio dB", "AUC")
     ]
     row = pd.read_csv(folder / "table_1.csv").query("attack == 'fgsm' and epsilon == '256/4'").iloc[0]
-    interval = f'<span class="interval">{row.auc_low} – {row.auc_high}</span>'
-    assert f'<td>{row.auc}{interval}<span class="paper">0.83</span></td>' in text
+    interval = f'<span class="interval">{row.auc_low:.2f} – {row.auc_high:.2f}</span>'
+    assert f'<td>{row.auc:.2f}{interval}<span class="paper">0.83</span></td>' in text
     for title in (*audiovisual.TABLES.values(), *audiovisual.FIGURES.values()):
         assert title.split("'")[0] in text
     assert text.count("<video") == 6

@@ -31,11 +31,18 @@ RECOGNISERS = ["deepspeech", "deepspeech_hardened"]
 # wave_u_net_hardened was not asked to enhance anything: someone's own item.
 ASKED = ["", *PLAIN, "dnn_hardened", "u_net_attention_hardened"]
 ENTRIES = {
-    "gradient": {"direct": 10.12, "over_the_air": 10.12, "noise": 10.12, "mine<b>": 10.12, "smallest": -10.0},
+    "gradient": {
+        "direct": 10.12,
+        "over_the_air": 10.12,
+        "noise": 10.12,
+        "mine<b>": 10.12,
+        "smallest": -10.0,
+        "spoken": -10.0,
+    },
     "evolutionary": {"evolutionary": 10.12, "evolutionary_smallest": -10.0},
     "gradient_hardened": {"over_the_air": 10.12},
     "evolutionary_hardened": {"evolutionary": 10.12},
-    "adaptive": {"smallest": -10.0, "evolutionary_smallest": -10.0},
+    "adaptive": {"smallest": -10.0, "evolutionary_smallest": -10.0, "spoken": -10.0},
 }
 # The SNR at which each clip fell, None where it did not. Of the control none fell, nor of the last.
 FELL = {
@@ -43,6 +50,8 @@ FELL = {
     ("evolutionary", "evolutionary_smallest"): [10.0, 8.0, 6.0, None],
     ("adaptive", "smallest"): [4.0, 0.0, 2.0, None],
     ("adaptive", "evolutionary_smallest"): [None] * 4,
+    ("gradient", "spoken"): [8.0, 6.0, 7.0, None],
+    ("adaptive", "spoken"): [0.0, -2.0, -3.0, None],
 }
 # How many of the eight trials are transcribed as the target, of the undefended recogniser under the gradient attack.
 TRIALS = {"": 7, "dnn": 4, "wave_u_net": 3, "u_net_attention": 0, "dnn_hardened": 2, "u_net_attention_hardened": 0}
@@ -392,6 +401,11 @@ def test_claims_hold_or_not_by_what_was_measured(made):
     louder = verdict(made, "has to be louder (gradient attack)")
     assert "for all clips 12.00 dB to never; on the same clip +20.50 dB louder (4 clips" in louder.here
     assert louder.paper == "7.63 to -2.23 dB, for all clips"
+    # Spoken, the clips need 12, 6 and 9 dB more than the attack, the fourth 40 dB at least.
+    spoken = verdict(made, "the phrase spoken over the clip has to be louder than the gradient attack")
+    assert (spoken.verdict, spoken.here[:44]) == ("holds", "+16.75 dB louder on the same clip (4 clips; ")
+    spoken = verdict(made, "spoken at the -2.23 dB of the paper's attack")
+    assert (spoken.verdict, spoken.here) == ("does not hold", "2 of 4 clips; without the U-Net 3 of 4")
     # Rates that are zero before can't fall: of the hardened recogniser nothing is told.
     under = verdict(made, "under the gradient attack every enhancer lowers the RoSA")
     assert under.here.count("deepspeech, ") == 3
@@ -485,8 +499,8 @@ def test_report_page_and_sounds(place, made):
     assert "mine&lt;b&gt;" in text
     assert "mine<b>" not in text
     row = made["table_1"].query("enhancer == 'dnn'").iloc[0]
-    interval = f'<span class="interval">{row.pesq_raw_low} – {row.pesq_raw_high}</span>'
-    assert f'<td>{row.pesq_raw}{interval}<span class="paper">2.62</span></td>' in text
+    interval = f'<span class="interval">{row.pesq_raw_low:.2f} – {row.pesq_raw_high:.2f}</span>'
+    assert f'<td>{row.pesq_raw:.2f}{interval}<span class="paper">2.62</span></td>' in text
     for title in (*speech.TABLES.values(), *speech.FIGURES.values()):
         assert title.split("'")[0] in text
     assert text.count("<audio") == 2 * 6

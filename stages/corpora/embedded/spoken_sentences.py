@@ -84,6 +84,22 @@ def write(
     noises.write(output / "DEMAND", seed=seed, seconds=noise_s)
 
 
+def write_phrases(output: Path, *, seed: NonNegativeInt, phrases: list[str]) -> None:
+    """Writes `open-the-door.wav` and so on, mono, 16 bit at 16 kHz: what one speaker says, with nothing before or after.
+
+    Args:
+        output: is made.
+        seed: whose first speaker it is, another one than any of a corpus of another seed.
+        phrases: in lower case.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    speaker = speaker_of(seed, 0)
+    for phrase in phrases:
+        waveform = _voiced(speaker, phrase, _rng(f"{seed}/{phrase}"))
+        waveform = waveform * PEAK / np.abs(waveform).max()
+        soundfile.write(output / f"{phrase.replace(' ', '-')}.wav", to_pcm16(waveform), RATE_HZ, "PCM_16")
+
+
 @dataclass(frozen=True)
 class Speaker:
     """Names as LibriSpeech has them; a voice with its habits in eSpeak's scales; tract: its length, 1 the voice's own."""
@@ -155,6 +171,16 @@ def _write_chapter(folder: Path, seed: int, speaker: Speaker, count: int) -> flo
 
 def _spoken(speaker: Speaker, text: str, rng: np.random.Generator) -> np.ndarray:
     """The recording (samples,) at 16 kHz."""
+    waveform = _voiced(speaker, text, rng)
+    before, after = np.round(rng.uniform(*PAUSES_S, 2) * RATE_HZ).astype(int)
+    after = max(after, round(SHORTEST_S * RATE_HZ) - before - len(waveform))
+    waveform = np.pad(waveform, (before, after))
+    waveform = waveform + room_noise(len(waveform), rng) * 10 ** (-rng.uniform(*BACKGROUND_SNR_DB) / 20)
+    return waveform * min(10 ** (rng.uniform(*LEVEL_DB) / 20), PEAK / np.abs(waveform).max())
+
+
+def _voiced(speaker: Speaker, text: str, rng: np.random.Generator) -> np.ndarray:
+    """The speech alone (samples,) at 16 kHz, of unit power."""
     waveform, rate_hz = speak(
         text,
         speaker.voice,
@@ -165,12 +191,7 @@ def _spoken(speaker: Speaker, text: str, rng: np.random.Generator) -> np.ndarray
     waveform = trimmed(resample_poly(waveform, RATE_HZ // 100, round(rate_hz / 100 * speaker.tract)))
     waveform = treble(waveform, speaker.treble_db, RATE_HZ)
     waveform = waveform + breath(waveform, speaker.breath, rng, RATE_HZ)
-    waveform = waveform / np.sqrt(np.mean(waveform**2))
-    before, after = np.round(rng.uniform(*PAUSES_S, 2) * RATE_HZ).astype(int)
-    after = max(after, round(SHORTEST_S * RATE_HZ) - before - len(waveform))
-    waveform = np.pad(waveform, (before, after))
-    waveform = waveform + room_noise(len(waveform), rng) * 10 ** (-rng.uniform(*BACKGROUND_SNR_DB) / 20)
-    return waveform * min(10 ** (rng.uniform(*LEVEL_DB) / 20), PEAK / np.abs(waveform).max())
+    return waveform / np.sqrt(np.mean(waveform**2))
 
 
 def _write_speakers(path: Path, minutes: dict[Speaker, float]) -> None:

@@ -1,0 +1,78 @@
+"""Room of attacks: the phrase itself spoken over the clip, the control that tells what an attack as loud is worth."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.attacks.over_the_air import SAMPLE_RATE_HZ, Clips
+from stages.attacks.problem import Result, norm
+from stages.features.audio import read_audio
+from stages.frame.errors import UserError
+from stages.frame.parameters import Positive
+from stages.victim import Bounds, Goal, Inputs, Victim
+
+
+def attack(
+    victim: Victim,
+    inputs: Inputs,
+    goal: Goal,
+    *,
+    bounds: Bounds,
+    spoken_phrases: str,
+    snr_db: float,
+    quietest_db: float,
+    step_db: Positive,
+) -> Result:
+    """The clips with a recording of their phrase from their start on, as quiet as the victim still writes the phrase.
+
+    It is tried at falling ratios; where none gives the phrase the loudest is returned, and `success` is False. The ratio
+    is that of the clip's energy over that of what is added, as of every attack; what reaches beyond the clip is cut off.
+    Nothing here is adversarial: an attack that has to be as loud hides nothing that speaking would not do as well.
+
+    Args:
+        victim, inputs, goal, bounds: as for every attack; the victim decides texts, from `audio` and `audio_length`.
+        spoken_phrases: a folder with a recording of each phrase, such as `open-the-door.wav`.
+        snr_db, quietest_db: the lowest and the highest ratio.
+        step_db: from one ratio to the next.
+
+    Raises:
+        UserError: a phrase without a readable recording, or ratios in the wrong order.
+    """
+    if quietest_db < snr_db:
+        what = {"expected": f"at least snr_db, {snr_db:g}", "found": f"{quietest_db:g}", "do": "correct it"}
+        raise UserError("attack spoken: quietest_db", **what)
+    clips = Clips(inputs, bounds, band_hz=None)
+    spoken = clips.shaped(_recordings(Path(spoken_phrases), victim.names(goal.labels), clips.clean))
+    spoken = spoken / norm(spoken).clamp_min(1e-30)[:, None]
+    best = clips.clean
+    found = torch.zeros(len(best), dtype=torch.bool, device=best.device)
+    forwards = torch.zeros(len(best), dtype=torch.long)
+    for ratio_db in np.arange(quietest_db, snr_db - step_db / 2, -step_db):
+        tried = clips.rounded(spoken * clips.radius(float(ratio_db)))
+        with torch.no_grad():
+            labels, _ = victim.decode(victim.logits(inputs | {"audio": tried}))
+        best = torch.where(found[:, None], best, tried)
+        forwards += ~found.cpu()
+        found = found | goal.reached(labels)
+    none = torch.zeros_like(forwards)
+    return Result(inputs | {"audio": best}, found, forwards, forwards, none)
+
+
+def _recordings(folder: Path, phrases: list[str], like: Tensor) -> Tensor:
+    """The recording of each phrase, of the shape of `like` (clips, samples): cut off, or silent behind its end."""
+    files = {phrase: folder / f"{phrase.replace(' ', '-')}.wav" for phrase in phrases}
+    heard = {phrase: _recording(path) for phrase, path in files.items()}
+    rows = np.zeros(like.shape, np.float32)
+    for row, phrase in zip(rows, phrases):
+        own = heard[phrase][: len(row)]
+        row[: len(own)] = own
+    return torch.from_numpy(rows).to(like)
+
+
+def _recording(path: Path) -> np.ndarray:
+    samples = read_audio(path, sample_rate_hz=SAMPLE_RATE_HZ, recorded_at_hz=None)
+    if not samples.any():
+        raise UserError(path, expected="a spoken phrase", found="nothing but silence", do="record it again")
+    return samples
