@@ -5,8 +5,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from stages.studies.verdicts import COLUMNS, judged
+
 Made = dict[str, pd.DataFrame]
-UNTESTABLE = "not testable here"
 NAMES = {"cnn4": "CNN-4", "resnet50": "ResNet-50", "vgg16": "VGG-16"}
 SIGNIFICANT = 0.001
 
@@ -37,12 +38,7 @@ def claims(made: Made, scores: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFram
         *_significant(made["table_z"]),
         *(_holds_against_bim(regime, made["table_robustness"]) for regime in ("vanilla", "similarity")),
     ]
-    return pd.DataFrame(rows, columns=["claim", "paper", "here", "verdict", "certain"])
-
-
-def _row(claim: str, paper: str, here: str, holds: bool | None, certain: bool | None = None) -> tuple:
-    verdict = UNTESTABLE if holds is None else "holds" if holds else "does not hold"
-    return claim, paper, here, verdict, "" if certain is None else "yes" if certain else "no"
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _cells(scores: pd.DataFrame) -> pd.DataFrame:
@@ -86,11 +82,11 @@ def _most(claim: str, here: pd.DataFrame, paper: str | pd.DataFrame, more: str =
     """A claim that holds where the difference is positive in more than half of the cells."""
     printed = paper if isinstance(paper, str) else _count(paper) + more_paper
     if here.empty:
-        return _row(claim, printed, "", None)
+        return judged(claim, printed, "", None)
     holds = bool((here.difference > 0).mean() > 0.5)
     apart = here.low > 0 if holds else here.high < 0
     certain = None if here.low.isna().all() else bool(apart.mean() > 0.5)
-    return _row(claim, printed, _count(here) + more, holds, certain)
+    return judged(claim, printed, _count(here) + more, holds, certain)
 
 
 def _attack_lowers(curves: pd.DataFrame) -> Iterable[tuple]:
@@ -100,7 +96,7 @@ def _attack_lowers(curves: pd.DataFrame) -> Iterable[tuple]:
         own = curves[(curves.network == network) & (curves.attack == "fgsm")]
         splits = [rows for _, rows in own.groupby("split", sort=False)]
         if not splits:
-            yield _row(claim, "Figure 3, no numbers", "", None)
+            yield judged(claim, "Figure 3, no numbers", "", None)
             continue
         here = "; ".join(f"{rows.split.iloc[0]} {', '.join(f'{uar:.3f}' for uar in rows.uar)}" for rows in splits)
         falls = [
@@ -109,7 +105,7 @@ def _attack_lowers(curves: pd.DataFrame) -> Iterable[tuple]:
             for rows in splits
         ]
         certain = all(rows.uar_high.iloc[-1] < rows.uar_low.iloc[0] for rows in splits)
-        yield _row(claim, "Figure 3, no numbers", here, all(falls), certain)
+        yield judged(claim, "Figure 3, no numbers", here, all(falls), certain)
 
 
 def _around_eighty(ours: pd.DataFrame, printed: pd.DataFrame) -> tuple:
@@ -120,13 +116,13 @@ def _around_eighty(ours: pd.DataFrame, printed: pd.DataFrame) -> tuple:
     own = own[(own.data == "real") & own.network.isin(NAMES)]
     span = f"{paper.uar.min():.3f} to {paper.uar.max():.3f}"
     if own.empty:
-        return _row(claim, span, "", None)
+        return judged(claim, span, "", None)
     inside = own.uar.between(0.7, 0.9)
     certain = bool(
         (own.uar_low.ge(0.7) & own.uar_high.le(0.9)).all() or (own.uar_high.lt(0.7) | own.uar_low.gt(0.9)).any()
     )
     here = f"{own.uar.min():.3f} to {own.uar.max():.3f}, {inside.sum()} of {len(own)} models"
-    return _row(claim, span, here, bool(inside.all()), certain)
+    return judged(claim, span, here, bool(inside.all()), certain)
 
 
 def _improves(regime: str, given_back: pd.DataFrame, printed: pd.DataFrame) -> tuple:
@@ -250,7 +246,7 @@ def _best_is_vgg_vanilla(ours: pd.DataFrame) -> tuple:
     developed = real[real.split == "dev"].sort_values("uar", ascending=False, kind="stable")
     families = set(zip(developed.network, developed.regime))
     if len(families) < 2 or ("vgg16", "vanilla") not in families:
-        return _row(claim, paper, "", None)
+        return judged(claim, paper, "", None)
     best = developed.iloc[0]
     tested = real[(real.split == "test") & (real.network == best.network) & (real.regime == best.regime)]
     tested = tested.uar[tested.variant == best.variant]
@@ -259,7 +255,7 @@ def _best_is_vgg_vanilla(ours: pd.DataFrame) -> tuple:
     here += f", test {tested.iloc[0]:.3f}" if len(tested) else ""
     is_ours = (developed.network == best.network) & (developed.regime == best.regime)
     certain = bool(best.uar_low > developed.uar_high[~is_ours].max())
-    return _row(claim, paper, here, (best.network, best.regime) == ("vgg16", "vanilla"), certain)
+    return judged(claim, paper, here, (best.network, best.regime) == ("vgg16", "vanilla"), certain)
 
 
 def _significant(table: pd.DataFrame) -> Iterable[tuple]:
@@ -272,13 +268,13 @@ def _significant(table: pd.DataFrame) -> Iterable[tuple]:
         )
         paper = "p < .001; recomputed: " + "; ".join(f"{row.split} p = {row.p_paper:.2g}" for row in own.itertuples())
         if own.uar.isna().any():
-            yield _row(claim, paper, "", None)
+            yield judged(claim, paper, "", None)
             continue
         here = "; ".join(
             f"{row.split} {row.uar:.3f} against {row.uar_of_rival:.3f}, p = {row.p:.2g}" for row in own.itertuples()
         )
         apart = (own.uar_low > own.uar_of_rival_high) | (own.uar_high < own.uar_of_rival_low)
-        yield _row(claim, paper, here, bool((own.p < SIGNIFICANT).all()), bool(apart.all()))
+        yield judged(claim, paper, here, bool((own.p < SIGNIFICANT).all()), bool(apart.all()))
 
 
 def _holds_against_bim(regime: str, table: pd.DataFrame) -> tuple:

@@ -4,8 +4,9 @@ import itertools
 
 import pandas as pd
 
+from stages.studies.verdicts import COLUMNS, judged
+
 Made = dict[str, pd.DataFrame]
-UNTESTABLE = "not testable here"
 
 
 def claims(made: Made, fooled: pd.DataFrame, clean: pd.DataFrame) -> pd.DataFrame:
@@ -26,12 +27,7 @@ def claims(made: Made, fooled: pd.DataFrame, clean: pd.DataFrame) -> pd.DataFram
         _clean_extremes(made),
         *_classes(fooled),
     ]
-    return pd.DataFrame(rows, columns=["claim", "paper", "here", "verdict", "certain"])
-
-
-def _row(claim: str, paper: str, here: str, holds: bool | None, certain: bool | None = None) -> tuple:
-    verdict = UNTESTABLE if holds is None else "holds" if holds else "does not hold"
-    return claim, paper, here, verdict, "" if certain is None else "yes" if certain else "no"
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _apart(one: pd.Series, other: pd.Series, column: str) -> bool:
@@ -49,21 +45,23 @@ def _defences(made: Made) -> pd.DataFrame:
 def _noise_best(made: Made) -> tuple:
     table = _defences(made)
     if "noise_20dB" not in table.index or len(table) < 2:
-        return _row("Noise at 20 dB is the best defence on average", "73.72 % GT", "", None)
+        return judged("Noise at 20 dB is the best defence on average", "73.72 % GT", "", None)
     best, noise = table.iloc[0], table.loc["noise_20dB"]
     rival = table.iloc[1] if best.name == "noise_20dB" else best
     here = f"{noise.GT:.1f} % GT; {'next' if best.name == 'noise_20dB' else 'best'}: {rival.name} {rival.GT:.1f} %"
     holds = best.name == "noise_20dB"
-    return _row("Noise at 20 dB is the best defence on average", "73.72 % GT", here, holds, _apart(noise, rival, "GT"))
+    return judged(
+        "Noise at 20 dB is the best defence on average", "73.72 % GT", here, holds, _apart(noise, rival, "GT")
+    )
 
 
 def _reverb_second(made: Made) -> tuple:
     table = _defences(made)
     claim, paper = "Live reverb is the second best defence on average", "67.07 % GT"
     if "live_reverb" not in table.index:
-        return _row(claim, paper, "", None)
+        return judged(claim, paper, "", None)
     rank = list(table.index).index("live_reverb") + 1
-    return _row(claim, paper, f"{table.GT['live_reverb']:.1f} % GT, rank {rank} of {len(table)}", rank == 2)
+    return judged(claim, paper, f"{table.GT['live_reverb']:.1f} % GT, rank {rank} of {len(table)}", rank == 2)
 
 
 def _more_distortion(made: Made) -> list[tuple]:
@@ -77,13 +75,15 @@ def _more_distortion(made: Made) -> list[tuple]:
     for name, transforms in families.items():
         claim = f"The more distortion, the fewer stay adversarial: {name}"
         if not set(transforms) <= set(table.index):
-            rows.append(_row(claim, "", "", None))
+            rows.append(judged(claim, "", "", None))
             continue
         values = [table.Adv[transform] for transform in transforms]
         paper = " > ".join(f"{table.Adv_paper[transform]:g}" for transform in transforms) + " % Adv"
         here = ", ".join(f"{value:.1f}" for value in values) + " % Adv"
         falls = all(first > second for first, second in itertools.pairwise(values))
-        rows.append(_row(claim, paper, here, falls, _apart(table.loc[transforms[0]], table.loc[transforms[-1]], "Adv")))
+        rows.append(
+            judged(claim, paper, here, falls, _apart(table.loc[transforms[0]], table.loc[transforms[-1]], "Adv"))
+        )
     return rows
 
 
@@ -91,11 +91,11 @@ def _less_noise(made: Made) -> tuple:
     table = made["table_3"].set_index("transform")
     claim = "Noise at 40 dB instead of 20 dB: more stay adversarial, fewer become another class"
     if not {"noise_20dB", "noise_40dB"} <= set(table.index):
-        return _row(claim, "", "", None)
+        return judged(claim, "", "", None)
     loud, soft = table.loc["noise_20dB"], table.loc["noise_40dB"]
     here = f"Adv {loud.Adv:.1f} to {soft.Adv:.1f} %, Diff {loud.Diff:.1f} to {soft.Diff:.1f} %"
     holds = soft.Adv > loud.Adv and soft.Diff < loud.Diff
-    return _row(claim, "Adv 3.40 to 31.68 %, Diff 22.87 to 4.61 %", here, holds, _apart(loud, soft, "Adv"))
+    return judged(claim, "Adv 3.40 to 31.68 %, Diff 22.87 to 4.61 %", here, holds, _apart(loud, soft, "Adv"))
 
 
 def _recovery(rows: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -113,9 +113,9 @@ def _dense_easiest(fooled: pd.DataFrame) -> tuple:
     dense = best[best.index.str.startswith("dense")]
     others = best.drop(dense.index)
     if dense.empty or others.empty:
-        return _row(claim, paper, "", None)
+        return judged(claim, paper, "", None)
     here = "best GT: " + ", ".join(f"{model} {value:.1f}" for model, value in best.items()) + " %"
-    return _row(claim, paper, here, bool(dense.min() > others.max()))
+    return judged(claim, paper, here, bool(dense.min() > others.max()))
 
 
 def _dense_wav_and_bandwidth(fooled: pd.DataFrame) -> tuple:
@@ -123,9 +123,9 @@ def _dense_wav_and_bandwidth(fooled: pd.DataFrame) -> tuple:
     paper = "97.18 % (97.55 % in its table) against 72.36 %"
     recovery = _recovery(fooled, "model")
     if not {"dense_wav", "dense_mel"} <= set(recovery.index) or "resample_20kHz" not in recovery:
-        return _row(claim, paper, "", None)
+        return judged(claim, paper, "", None)
     wav, mel = recovery["resample_20kHz"]["dense_wav"], recovery["resample_20kHz"]["dense_mel"]
-    return _row(claim, paper, f"{wav:.1f} % against {mel:.1f} % GT", bool(wav > mel))
+    return judged(claim, paper, f"{wav:.1f} % against {mel:.1f} % GT", bool(wav > mel))
 
 
 def _targeted_hardier(fooled: pd.DataFrame) -> tuple:
@@ -133,9 +133,9 @@ def _targeted_hardier(fooled: pd.DataFrame) -> tuple:
     best = _recovery(fooled, "goal").max(axis=1)
     paper = "best GT: targeted 69.6 and 70.6 %, untargeted 77.2 and 74.8 %"
     if set(best.index) != {"targeted", "untargeted"}:
-        return _row(claim, paper, "", None)
+        return judged(claim, paper, "", None)
     here = f"best GT: targeted {best['targeted']:.1f} %, untargeted {best['untargeted']:.1f} %"
-    return _row(claim, paper, here, bool(best["targeted"] < best["untargeted"]))
+    return judged(claim, paper, here, bool(best["targeted"] < best["untargeted"]))
 
 
 def _carlini_wagner_hardiest(fooled: pd.DataFrame) -> tuple:
@@ -144,17 +144,17 @@ def _carlini_wagner_hardiest(fooled: pd.DataFrame) -> tuple:
     rows = fooled[fooled["transform"] == "noise_40dB"]
     share = 100 * (rows.outcome == "Adv").groupby(rows.attack).mean()
     if not {"cw-untargeted", "cw-targeted", "deepfool", "lbfgs"} <= set(share.index):
-        return _row(claim, paper, "", None)
+        return judged(claim, paper, "", None)
     here = ", ".join(f"{attack} {value:.1f}" for attack, value in share.items()) + " % Adv"
     holds = share["cw-untargeted"] > share["deepfool"] and share["cw-targeted"] > share["lbfgs"]
-    return _row(claim, paper, here, bool(holds))
+    return judged(claim, paper, here, bool(holds))
 
 
 def _quiet(made: Made) -> tuple:
     strength = made["table_5"].drop_duplicates("attack")
     here = ", ".join(f"{row.attack} {row.snr_db:.1f}" for row in strength.itertuples()) + " dB"
     # The paper says "very high"; 30 dB is where its own figure for audible noise (20 dB) is left well behind.
-    return _row(
+    return judged(
         "The signal-to-noise ratio is very high for all attacks",
         "50 to 56.25 dB",
         here,
@@ -166,10 +166,10 @@ def _clean_extremes(made: Made) -> tuple:
     claim = "On clean clips mp3 at 320 kb/s does least harm and resampling at 8 kHz most"
     table = made["table_2"][made["table_2"]["transform"] != "none"].set_index("transform")
     if not {"mp3_320k", "resample_8kHz"} <= set(table.index):
-        return _row(claim, "100 and 55.36 % GT", "", None)
+        return judged(claim, "100 and 55.36 % GT", "", None)
     least, most = table.GT["mp3_320k"] == table.GT.max(), table.GT["resample_8kHz"] == table.GT.min()
     here = f"{table.GT['mp3_320k']:.1f} and {table.GT['resample_8kHz']:.1f} % GT; worst: {table.GT.idxmin()}"
-    return _row(claim, "100 and 55.36 % GT", here, bool(least and most))
+    return judged(claim, "100 and 55.36 % GT", here, bool(least and most))
 
 
 def _classes(fooled: pd.DataFrame) -> list[tuple]:
@@ -187,9 +187,9 @@ def _classes(fooled: pd.DataFrame) -> list[tuple]:
     for label, paper, test in expected:
         claim = f"VGG13, {label}: {paper}"
         if label not in right.index or right.shape[1] < 2:
-            made.append(_row(claim, "Figure 1", "", None))
+            made.append(judged(claim, "Figure 1", "", None))
             continue
         noise, reverb = right.loc[label, "noise_20dB"], right.loc[label, "live_reverb"]
         here = f"noise {noise:.0f} %, reverb {reverb:.0f} % GT"
-        made.append(_row(claim, "Figure 1", here, bool(test(noise, reverb))))
+        made.append(judged(claim, "Figure 1", here, bool(test(noise, reverb))))
     return made

@@ -1,12 +1,12 @@
 """Room of studies: what the text of the transfer paper claims, set against what was measured here."""
 
-import math
-
 import numpy as np
 import pandas as pd
 
+from stages.studies.verdicts import COLUMNS, UNTESTABLE, difference_of, untested
+
 Made = dict[str, pd.DataFrame]
-UNTESTABLE = "not testable here"
+SIGNIFICANT = 0.05
 
 
 def claims(made: Made, few: int) -> pd.DataFrame:
@@ -26,21 +26,7 @@ def claims(made: Made, few: int) -> pd.DataFrame:
         _from_some_size_on(made["figure_2"], made["table_2"]),
         *_untested(made["table_2"]),
     ]
-    return pd.DataFrame(rows, columns=["claim", "paper", "here", "verdict", "certain"])
-
-
-def _row(claim: str, paper: str, here: str, difference: float, low: float, high: float) -> tuple:
-    """A claim that a difference is positive."""
-    if math.isnan(difference):
-        return claim, paper, here, UNTESTABLE, ""
-    holds = difference > 0
-    return (
-        claim,
-        paper,
-        here,
-        "holds" if holds else "does not hold",
-        "yes" if (low > 0 if holds else high < 0) else "no",
-    )
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _points(value: float) -> str:
@@ -53,9 +39,9 @@ def _less_data(table: pd.DataFrame, few: int) -> tuple:
     )
     paper = "58.5 % with 500 examples; the other figure is not given"
     if table.empty:
-        return claim, paper, "not measured", UNTESTABLE, ""
+        return untested(claim, paper)
     row = table.iloc[0]
-    return _row(
+    return difference_of(
         claim,
         paper,
         f"{100 * row.wav2vec:.1f} % with {few} against {100 * row.lld:.1f} % with {row.lld_examples:.0f}: {_points(row.difference)}",
@@ -73,7 +59,7 @@ def _heads(table: pd.DataFrame) -> list[tuple]:
     # 51.6 %, 5.2 points less, is what its Table 1 has for the MLP on descriptors.
     notes = {"mean": "; its text gives 56.7 % where its Table 1 has 54.9 %"}
     return [
-        _row(
+        difference_of(
             f"with few examples wav2vec is better than hand-made descriptors under {names[row.head]}",
             _points(row.improvement_paper) + notes.get(row.head, ""),
             _points(row.improvement),
@@ -87,7 +73,7 @@ def _best_head(table: pd.DataFrame) -> tuple:
     claim, paper = "the MLP is the best head on wav2vec with few examples", "58.5 %, the next 57.4 %"
     own = table[table.wav2vec.notna()].sort_values("wav2vec", ascending=False)
     if len(own) < 2 or "mlp" not in set(own["head"]):
-        return claim, paper, "not measured", UNTESTABLE, ""
+        return untested(claim, paper)
     best, second = (own.iloc[place] for place in (0, 1))
     here = "; ".join(f"{row['head']} {100 * row.wav2vec:.1f} %" for row in (best, second))
     certain = "yes" if best.wav2vec_low > own.wav2vec_high[1:].max() else "no"
@@ -101,7 +87,7 @@ def _logarithmic(curve: pd.DataFrame) -> tuple:
     )
     own = curve[(curve.feature == "wav2vec") & curve.ua.notna()]
     if len(own) < 3:
-        return claim, "Figure 2", "fewer than three sizes", UNTESTABLE, ""
+        return untested(claim, "Figure 2", "fewer than three sizes")
     examples = own.examples.to_numpy(float)
     (slope, explained), (_, plain) = (_fit(x, own.ua.to_numpy()) for x in (np.log10(examples), examples))
     here = f"{_points(slope)} for ten times as many, R² {explained:.2f} (in the number itself {plain:.2f})"
@@ -123,11 +109,11 @@ def _pair(table: pd.DataFrame, second: str, size: str = "all", first: str = "wav
 
 def _of_pair(claim: str, paper: str, row: pd.Series | None) -> tuple:
     if row is None:
-        return claim, paper, "not measured", UNTESTABLE, ""
+        return untested(claim, paper)
     here = (
         f"{_points(row.difference)}, p {row.p_speakers:.3f} over {row.speakers} speakers, McNemar {row.p_mcnemar:.2g}"
     )
-    return _row(claim, paper, here, row.difference, row.difference_low, row.difference_high)
+    return difference_of(claim, paper, here, row.difference, row.difference_low, row.difference_high)
 
 
 def _against_text(table: pd.DataFrame) -> list[tuple]:
@@ -144,14 +130,20 @@ def _against_text(table: pd.DataFrame) -> list[tuple]:
 
 def _shuffled(table: pd.DataFrame) -> list[tuple]:
     """The control that the paper lacks: is it the words, or only the larger model?"""
-    claims = {
-        "it is the words that help: its own transcript is better than another clip's": "wav2vec bimodal",
-        "with another clip's transcript no gain over speech alone is left": "wav2vec speech",
-    }
-    return [
-        _of_pair(claim, "not measured", _pair(table, "wav2vec bimodal-shuffled", first=first))
-        for claim, first in claims.items()
-    ]
+    words = "it is the words that help: its own transcript is better than another clip's"
+    own, speech = (
+        _pair(table, "wav2vec bimodal-shuffled", first=first) for first in ("wav2vec bimodal", "wav2vec speech")
+    )
+    return [_of_pair(words, "not measured", own), _no_gain(speech)]
+
+
+def _no_gain(row: pd.Series | None) -> tuple:
+    """Holds unless the gain is significant; that there is none at all no number of speakers can make certain."""
+    told = _of_pair("with another clip's transcript no gain over speech alone is left", "not measured", row)
+    if told[3] == UNTESTABLE:
+        return told
+    gains = row.difference < 0 and row.p_speakers < SIGNIFICANT
+    return *told[:3], "does not hold" if gains else "holds", "yes" if row.difference_low > 0 else ""
 
 
 def _robust(table: pd.DataFrame) -> tuple:
@@ -163,11 +155,11 @@ def _robust(table: pd.DataFrame) -> tuple:
     own = table[(table.attack == "PGD") & (table.against == "speech")].sort_values("epsilon")
     before = table[(table.attack == "none") & (table.against == "speech")].difference
     if own.empty:
-        return claim, "not looked at", "not measured", UNTESTABLE, ""
+        return untested(claim, "not looked at")
     row = own.iloc[0]
     here = ", ".join(f"{_points(one.difference)} at {one.epsilon:g}" for one in own.itertuples())
     here += f"; {_points(before.iloc[0])} without an attack; {row.n} clips"
-    return _row(claim, "not looked at", here, row.difference, row.difference_low, row.difference_high)
+    return difference_of(claim, "not looked at", here, row.difference, row.difference_low, row.difference_high)
 
 
 def _full_data(table: pd.DataFrame) -> tuple:
@@ -186,7 +178,7 @@ def _from_some_size_on(curve: pd.DataFrame, table: pd.DataFrame) -> tuple:
     descriptors = curve[curve.feature == "lld"].sort_values("ua")
     own = curve[curve.feature == "wav2vec"].sort_values("examples")
     if descriptors.empty or own.empty:
-        return claim, paper, "not measured", UNTESTABLE, ""
+        return untested(claim, paper)
     best = descriptors.iloc[-1]
     above = own[(own.ua > best.ua)[::-1].cummin()[::-1]]
     where = f"from {above.examples.iloc[0]} examples" if len(above) else "at no number"
@@ -221,4 +213,4 @@ def _untested(table: pd.DataFrame) -> list[tuple]:
             "neither does one here: the comparison is with hand-made descriptors",
         ),
     }
-    return [(claim, paper, here, UNTESTABLE, "") for claim, (paper, here) in reasons.items()]
+    return [untested(claim, paper, here) for claim, (paper, here) in reasons.items()]

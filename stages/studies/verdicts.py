@@ -7,10 +7,10 @@ UNTESTABLE = "not testable here"
 COLUMNS = ["claim", "paper", "here", "verdict", "certain"]
 
 
-def judged(claim: str, paper: str, here: str, holds: bool, certain: bool | None = None) -> Claim:
-    """A row; without intervals that could decide, `certain` is None."""
-    told = "" if certain is None else "yes" if certain else "no"
-    return claim, paper, here, "holds" if holds else "does not hold", told
+def judged(claim: str, paper: str, here: str, holds: bool | None, certain: bool | None = None) -> Claim:
+    """A row; without intervals that could decide, `certain` is None, and `holds` where it can't be told at all."""
+    verdict = UNTESTABLE if holds is None else "holds" if holds else "does not hold"
+    return claim, paper, here, verdict, "" if certain is None else "yes" if certain else "no"
 
 
 def untested(claim: str, paper: str, here: str = "not measured") -> Claim:

@@ -12,7 +12,8 @@ from stages.frame import shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 from stages.measures.recall import uar, uar_change, uar_interval
-from stages.studies import transfer, transfer_sounds
+from stages.studies import transfer, transfer_claims, transfer_sounds
+from stages.studies.verdicts import UNTESTABLE
 
 LABELS = ("angry", "happy", "neutral", "sad")
 SESSIONS = [f"Session{n}" for n in range(1, 6)]
@@ -181,6 +182,7 @@ def test_claims_hold_or_not_by_the_sign_of_what_was_measured(made):
     assert verdict("better than speech alone") == "holds"
     assert verdict("better than another clip's") == "holds"
     assert verdict("no gain over speech alone") == "holds"
+    assert claims.certain.filter(like="no gain over speech alone").item() in ("", "yes")
     assert verdict("harder to fool") == "holds"
     assert "+50.0 points at 0.001, +0.0 points at 0.01" in claims.here.filter(like="harder to fool").item()
     assert "56.7 %" in claims.paper.filter(like="under mean pooling").item()
@@ -338,3 +340,19 @@ def test_the_papers_improvements_are_the_differences_of_its_table():
         "neutral": 1708,
         "sad": 1084,
     }
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "p_speakers", "verdict", "certain"),
+    [
+        (0.02, -0.01, 0.2, "holds", ""),
+        (0.05, 0.01, 0.01, "holds", "yes"),
+        (-0.003, -0.04, 0.98, "holds", ""),
+        (-0.08, -0.14, 0.004, "does not hold", ""),
+    ],
+)
+def test_no_gain_is_left_unless_it_is_significant(difference, low, p_speakers, verdict, certain):
+    told = {"difference": difference, "difference_low": low, "difference_high": difference + 0.06, "speakers": 10}
+    row = pd.Series(told | {"p_speakers": p_speakers, "p_mcnemar": p_speakers})
+    assert transfer_claims._no_gain(row)[3:] == (verdict, certain)
+    assert transfer_claims._no_gain(None)[3] == UNTESTABLE
