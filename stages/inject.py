@@ -95,13 +95,14 @@ def _attack(*, attack: str, clips: Count | None, targets: Count | None) -> dict:
 
 def _victim(models: list[Path], values: dict, device: str) -> Any:
     from stages import victim
-    from stages.networks.enhanced import Enhanced
 
     recogniser = victim.load(models[0], network=values["network"], device=device)
     if not isinstance(recogniser, victim.Transcriber):
         raise UserError(models[0], expected="a recogniser of texts", found="one of labels", do="name another")
     if len(models) == 1:
         return recogniser
+    from stages.networks.enhanced import Enhanced
+
     enhancer = victim.load(models[1], network=values["enhancer_network"], device=device).module
     return victim.Transcriber(Enhanced(enhancer, recogniser.module), recogniser.labels, bounds=recogniser.bounds)
 
