@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks import table
 
-PAIRS, SECONDS, NOISE_SNRS_DB = 200, 2, (0, 5, 10, 15)
+PAIRS, SECONDS, NOISE_SNRS_DB = 200, 4, (0, 5, 10, 15)
 SENTENCE = "open the door and water the plants in the garden before the rain begins again"
 
 

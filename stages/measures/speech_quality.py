@@ -7,12 +7,15 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from stages.measures.perturbation import snr_db
 from stages.measures.sti import SHORTEST_S, sti
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAMPLE_RATE_HZ = 16000
 PAIRS_PER_CHUNK = 4
@@ -25,7 +28,7 @@ COLUMNS = ("snr_db", "pesq_nb", "pesq_raw", "pesq_wb", "stoi", "sti")
 
 def quality(
     clean: list[np.ndarray], degraded: list[np.ndarray], sample_rate_hz: int, *, processes: int | None
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """A row for each pair of waveforms (samples,), in their order; the same for any number of processes.
 
     `processes` None takes one for each core. They are started anew, so the caller's main module must be importable;
@@ -43,6 +46,9 @@ def quality(
     Raises:
         ValueError: another rate than 16 kHz, or pairs that do not match in number or length.
     """
+    # Not for the processes that are started, which import this module too.
+    import pandas as pd
+
     if sample_rate_hz != SAMPLE_RATE_HZ:
         raise ValueError(f"wide-band PESQ needs {SAMPLE_RATE_HZ} Hz, not {sample_rate_hz}")
     pairs = list(zip(clean, degraded, strict=True))
