@@ -48,12 +48,11 @@ def _check_corpora(studies: list[str]) -> None:
     for study in studies:
         for corpus in find("studies", study, "CORPORA", where="page.studies"):
             root = parameters.section(f"corpora.{corpus}.root")
-            # A built-in corpus may be a part of what is written at once.
-            if not built_in & {root, *map(str, Path(root).parents)} and not Path(root).is_dir():
+            if not _is_built_in(root, built_in) and not Path(root).is_dir():
                 what = {"expected": "the corpus's folder", "found": f"nothing at {root}"}
                 raise UserError(f"params.yaml: corpora.{corpus}.root", **what, do="see data/README.md")
         for name, folder in parameters.section("playback").get(study, {}).items():
-            if isinstance(folder, str) and folder not in built_in and not Path(folder).is_dir():
+            if isinstance(folder, str) and not _is_built_in(folder, built_in) and not Path(folder).is_dir():
                 where = f"params.yaml: playback.{study}.{name}"
                 raise UserError(where, expected="a folder", found=f"nothing at {folder}", do="see data/README.md")
         for name, values in parameters.section("transforms").get(study, {}).items():
@@ -61,6 +60,11 @@ def _check_corpora(studies: list[str]) -> None:
             if file and file not in built_in and not Path(file).is_file():
                 where = f"params.yaml: transforms.{study}.{name}.impulse_response"
                 raise UserError(where, expected="a wav file", found=f"nothing at {file}", do="see data/README.md")
+
+
+def _is_built_in(path: str, built_in: set[str]) -> bool:
+    """Whether it is written by `embed`, perhaps as a part of what is written at once."""
+    return bool(built_in & {path, *map(str, Path(path).parents)})
 
 
 def _graph(targets: list[str]) -> dict[str, set[str]]:

@@ -48,6 +48,8 @@ SENTENCES = (
     "{whose} {person} will {do} {whose} {thing}",
     "don't {do} {whose} {thing} {when}",
 )
+# The number of the speaker of the phrases, larger than that of any other.
+NOBODY_ELSE = 1000
 SHORTEST_S = 1.3
 PAUSES_S = (0.08, 0.25)
 BACKGROUND_SNR_DB = (30, 45)
@@ -63,9 +65,10 @@ def write(
     utterances_per_speaker: Annotated[int, Range(1, 200)],
     noise_s: Positive,
 ) -> None:
-    """Writes `LibriSpeech` (one chapter of each speaker, its transcript, SPEAKERS.TXT) and `DEMAND` (see `noises`).
+    """Writes `LibriSpeech` (one chapter of each speaker, its transcript, SPEAKERS.TXT), `DEMAND` (see `noises`), `phrases`.
 
-    Mono 16-bit FLAC at 16 kHz. Women and men in turn. No speaker says a sentence twice, and no sentence holds one of
+    The phrases are `TARGETS`, `open-the-door.wav` and so on, said by somebody who says nothing else; speech is mono
+    16-bit FLAC at 16 kHz. Women and men in turn. No speaker says a sentence twice, and no sentence holds one of
     `TARGETS`. An utterance depends on the seed, its speaker and its number alone, so that larger corpora hold the smaller
     ones.
 
@@ -82,22 +85,7 @@ def write(
         minutes[speaker] = _write_chapter(output / "LibriSpeech" / SUBSET, seed, speaker, utterances_per_speaker)
     _write_speakers(output / "LibriSpeech" / "SPEAKERS.TXT", minutes)
     noises.write(output / "DEMAND", seed=seed, seconds=noise_s)
-
-
-def write_phrases(output: Path, *, seed: NonNegativeInt, phrases: list[str]) -> None:
-    """Writes `open-the-door.wav` and so on, mono, 16 bit at 16 kHz: what one speaker says, with nothing before or after.
-
-    Args:
-        output: is made.
-        seed: whose first speaker it is, another one than any of a corpus of another seed.
-        phrases: in lower case.
-    """
-    output.mkdir(parents=True, exist_ok=True)
-    speaker = speaker_of(seed, 0)
-    for phrase in phrases:
-        waveform = _voiced(speaker, phrase, _rng(f"{seed}/{phrase}"))
-        waveform = waveform * PEAK / np.abs(waveform).max()
-        soundfile.write(output / f"{phrase.replace(' ', '-')}.wav", to_pcm16(waveform), RATE_HZ, "PCM_16")
+    _write_phrases(output / "phrases", seed)
 
 
 @dataclass(frozen=True)
@@ -192,6 +180,16 @@ def _voiced(speaker: Speaker, text: str, rng: np.random.Generator) -> np.ndarray
     waveform = treble(waveform, speaker.treble_db, RATE_HZ)
     waveform = waveform + breath(waveform, speaker.breath, rng, RATE_HZ)
     return waveform / np.sqrt(np.mean(waveform**2))
+
+
+def _write_phrases(folder: Path, seed: int) -> None:
+    """Writes what attackers want to have heard, with nothing before or after it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    speaker = speaker_of(seed, NOBODY_ELSE)
+    for phrase in TARGETS:
+        waveform = _voiced(speaker, phrase, _rng(f"{seed}/{phrase}"))
+        waveform = waveform * PEAK / np.abs(waveform).max()
+        soundfile.write(folder / f"{phrase.replace(' ', '-')}.wav", to_pcm16(waveform), RATE_HZ, "PCM_16")
 
 
 def _write_speakers(path: Path, minutes: dict[Speaker, float]) -> None:
