@@ -46,7 +46,9 @@ def test_every_attack_is_in_the_table():
         name for name in files - {"__init__"} if hasattr(importlib.import_module(f"stages.attacks.{name}"), "attack")
     }
     # Those that are given a budget have a contract, and tests, of their own.
-    assert attacks - {"none", "fgsm", "bim", "basic_iterative", "targeted_transcription"} == set(SETTINGS)
+    of_given_size = {"fgsm", "bim", "basic_iterative"}
+    on_transcripts = {"targeted_transcription", "over_the_air", "evolutionary", "noise", "spoken"}
+    assert attacks - {"none"} - of_given_size - on_transcripts == set(SETTINGS)
 
 
 @pytest.mark.parametrize(("name", "targeted"), CASES)
