@@ -1,4 +1,4 @@
-# make reproduce [STUDY=events]   set up, run the pipeline, print the headline numbers
+# make reproduce [STUDY=events]   set up, run the pipeline (of one study), print the headline numbers
 # make test                       set up, lint, test
 # make scale SCALE=paper|smoke    write a scale into params.yaml
 # make benchmark                  speed and memory beside public peers (an environment of its own)
@@ -10,13 +10,15 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
 .PHONY: reproduce test scale benchmark setup check-machine
 reproduce: setup
-	@$(RUN) -m stages.reproduce $(STUDY) --jobs $(JOBS)
+	@$(RUN) -m stages.tools.reproduce $(STUDY) --jobs $(JOBS)
 
+# The tests of a file run in one process, so that what its fixtures make is made once.
 test: setup .venv/dev
-	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m pytest -n $(JOBS)
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
+	@$(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 scale: setup
-	@$(RUN) -m stages.scale $(SCALE)
+	@$(RUN) -m stages.tools.scale $(SCALE)
 
 benchmark: setup .venv-benchmarks/ready
 	@OMP_NUM_THREADS=1 .venv-benchmarks/bin/python -m benchmarks.all
@@ -32,7 +34,8 @@ check-machine:
 .venv/runtime: requirements.txt
 	@echo "Setting up .venv (some GB, once)"
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet -r requirements.txt && touch $@
+	@.venv/bin/python -m pip install --quiet -r requirements.txt
+	@for site in .venv/lib/python3*/site-packages; do echo "$(CURDIR)" > $$site/this_repository.pth; done && touch $@
 
 .venv/dev: requirements-dev.txt .venv/runtime
 	@.venv/bin/python -m pip install --quiet -r requirements-dev.txt && touch $@

@@ -1,4 +1,4 @@
-"""Benchmarks: a step of adversarial training beside the bare passes that it needs: `python -m benchmarks.adversarial_step`."""
+"""Benchmarks: a step of adversarial training beside its bare passes: `python -m benchmarks.adversarial_step`."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ FRAMES, MELS, LABELS = 64, 64, 7
 
 
 def main() -> None:
-    """Prints the time of a step of both sides, taken in turn, the median of each, and of their ratios, for each network and regime."""
+    """Prints medians of a step of both sides, taken in turn, and of their ratio, for each network and regime."""
     import torch
 
     torch.set_num_threads(1)
@@ -41,9 +41,9 @@ def _sides(network: str, regime: str) -> dict[str, Callable[[], None]]:
     from stages.frame import parameters
     from stages.training import adversarial
 
-    values = parameters.section(f"victims.{network}-{regime}", ROOT / "params.yaml")
-    given = parameters.section(f"recipes.{values['recipe']}", ROOT / "params.yaml") | values["training"]
-    recipe = parameters.bind(adversarial.recipe, "recipe", given)()
+    values = parameters.section(f"emotion.victims.{network}", ROOT / "params.yaml")
+    given = parameters.section(f"emotion.recipes.{values['recipe']}", ROOT / "params.yaml") | {"regime": regime}
+    recipe = parameters.bind(adversarial.Recipe, "recipe", given)()
     module = victim.build(network, LABELS, values["parameters"], where=network, signal={"mels": MELS}).train()
     weights = list(module.parameters())
     optimiser = torch.optim.Adam(weights, recipe.learning_rate)

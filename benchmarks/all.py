@@ -27,7 +27,7 @@ def main() -> None:
     print(f"# Benchmarks\n\n{machine()}")
     for name, options in (
         ("log_mel", []),
-        ("transforms", []),
+        ("treatments", []),
         ("low_level_descriptors", []),
         ("wav2vec", []),
         ("mouth_crops", []),
@@ -46,8 +46,7 @@ def main() -> None:
         except CalledProcessError as error:
             # It has said on stderr what is wrong.
             sys.exit(error.returncode)
-        # The table of transforms is set in columns, not in markdown.
-        print(f"\n## {name}\n\n" + (f"```\n{output}```" if name == "transforms" else output.strip()), flush=True)
+        print(f"\n## {name}\n\n{output.strip()}", flush=True)
 
 
 def machine() -> str:

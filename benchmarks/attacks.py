@@ -1,4 +1,4 @@
-"""Benchmarks: our DeepFool and Carlini-Wagner attacks beside four toolkits on one victim: `python -m benchmarks.attacks`.
+"""Benchmarks: our DeepFool and Carlini-Wagner beside four toolkits on one victim: `python -m benchmarks.attacks`.
 
 All attack the same second of the same correctly decided test clips, each in a process of its own with one thread.
 Passes are counted at the network, distances measured on what is returned, and success is what the victim then decides.
@@ -36,7 +36,7 @@ def main() -> None:
     """
     options = _options()
     if not Path(options.model, "config.json").is_file():
-        raise UserError(options.model, expected="a trained victim", found="none", do="run `make reproduce` first")
+        raise UserError(options.model, "a trained victim", "none", "run `make reproduce` first")
     everyone = contenders(options.searches, options.iterations)
     if options.only is not None:
         print(json.dumps(measure(everyone[options.only], Path(options.model), Path(options.audio), options.clips)))
@@ -62,13 +62,13 @@ def contenders(searches: int, iterations: int) -> list[Contender]:
     budget = {"searches": searches, "iterations": iterations}
     fewer = {"searches": searches, "iterations": max(1, iterations // 10)}
     adam = [
-        ("ours", "carlini_wagner", budget),
+        ("ours", "cw", budget),
         ("foolbox", "foolbox_carlini_wagner", budget),
         ("torchattacks", "torchattacks_carlini_wagner", {"iterations": iterations, "c": 1.0}),
         ("ART", "art_carlini_wagner", fewer),
         ("cleverhans", "cleverhans_carlini_wagner", budget),
     ]
-    ours = "carlini_wagner_normalised"
+    ours = "cw_normalised"
     return [
         ("DeepFool", "ours", "as params.yaml", "deepfool", {}),
         ("DeepFool", "foolbox", "10 candidates", "foolbox_deepfool", {}),
@@ -94,7 +94,7 @@ def measure(contender: Contender, model: Path, audio: Path, clips: int) -> dict[
 
     _, toolkit, _, function, values = contender
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    network = victim.load(model, network=config["network"], device="cpu").module
+    network = victim.load(model, device="cpu").module
     clean, labels = test_clips(network, config, model, audio, clips)
     seconds, bare_seconds = [], []
     while not seconds or (len(seconds) < ROUNDS and min(seconds) < SHORT_S):
@@ -122,14 +122,16 @@ def measure(contender: Contender, model: Path, audio: Path, clips: int) -> dict[
 def ours(counted: "Counting", clean: "Tensor", labels: "Tensor", attack: str, changed: dict[str, Any]) -> "Tensor":
     """The house's attack with the parameters of params.yaml, except those `changed`."""
     from benchmarks.counting import inputs
+    from stages.attacks.problem import Setting
     from stages.frame import parameters
     from stages.frame.modules import find
     from stages.victim import Goal, Victim
 
-    run = find("attacks", attack, "attack", where=f"attacks.{attack}")
-    values = parameters.section(f"attacks.{attack}") | changed
+    run = find("attacks", attack, "attack", where=attack)
+    values = parameters.section(f"events.attacks.{attack}.parameters") | changed
     target = Victim(counted, counted.labels, bounds={"audio": (-1.0, 1.0)})
-    return run(target, inputs(clean), Goal(labels, False), bounds=target.bounds, **values).adversarial["audio"]
+    setting = Setting(bounds=target.bounds)
+    return run(target, inputs(clean), Goal(labels, False), setting=setting, **values).adversarial["audio"]
 
 
 def decide(network: "nn.Module", audio: "Tensor") -> "Tensor":
@@ -165,7 +167,7 @@ def test_clips(network: "nn.Module", config: dict, model: Path, audio: Path, cou
     labels = torch.tensor([config["labels"].index(label) for label in rows.label])
     kept = (decide(network, waveforms) == labels).nonzero()[:count, 0]
     if len(kept) < count:
-        raise UserError(model, expected=f"{count} correct seconds", found=str(len(kept)), do="give fewer --clips")
+        raise UserError(model, f"{count} correct seconds", str(len(kept)), "give fewer --clips")
     return waveforms[kept], labels[kept]
 
 
@@ -206,7 +208,7 @@ def _row(toolkit: str, setting: str, found: dict[str, Any], common: list[int]) -
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attacks", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="models/events/spectrogram_cnn/vgg13", help="folder of a trained victim")
+    parser.add_argument("--model", default="models/events/vgg13", help="folder of a trained victim")
     parser.add_argument("--audio", default="data/events/audio", help="its corpus's shards")
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--searches", type=int, default=9, help="values of c in the published attack")

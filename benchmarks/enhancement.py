@@ -20,15 +20,16 @@ def main() -> None:
     from stages.frame import parameters
 
     torch.set_num_threads(1)
-    rate_hz = parameters.section("corpora.speech.sample_rate_hz")
+    rate_hz = parameters.section("speech.corpora.audio.decoding.sample_rate_hz")
     audio = 0.1 * torch.randn(CLIPS, round(LENGTH_S * rate_hz), generator=torch.Generator().manual_seed(1))
     inputs = {"audio": audio, "audio_length": torch.full((CLIPS,), audio.shape[1])}
     rows = []
-    for name, values in parameters.section("victims").items():
-        if values["method"] != "enhancement":
+    for name, values in parameters.section("speech.victims").items():
+        # A hardened one is the network that it starts from.
+        if values["method"] != "enhancement" or "starts_from" in values:
             continue
         signal = {"sample_rate_hz": rate_hz}
-        module = victim.build(values["network"], 0, values["parameters"], where=f"victims.{name}", signal=signal)
+        module = victim.build(values["network"], 0, values["parameters"], where=f"speech.victims.{name}", signal=signal)
         forward = _seconds(torch.no_grad()(lambda module=module: module(inputs)))
         both = _seconds(lambda module=module: module(inputs).square().mean().backward())
         for what, seconds in (("forward", forward), ("forward and backward", both)):

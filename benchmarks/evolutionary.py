@@ -1,4 +1,4 @@
-"""Benchmarks: the evolutionary attack with a population as one batch and member by member: `python -m benchmarks.evolutionary`."""
+"""Benchmarks: a population heard as one batch and member by member: `python -m benchmarks.evolutionary`."""
 
 import time
 
@@ -8,6 +8,7 @@ POPULATION, GENERATIONS = 32, 10
 SAMPLES, ROOMS, TAPS = 32_000, 12, 6_000
 ALPHABET = list(" 'abcdefghijklmnopqrstuvwxyz")
 PHRASE = "open the door"
+QUANTUM = 2**-15
 
 
 def main() -> None:
@@ -15,7 +16,9 @@ def main() -> None:
     import torch
 
     from stages import victim
-    from stages.attacks import evolutionary, over_the_air
+    from stages.attacks import evolutionary
+    from stages.attacks.clips import SAMPLE_RATE_HZ
+    from stages.attacks.problem import Setting
     from stages.frame import parameters
 
     class OneByOne(victim.Transcriber):
@@ -32,8 +35,8 @@ def main() -> None:
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    values = parameters.section("victims.deepspeech", ROOT / "params.yaml")
-    signal = {"sample_rate_hz": over_the_air.SAMPLE_RATE_HZ}
+    values = parameters.section("speech.victims.deepspeech", ROOT / "params.yaml")
+    signal = {"sample_rate_hz": SAMPLE_RATE_HZ}
     module = victim.build(values["network"], len(ALPHABET), values["parameters"], where="victim", signal=signal)
     inputs = {"audio": 0.1 * torch.randn(1, SAMPLES), "audio_length": torch.tensor([SAMPLES])}
     rooms = torch.randn(ROOMS, TAPS) * 0.999 ** torch.arange(TAPS)
@@ -47,9 +50,8 @@ def main() -> None:
             target,
             inputs,
             victim.Goal(target.encode([PHRASE]), True),
-            bounds=target.bounds,
+            setting=Setting(bounds=target.bounds, quantum={"audio": QUANTUM}, rooms=rooms),
             snr_db=10.12,
-            rooms=rooms,
             objective=objective,
             population=POPULATION,
             generations=generations,
@@ -71,7 +73,7 @@ def main() -> None:
         times = [f"{seconds:.1f}", f"{seconds_alone:.1f}", f"{seconds_alone / seconds:.2f}"]
         rows.append([objective, *times, f"{apart:g}"])
     print(
-        f"A clip of 2 s, {GENERATIONS} generations of {POPULATION}, one thread, the recogniser of params.yaml, untrained\n"
+        f"A clip of 2 s, {GENERATIONS} generations of {POPULATION}, one thread, params.yaml's recogniser, untrained\n"
     )
     print(table(["objective", "a batch, s", "one by one, s", "ratio", "largest difference"], rows))
 

@@ -1,4 +1,4 @@
-"""Benchmarks: our decibel log-mel spectrogram beside librosa's, each with one thread: `python -m benchmarks.log_mel`."""
+"""Benchmarks: our log-mel spectrogram beside librosa's, each with one thread: `python -m benchmarks.log_mel`."""
 
 import time
 from collections.abc import Callable

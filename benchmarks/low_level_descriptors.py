@@ -1,4 +1,4 @@
-"""Benchmarks: our low-level descriptors beside pyAudioAnalysis, each with one thread: `python -m benchmarks.low_level_descriptors`."""
+"""Benchmarks: our descriptors beside pyAudioAnalysis: `python -m benchmarks.low_level_descriptors`."""
 
 import time
 

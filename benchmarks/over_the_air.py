@@ -9,6 +9,7 @@ BATCH, ITERATIONS = 18, 10
 SAMPLES, ROOMS, TAPS = 32_000, 12, 6_000
 ALPHABET = list(" 'abcdefghijklmnopqrstuvwxyz")
 PHRASE = "open the door"
+QUANTUM = 2**-15
 
 
 def main() -> None:
@@ -35,11 +36,13 @@ def _sides(rooms_per_step: int) -> tuple[Callable[[], None], Callable[[], None]]
 
     from stages import victim
     from stages.attacks import over_the_air
+    from stages.attacks.clips import SAMPLE_RATE_HZ
+    from stages.attacks.problem import Setting
     from stages.frame import parameters
 
     torch.manual_seed(0)
-    values = parameters.section("victims.deepspeech", ROOT / "params.yaml")
-    signal = {"sample_rate_hz": over_the_air.SAMPLE_RATE_HZ}
+    values = parameters.section("speech.victims.deepspeech", ROOT / "params.yaml")
+    signal = {"sample_rate_hz": SAMPLE_RATE_HZ}
     module = victim.build(values["network"], len(ALPHABET), values["parameters"], where="victim", signal=signal)
     bounds = {"audio": (-1.0, 1.0)}
     target = victim.Transcriber(module, ALPHABET, bounds=bounds)
@@ -54,9 +57,8 @@ def _sides(rooms_per_step: int) -> tuple[Callable[[], None], Callable[[], None]]
             target,
             own,
             goal,
-            bounds=bounds,
+            setting=Setting(bounds=bounds, quantum={"audio": QUANTUM}, rooms=rooms),
             snr_db=10.12,
-            rooms=rooms,
             iterations=ITERATIONS,
             relative_step=0.2,
             shrink=None,

@@ -1,4 +1,4 @@
-"""Benchmarks: the attack on transcripts on a batch and on one clip after another: `python -m benchmarks.targeted_transcription`."""
+"""Benchmarks: the attack on transcripts in a batch and clip by clip: `python -m benchmarks.targeted_transcription`."""
 
 import time
 from collections.abc import Callable
@@ -35,14 +35,20 @@ def _sides() -> tuple[Callable[[], None], Callable[[], None]]:
 
     from stages import victim
     from stages.attacks import targeted_transcription
+    from stages.attacks.problem import Setting
     from stages.frame import parameters
 
     torch.manual_seed(0)
-    values = parameters.section("victims.sentence_reader", ROOT / "params.yaml")
+    values = parameters.section("audiovisual.victims.sentence_reader", ROOT / "params.yaml")
     signal = {"sample_rate_hz": 16000, "frames_per_s": 25, "crop": CROP}
     module = victim.build(values["network"], len(ALPHABET), values["parameters"], where="victim", signal=signal)
     bounds = {"video": (0.0, 255.0), "audio": (-1.0, 1.0)}
     target = victim.Transcriber(module, ALPHABET, bounds=bounds)
+    setting = Setting(
+        bounds=bounds,
+        epsilon={"audio": 512 / 32768, "video": 8.0},
+        quantum={"audio": 1 / 32768, "video": 1.0},
+    )
     inputs = {
         "video": torch.randint(0, 256, (BATCH, FRAMES, CROP, CROP)).float(),
         "video_length": torch.full((BATCH,), FRAMES),
@@ -57,9 +63,7 @@ def _sides() -> tuple[Callable[[], None], Callable[[], None]]:
             target,
             own,
             goal,
-            bounds=bounds,
-            epsilon={"audio": 512 / 32768, "video": 8.0},
-            quantum={"audio": 1 / 32768, "video": 1.0},
+            setting=setting,
             iterations=ITERATIONS,
             relative_step=0.2,
             shrink=0.8,

@@ -1,109 +1,115 @@
-"""Verb: makes an adversarial set: `python -m stages.attack ITEM`."""
+"""Verb: makes an adversarial set: `python -m stages.attack STUDY ENTRY`."""
 
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
 
 import pandas as pd
 
-from stages import selection
+from stages.attacking import batches
+from stages.attacking.entries import Attack, Attacked, Plan, Playback
+from stages.attacking.plans import Work
 from stages.frame import clip_table, devices, parameters, shards
 from stages.frame.errors import told_in_one_line
 from stages.frame.modules import find
-from stages.measures.perturbation import relative_loudness_db, snr_db
+from stages.treatments.entry import Treatment
 
-CLIPS_PER_SHARD = 32
+OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "fold", "duration_s"]
+# What of the plan's rows is never mixed in a shard, which is one batch.
+BATCHES = ("folder", "attack", "epsilon")
 
 
-def main(item: str) -> None:
-    """Writes `data/<study>/adversarial/<item>`: a row for every clip attacked, failures among them."""
+def main(study: str, name: str) -> None:
+    """Writes `data/<study>/adversarial/<name>`: a row for all that the plan attacks, failures among them.
+
+    `success` is what the victim decides on what the file holds. Where the attacked set's files hold whole numbers, so
+    do the arrays, see `stages.frame.pcm`; about.json is that set's.
+
+    Raises:
+        UserError: an entry does not fit, or something that it names is missing.
+    """
     worker = devices.launch()
-    values = parameters.bind(_item, f"attack_items.{item}", parameters.section(f"attack_items.{item}"))()
-    study = values["study"]
-    source, model = Path("data", study, "audio"), Path("models", study, values["network"], values["victim"])
-    plan = _plan(study, model, values["goal"])
-    given = parameters.section(f"attacks.{values['attack']}")
-    function = find("attacks", values["attack"], "attack", where=f"attack_items.{item}.attack")
-    attack = parameters.bind(function, f"attacks.{values['attack']}", given, passed=("bounds",))
-    from stages import victim
-
-    target_model = victim.load(
-        model, network=values["network"], device=worker.device, attacked_on=values["attacked_on"]
+    entry = parameters.entry(Attacked, f"{study}.attacked.{name}")
+    attacks = {dotted: parameters.entry(Attack, f"{study}.attacks.{dotted}") for dotted in entry.attacks}
+    models, data = Path("models", study), Path("data", study)
+    plan, choose = _plan(study, entry.plan)
+    task = batches.Task(
+        study=study,
+        entry=entry,
+        plan=plan,
+        runs={_called(dotted): _bound(f"{study}.attacks.{dotted}", one) for dotted, one in attacks.items()},
+        sets=[shards.ShardSet(data / one) for one in dict.fromkeys((entry.inputs, entry.beside)) if one],
+        playback=parameters.entry(Playback, f"{study}.playback") if "playback" in parameters.section(study) else None,
+        through=parameters.entry(Treatment, f"{study}.treatments.{entry.through}") if entry.through else None,
+        device=worker.device,
     )
-    clips = shards.ShardSet(source)
-
-    def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
-        return _attacked(rows, clips, target_model, attack, values, worker.device)
-
+    clips = task.sets[0].table
+    work = Work(
+        clips=clips.loc[clips.problem == "", OF_CLIPS],
+        victims={one: models / one for one in entry.victims},
+        attacks={_called(dotted): one for dotted, one in attacks.items()},
+        integers=task.quantum is not None,
+    )
+    rows = choose(work)
+    # Here, so that a wrong entry is told before any work, and unfinished work is known by all of its code.
+    batches.victim(task, rows.folder[0])
+    output = data / "adversarial" / name
     shards.write_set(
-        plan,
-        Path("data", study, "adversarial", item),
-        compute,
-        inputs=[source, model],
-        settings=[values, given, worker.device.split(":")[0]],
+        rows,
+        output,
+        functools.partial(batches.attacked, task),
+        inputs=[*(one.folder for one in task.sets), *work.victims.values(), *_read_besides(task)],
+        settings=[entry, attacks, plan, task.playback, task.through, worker.device.split(":")[0]],
         worker=worker,
-        description=f"attack {item}",
-        clips_per_shard=CLIPS_PER_SHARD,
+        description=f"attack {study} {name}",
+        clips_per_shard=plan.batch_size,
+        apart=BATCHES,
+        about=task.sets[0].about,
     )
+    if worker.rank == 0:
+        print(f"{study} {name}: {_told(clip_table.read(output / 'clips.csv'))}")
 
 
-def _item(
-    *,
-    study: str,
-    victim: str,
-    network: str,
-    attack: str,
-    goal: Literal["untargeted", "targeted"],
-    attacked_on: Literal["logits", "probabilities"],
-) -> dict[str, str]:
-    """The checked entry of `attack_items`."""
-    return locals()
+def _called(dotted: str) -> str:
+    """The name of an attack in tables."""
+    return dotted.rpartition(".")[2]
 
 
-def _plan(study: str, model: Path, goal: str) -> pd.DataFrame:
-    """The clips to attack, those of like length together, so that little of a batch is padding."""
-    choose = getattr(selection, goal)
-    where = f"selection.{study}.{goal}"
-    decisions = clip_table.read(model / "decisions.csv")
-    plan = parameters.bind(choose, where, parameters.section(where))(decisions)
-    return plan.sort_values(["duration_s", "key"], ignore_index=True)
+def _bound(where: str, given: Attack) -> Callable:
+    """The attack with its own parameters."""
+    function = find("attacks", given.attack, "attack", where=f"{where}.attack")
+    return parameters.bind(function, f"{where}.parameters", given.parameters, passed=("setting",))
 
 
-def _attacked(rows: pd.DataFrame, clips: shards.ShardSet, victim: Any, attack: Any, values: dict, device: str):
-    """The attacked clips' table and arrays."""
-    import torch
+def _plan(study: str, name: str) -> tuple[Plan, Callable[[Work], pd.DataFrame]]:
+    """An entry of the study's plans, and its function with its own parameters."""
+    where = f"{study}.plans.{name}"
+    given = parameters.section(where)
+    of_all = Plan.__dataclass_fields__
+    plan = parameters.bind(Plan, where, {key: value for key, value in given.items() if key in of_all})()
+    function = find("attacking", "plans", plan.plan, where=f"{where}.plan")
+    own = {key: value for key, value in given.items() if key not in of_all}
+    return plan, parameters.bind(function, where, own)
 
-    from stages.victim import Goal, padded_batch
 
-    audio = [clips.load(key)["audio"] for key in rows.clip_id]
-    inputs = padded_batch(audio, device)
-    wanted = rows.target if values["goal"] == "targeted" else rows.label
-    goal = Goal(victim.encode(list(wanted)), values["goal"] == "targeted")
-    with torch.no_grad():
-        clean_label, clean_confidence = victim.decode(victim.logits(inputs))
-    result = attack(victim, inputs, goal, bounds=victim.bounds)
-    with torch.no_grad():
-        label, confidence = victim.decode(victim.logits(result.adversarial))
-    perturbed = [wave[: len(own)] for wave, own in zip(result.adversarial["audio"].cpu().numpy(), audio)]
-    deltas = [wave - own for wave, own in zip(perturbed, audio)]
-    table = rows.assign(
-        victim=values["victim"],
-        attack=values["attack"],
-        goal=values["goal"],
-        clean_prediction=victim.names(clean_label),
-        clean_confidence=clean_confidence.tolist(),
-        adversarial_prediction=victim.names(label),
-        confidence=confidence.tolist(),
-        success=result.success.tolist(),
-        iterations=result.iterations.tolist(),
-        forwards=result.forwards.tolist(),
-        backwards=result.backwards.tolist(),
-        snr_db=[snr_db(own, delta) for own, delta in zip(audio, deltas)],
-        relative_loudness_db=[relative_loudness_db(own, delta) for own, delta in zip(audio, deltas)],
-        l2_audio=[float((delta.astype("f8") ** 2).sum() ** 0.5) for delta in deltas],
-        linf_audio=[float(abs(delta).max()) for delta in deltas],
-    )
-    return table, [{"audio": wave} for wave in perturbed]
+def _read_besides(task: batches.Task) -> list[str | Path]:
+    """What a batch depends on besides clips and victims."""
+    playback, through = task.playback, task.through
+    files = [] if playback is None else [playback.impulse_responses, playback.spoken_phrases]
+    if through is None:
+        return files
+    return [*files, *through.files, *([Path("models", task.study, through.model)] if through.model else [])]
+
+
+def _told(rows: pd.DataFrame) -> str:
+    """What came of the attacks, in a line."""
+    rows = rows[rows.attack != "none"]
+    if rows.empty:
+        return "nothing is attacked"
+    snr_db = f"median SNR {pd.to_numeric(rows.snr_db).median():.1f} dB, " if "snr_db" in rows else ""
+    passes = f"{rows.forwards.median():.0f} forward and {rows.backwards.median():.0f} backward passes"
+    return f"{rows.success.sum()} of {len(rows)} attacks succeed, {snr_db}{passes} each"
 
 
 if __name__ == "__main__":

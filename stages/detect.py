@@ -1,14 +1,15 @@
-"""Verb: what detectors say of a sweep's adversarial clips, and of clips as loudly disturbed: `python -m stages.detect ITEM`."""
+"""Verb: what detectors say of attacked clips and others as loud: `python -m stages.detect STUDY ENTRY`."""
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages.frame import devices, parameters, shards
+from stages.frame import clip_table, devices, parameters, pcm, shards
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import told_in_one_line
 from stages.frame.modules import find
@@ -17,76 +18,108 @@ from stages.frame.parameters import Count
 GROUP = ["victim", "split", "attack", "epsilon", "target"]
 
 
-def main(item: str) -> None:
-    """Writes `data/<study>/detections/<item>`: rows of clips in these versions.
+@dataclass(frozen=True, kw_only=True)
+class Detected:
+    """An entry of `<study>.detected`.
 
-    `benign` is a clip as it is, of all but those trained on; `adversarial` what an attack of the sweep made of it. Test
+    Attributes:
+        set: the adversarial set, a folder of `data/<study>`.
+        clips: the set that was attacked.
+        victims: whose clips of that set are taken, and who decide.
+        detectors: entries of `<study>.detectors`.
+        batch_size: clips that are looked at together.
+    """
+
+    set: str
+    clips: str
+    victims: list[str]
+    detectors: list[str]
+    batch_size: Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detector:
+    """An entry of `<study>.detectors`: the file in `stages/detection`, a model of the study, its parameters."""
+
+    detector: str
+    model: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def main(study: str, name: str) -> None:
+    """Writes `data/<study>/detections/<name>`: rows of clips in these versions.
+
+    `benign` is a clip as it is, of all but those trained on; `adversarial` what an attack of the set made of it. Test
     clips have two controls besides: `noise` lays the attack's own perturbation over the clip with its values shuffled
     and their signs drawn, `transplant` another clip's perturbation by the same attack. Each row has every detector's
     score, which is higher for benign clips, and what the victim decides.
+
+    Raises:
+        UserError: an entry does not fit, or something that it names is missing.
     """
+    from stages import victim
+
     worker = devices.launch()
-    where = f"detect_items.{item}"
-    values = parameters.bind(_item, where, parameters.section(where))()
-    study = values["study"]
-    source, model = Path("data", study, "sweeps", values["sweep"]), Path("models", study, values["network"])
-    clips, attacked = shards.ShardSet(Path("data", study, values["inputs"])), shards.ShardSet(source)
-    given = {name: parameters.section(f"detectors.{name}") for name in values["detectors"]}
+    entry = parameters.entry(Detected, f"{study}.detected.{name}")
+    data, models = Path("data", study), Path("models", study)
+    clips, attacked = shards.ShardSet(data / entry.clips), shards.ShardSet(data / entry.set)
+    given = {one: parameters.entry(Detector, f"{study}.detectors.{one}") for one in entry.detectors}
+    make = {one: _bound(f"{study}.detectors.{one}", detector, models) for one, detector in given.items()}
+    plan = _plan(attacked.table[attacked.table.victim.isin(entry.victims)], clips.table)
+    opened = sorted({models / one for one in [*plan.model, *(one.model for one in given.values() if one.model)]})
+    for folder in opened:
+        victim.import_network(folder)
     victims: dict[str, Any] = {}
     detectors: dict[str, Callable] = {}
 
     def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
-        from stages import victim
-
         if not detectors:
-            detectors.update({name: _open(name, one, worker.device) for name, one in given.items()})
+            detectors.update({one: open_detector(worker.device) for one, open_detector in make.items()})
         made = []
-        for name, own in rows.groupby("victim", sort=False):
-            if name not in victims:
-                victims[name] = victim.load(model / name / "model", network=values["network"], device=worker.device)
-            versions = _versions(own, clips, attacked, worker.device)
-            made += [_scored(*version, victims[name], detectors) for version in versions]
+        for model, own in rows.groupby("model", sort=False):
+            if model not in victims:
+                victims[model] = victim.load(models / model, device=worker.device)
+            versions = _versions(own.drop(columns="model"), clips, attacked, worker.device)
+            made += [_scored(*version, victims[model], detectors) for version in versions]
         table = pd.concat(made, ignore_index=True)
         return table, [{}] * len(table)
 
+    output = data / "detections" / name
     shards.write_set(
-        _plan(attacked.table, clips.table),
-        Path("data", study, "detections", item),
+        plan,
+        output,
         compute,
-        inputs=[clips.folder, source, model, *(one["model"] for one in given.values() if "model" in one)],
-        settings=[values, given, worker.device.split(":")[0]],
+        inputs=[clips.folder, attacked.folder, *opened],
+        settings=[entry, given, worker.device.split(":")[0]],
         worker=worker,
-        description=f"detect {item}",
-        clips_per_shard=values["batch_size"],
+        description=f"detect {study} {name}",
+        clips_per_shard=entry.batch_size,
     )
+    if worker.rank == 0:
+        print(_told(clip_table.read(output / "clips.csv"), entry.detectors))
 
 
-def _item(
-    *, study: str, inputs: str, sweep: str, network: str, synchronisers: str, detectors: list[str], batch_size: Count
-) -> dict:
-    """The checked entry of `detect_items`."""
-    return locals()
-
-
-def _open(name: str, given: dict, device: str) -> Callable:
-    where = f"detectors.{name}"
-    make = find("detection", given["detection"], "detector", where=f"{where}.detection")
-    own = {key: value for key, value in given.items() if key != "detection"}
-    return parameters.bind(make, where, own)(device)
+def _bound(where: str, given: Detector, models: Path) -> Callable:
+    make = find("detection", given.detector, "detector", where=f"{where}.detector")
+    values = given.parameters | ({"model": str(models / given.model)} if given.model else {})
+    return parameters.bind(make, f"{where}.parameters", values)
 
 
 def _plan(attacked: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
-    """All unattacked clips but those trained on, then what was kept of the sweep; each test clip's row with its lender's.
+    """All unattacked clips but those trained on, then what was kept of the attacks.
 
-    A lender is a row of the same attack, epsilon and target, whose perturbation is laid over the clip as a control.
+    Each test clip's row has its `lender`, a row of the same attack, epsilon and target, whose perturbation is laid over
+    the clip as a control.
     """
     judged = clips.loc[
         (clips.problem == "") & (clips.split != "train"), ["clip_id", "label", "text", "speaker", "split", "duration_s"]
     ]
-    clean = judged.merge(attacked.victim.drop_duplicates(), how="cross").assign(attack="none", epsilon="0", target="")
-    clean["key"] = clean.clip_id + "/" + clean.victim
-    # Sizes of what was added are those that the sweep gives of its own unattacked clips.
-    sizes = [name for name in attacked if name.startswith(("l2_", "linf_", "snr_db_", "relative_loudness_db_"))]
+    attacked = attacked.assign(model=attacked.victim + ("/" + attacked.member if "member" in attacked else ""))
+    models = attacked[["victim", "model"]].drop_duplicates()
+    clean = judged.merge(models, how="cross").assign(attack="none", epsilon="0", target="")
+    clean["key"] = clean.clip_id + "/" + clean.model
+    # Sizes of what was added are those that the set gives of its own unattacked clips.
+    sizes = [name for name in attacked if name.startswith(("l2_", "linf_", "snr_db", "relative_loudness_db"))]
     clean = clean.assign(**attacked.loc[attacked.attack == "none", sizes].iloc[0])
     kept = attacked[attacked.kept & (attacked.attack != "none")].drop(columns="shard")
     order = kept.clip_id.map(stable_hash)
@@ -102,13 +135,15 @@ def _versions(rows: pd.DataFrame, clips: shards.ShardSet, attacked: shards.Shard
 
     clip_of = dict(zip(attacked.table.key, attacked.table.clip_id))
 
+    def delta_of(key: str) -> shards.Arrays:
+        made, clean = pcm.from_file(attacked.load(key), attacked.about.get("quantum", {})), clips.load(clip_of[key])
+        return {name: made[name].astype("f4") - clean[name] for name in ("audio", "video")}
+
     def made(version: str, row: Any) -> shards.Arrays:
         clean = clips.load(row.clip_id)
         if version == "benign":
             return clean
-        if version == "transplant":
-            return _disturbed(clean, _delta(attacked.load(row.lender), clips.load(clip_of[row.lender])))
-        delta = _delta(attacked.load(row.key), clean)
+        delta = delta_of(row.lender if version == "transplant" else row.key)
         return _disturbed(clean, _shuffled(delta, row.key) if version == "noise" else delta)
 
     clean, controlled = rows.attack == "none", rows.lender != ""
@@ -123,14 +158,6 @@ def _versions(rows: pd.DataFrame, clips: shards.ShardSet, attacked: shards.Shard
             yield table, {key: value for one in inputs for key, value in one.items()}
 
 
-def _delta(made: shards.Arrays, clean: shards.Arrays) -> shards.Arrays:
-    """What an attack added to a clip's sound and video."""
-    from stages.frame.pcm import from_pcm16
-
-    audio = from_pcm16(made["audio"]) if made["audio"].dtype == np.int16 else made["audio"]
-    return {"audio": audio - clean["audio"], "video": made["video"].astype("f4") - clean["video"]}
-
-
 def _shuffled(delta: shards.Arrays, key: str) -> shards.Arrays:
     """The same values in another order with random signs."""
     rng = np.random.default_rng(stable_hash(key))
@@ -141,7 +168,7 @@ def _shuffled(delta: shards.Arrays, key: str) -> shards.Arrays:
 
 
 def _disturbed(clean: shards.Arrays, delta: shards.Arrays) -> shards.Arrays:
-    """A clip with a perturbation laid over it, of which what is too long is cut and the rest is none; also on the face."""
+    """A clip with a perturbation laid over it, also on the face; what of it is too long is cut, the rest is none."""
     made = dict(clean)
     for name, (low, high) in {"audio": (-1, 1 - 2**-15), "video": (0, 255)}.items():
         made[name] = clean[name].astype("f4")
@@ -156,7 +183,7 @@ def _disturbed(clean: shards.Arrays, delta: shards.Arrays) -> shards.Arrays:
 def _on_face(clean: shards.Arrays, delta: np.ndarray) -> np.ndarray:
     import torch
 
-    from stages.features.mouth_crops import carried
+    from stages.features.carried import carried
 
     maps = (torch.from_numpy(clean[name]) for name in ("frame_to_mouth", "frame_to_face"))
     laid = carried(torch.from_numpy(delta), *maps, clean["faces"].shape[1]).numpy()
@@ -173,6 +200,13 @@ def _scored(rows: pd.DataFrame, inputs: dict, victim: Any, detectors: dict[str, 
             scored = score(inputs)
             columns |= {name if key == "score" else f"{name}_{key}": one.tolist() for key, one in scored.items()}
     return rows.drop(columns="lender").assign(**columns)
+
+
+def _told(table: pd.DataFrame, detectors: list[str]) -> str:
+    """The result in a line: of test clips the mean score of benign and of attacked ones."""
+    means = table[table.split == "test"].groupby("version")[detectors].mean()
+    told = (f"{one} {means[one].get('adversarial', np.nan):.3g} and {means[one]['benign']:.3g}" for one in detectors)
+    return f"mean scores of attacked and of benign clips: {', '.join(told)}"
 
 
 if __name__ == "__main__":

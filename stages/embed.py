@@ -1,22 +1,28 @@
-"""Verb: writes a built-in corpus, so that everything runs with no download: `python -m stages.embed ITEM`."""
+"""Verb: writes a built-in corpus, so that everything runs with no download: `python -m stages.embed STUDY ENTRY`."""
 
 import shutil
 import sys
 from pathlib import Path
 
 from stages.frame import parameters
-from stages.frame.errors import told_in_one_line
+from stages.frame.errors import UserError, told_in_one_line
 from stages.frame.modules import find
 
 
-def main(item: str) -> None:
-    """Writes `embedded.<item>`: `writer` names the function, `output` where its corpus goes; the rest is the function's."""
-    values = parameters.section(f"embedded.{item}")
+def main(study: str, name: str) -> None:
+    """Writes the corpus of `<study>.embedded.<name>` to its `output`; the function `writer` takes the entry's rest.
+
+    Raises:
+        UserError: the entry is faulty.
+    """
+    where = f"{study}.embedded.{name}"
+    values = parameters.section(where)
+    if not isinstance(values, dict) or not {"output", "writer"} <= values.keys():
+        raise UserError(f"params.yaml: {where}", "output and writer", repr(values), "see params.yaml in git")
     output = Path(values.pop("output"))
-    module, function = values.pop("writer").split(".")
-    write = parameters.bind(
-        find("corpora.embedded", module, function, where=f"embedded.{item}.writer"), f"embedded.{item}", values
-    )
+    module, _, function = str(values.pop("writer")).partition(".")
+    write = find("corpora.embedded", module, function, where=f"{where}.writer")
+    write = parameters.bind(write, where, values)
     arriving = output.with_name(f".{output.name}.arriving")
     if arriving.is_dir():
         shutil.rmtree(arriving)

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.frame import ffmpeg, parameters
+from stages.features import ffmpeg
+from stages.frame import parameters
 from stages.frame.errors import told_in_one_line
-from stages.frame.modules import find
 from stages.frame.pcm import to_pcm16
-from stages.studies.sound import Clip
+from stages.reporting.sound import Clip
+from stages.reporting.study import part
 
 DIFFERENCE_PEAK = 0.5
 # Each pixel of a video is a square of so many.
@@ -21,30 +22,31 @@ ENLARGED = 5
 def main(study: str) -> None:
     """Writes `reports/<study>/listening`: WAV and spectrogram of each sound of the clips that the study chooses.
 
-    A sound with pictures is written as a video besides. A difference is raised to a peak of one half, since it could not
-    be heard otherwise; `listening.csv` says by how much.
+    A sound with pictures is written as a video besides. A difference is raised to a peak of one half, since it could
+    not be heard otherwise; `listening.csv` says by how much.
     """
     folder = Path("reports", study, "listening")
     folder.mkdir(parents=True, exist_ok=True)
-    choose = find("studies", f"{study}_sounds", "clip", where="study")
-    items = parameters.section(f"listening.{study}")
-    rows = [row for item in items for row in _written(choose(item), item, folder)]
+    choose = part(study, "sounds", "clip")
+    entries = parameters.section(f"{study}.listening")
+    rows = [row for entry in entries for row in _written(choose(entry), entry, folder)]
     pd.DataFrame(rows).to_csv(folder / "listening.csv", index=False)
+    print(f"{folder}: {len(entries)} clips, on the page {folder.with_name('index.html')} after the study's report")
 
 
-def _written(clip: Clip, item: str, folder: Path) -> list[dict]:
+def _written(clip: Clip, entry: str, folder: Path) -> list[dict]:
     """One row for each sound of one clip; writes its files."""
     reference = _decibels(clip.sounds[0].waveform, clip.sample_rate_hz).max()
     rows = []
     for sound in clip.sounds:
-        stem = f"{item}-{sound.name}"
+        stem = f"{entry}-{sound.name}"
         gain = DIFFERENCE_PEAK / max(float(np.abs(sound.waveform).max()), 1e-12) if sound.is_difference else 1.0
         waveform, top_db = gain * sound.waveform, None if sound.is_difference else reference
         _write(folder / stem, waveform, clip.sample_rate_hz, top_db)
         if sound.video is not None:
             _write_video(folder / f"{stem}.webm", sound.video, folder / f"{stem}.wav")
         rows.append(
-            {"item": item, "clip_id": clip.clip_id, "label": clip.label, "target": clip.target}
+            {"entry": entry, "clip_id": clip.clip_id, "label": clip.label, "target": clip.target}
             | {"strength": clip.strength, "sound": sound.name, "stem": stem}
             | {"decision": sound.decision, "confidence": sound.confidence, "gain_db": round(20 * np.log10(gain), 1)}
             | {"video": "" if sound.video is None else f"{stem}.webm"}
@@ -73,7 +75,10 @@ def _write(path: Path, waveform: np.ndarray, sample_rate_hz: int, reference_db: 
 
 
 def _write_video(path: Path, video: np.ndarray, sound: Path) -> None:
-    """Pictures and a sound file as VP8 and Vorbis, which browsers play; enlarged, without anything that changes by the day."""
+    """Pictures and a sound file as VP8 and Vorbis, which browsers play; enlarged.
+
+    Nothing that changes by the day goes into the file.
+    """
     height, width = video.shape[1:]
     pictures = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}", "-r", "25", "-i", "-")
     larger = ("-vf", f"scale={ENLARGED * width}:{ENLARGED * height}:flags=bicubic+bitexact", "-pix_fmt", "yuv420p")

@@ -1,7 +1,8 @@
-"""Verb: mixes a study's speech with its noises: `python -m stages.mix STUDY`."""
+"""Verb: mixes a study's speech with its noises: `python -m stages.mix STUDY SET`."""
 
 import math
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,24 @@ from stages.frame.errors import UserError, told_in_one_line
 from stages.frame.parameters import Count
 
 
-def main(study: str) -> None:
-    """Writes `data/<study>/noisy`: of each utterance as many mixtures as its split says, `audio` and the `clean` speech.
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """An entry of `<study>.mixtures`: signal-to-noise ratios in dB, and how many mixtures of each clip of a split."""
 
-    A mixture that can't be made, since its speech could not be read or one of its two is silent, keeps its row, has no
-    arrays, and says so in the column `problem`. Noise that could not be read is left out.
+    levels_db: list[float]
+    mixtures_per_clip: dict[str, Count]
+
+
+def main(study: str, name: str) -> None:
+    """Writes `data/<study>/<set>` of the set `audio`: of each utterance as many mixtures as its split says.
+
+    The arrays of each are `audio`, and `clean`, its speech alone. A mixture that can't be made, since its speech could
+    not be read or one of its two is silent, keeps its row, has no arrays, and says so in the column `problem`. Noise
+    that could not be read is left out.
     """
     worker = devices.launch()
-    where = f"mixing.{study}"
-    values = parameters.bind(_entry, where, parameters.section(where))()
+    where = f"{study}.mixtures.{name}"
+    mixture = parameters.entry(Mixture, where)
     source = Path("data", study, "audio")
     # Two of them, as each keeps the shard open that it read last.
     speech, noises = shards.ShardSet(source), shards.ShardSet(source)
@@ -33,20 +43,18 @@ def main(study: str) -> None:
         return rows.assign(gain_db=gains, problem=problems), list(arrays)
 
     shards.write_set(
-        planned(speech.table, where=where, **values),
-        Path("data", study, "noisy"),
+        planned(speech.table, mixture, where),
+        Path("data", study, name),
         compute,
         inputs=[source],
-        settings=values,
+        settings=mixture,
         worker=worker,
-        description=f"mix {study}",
+        description=f"mix {study} {name}",
         about=speech.about,
     )
 
 
-def planned(
-    clips: pd.DataFrame, *, where: str, levels_db: list[float], mixtures_per_clip: dict[str, int]
-) -> pd.DataFrame:
+def planned(clips: pd.DataFrame, mixture: Mixture, where: str) -> pd.DataFrame:
     """A row for each mixture: which utterance, kind of noise, recording of that kind and level in dB.
 
     Clips without a text are noise, and their `speaker` is the kind. The mixtures of a split, utterances in the order of
@@ -56,22 +64,27 @@ def planned(
 
     Args:
         clips: the table of the study's set `audio`.
+        mixture: the levels, and how many mixtures.
         where: the section of params.yaml, for errors.
-        levels_db: signal-to-noise ratios.
-        mixtures_per_clip: for each split how many mixtures each utterance is in.
 
     Raises:
         UserError: no level, splits missing or unknown in `mixtures_per_clip`, no speech, no noise for a split's speech.
     """
+    levels_db, mixtures_per_clip = mixture.levels_db, mixture.mixtures_per_clip
     if not levels_db:
-        what = {"expected": "at least one level", "found": "none"}
-        raise UserError(f"params.yaml: {where}.levels_db", **what, do="add one, see params.yaml in git")
+        raise UserError(
+            f"params.yaml: {where}.levels_db", "at least one level", "none", "add one, see params.yaml in git"
+        )
     if set(mixtures_per_clip) != set(clip_table.SPLITS):
-        what = {"expected": ", ".join(clip_table.SPLITS), "found": ", ".join(mixtures_per_clip) or "none"}
-        raise UserError(f"params.yaml: {where}.mixtures_per_clip", **what, do="name each split once")
+        raise UserError(
+            f"params.yaml: {where}.mixtures_per_clip",
+            ", ".join(clip_table.SPLITS),
+            ", ".join(mixtures_per_clip) or "none",
+            "name each split once",
+        )
     speech = clips[clips.text != ""]
     if speech.empty:
-        raise UserError(where, expected="clips with a text", found="none", do="see the clip table of the study")
+        raise UserError(where, "clips with a text", "none", "see the clip table of the study")
     noise = clips[(clips.text == "") & (clips.problem == "")]
     recordings = {split: own.groupby("speaker").clip_id.apply(list).to_dict() for split, own in noise.groupby("split")}
     recordings.setdefault("validation", recordings.get("train", {}))
@@ -79,14 +92,9 @@ def planned(
     for split, own in speech.groupby("split"):
         if not recordings.get(split):
             found = f"none in {split}"
-            raise UserError(where, expected="noise in each split with speech", found=found, do="add some to the corpus")
+            raise UserError(where, "noise in each split with speech", found, "add some to the corpus")
         parts.append(_dealt(own, recordings[split], levels_db, mixtures_per_clip[split]))
     return pd.concat(parts).sort_values("key", ignore_index=True)
-
-
-def _entry(*, levels_db: list[float], mixtures_per_clip: dict[str, Count]) -> dict:
-    """The checked entry of `mixing`."""
-    return locals()
 
 
 def _dealt(speech: pd.DataFrame, recordings: dict[str, list[str]], levels_db: list[float], count: int) -> pd.DataFrame:

@@ -1,33 +1,101 @@
-"""Verb: a corpus on disk to its clip table: `python -m stages.prepare STUDY`."""
+"""Verb: a corpus on disk to a set of decoded clips: `python -m stages.prepare STUDY SET`."""
 
+import signal
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from stages.frame import clip_table, parameters
+import pandas as pd
+
+from stages.frame import clip_table, devices, parameters, shards
 from stages.frame.errors import UserError, told_in_one_line
 from stages.frame.modules import find
 
-# What the frame itself reads of a corpus's section; the rest goes to its reader.
-FRAME_KEYS = ("reader", "root", "skip_unreadable", "recorded_at_hz", "sample_rate_hz", "average_channels")
+Counted = dict[str, float | bool]
+Decode = Callable[[Path], tuple[shards.Arrays, Counted]]
 
 
-def main(study: str) -> None:
-    """Writes `data/<study>/clips.csv` from the corpus that `corpora.<study>` names."""
-    values = parameters.section(f"corpora.{study}")
-    root = Path(values["root"])
-    if not root.is_dir():
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """An entry of `<study>.corpora`.
+
+    `reader` is the file in stages/corpora that reads the lists at `root`, `decoder` the one in stages/features that
+    decodes the clips; each has its parameters. `skip_unreadable` keeps a clip that can't be decoded as a row that says
+    in the column `problem` what is wrong, and that has no arrays; else it stops the stage.
+    """
+
+    reader: str
+    root: str
+    skip_unreadable: bool
+    parameters: dict[str, Any]
+    decoder: str
+    decoding: dict[str, Any]
+
+
+def main(study: str, name: str) -> None:
+    """Writes `data/<study>/<set>` from the corpus that `<study>.corpora.<set>` names: its clip table, and the arrays.
+
+    Raises:
+        UserError: the corpus or its lists are faulty, or a clip is that must not be.
+    """
+    worker = devices.launch()
+    where = f"{study}.corpora.{name}"
+    corpus = parameters.entry(Corpus, where)
+    decode, about, counted, pool, clips_per_shard = (
+        find("features", corpus.decoder, attribute, where=f"{where}.decoder")
+        for attribute in ("decode", "about", "COUNTED", "pool", "CLIPS_PER_SHARD")
+    )
+    decode = parameters.bind(decode, f"{where}.decoding", corpus.decoding)
+    table = _clip_table(corpus, where)
+    root = Path(corpus.root)
+    one = partial(_decoded, decode, counted if corpus.skip_unreadable else None)
+
+    def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
+        arrays, values, problems = zip(*workers.map(one, [root / file for file in rows.file]))
+        rows = rows.assign(key=rows.clip_id).join(pd.DataFrame(values, rows.index))
+        return rows.assign(problem=problems), list(arrays)
+
+    with pool() as workers:
+        try:
+            shards.write_set(
+                table,
+                Path("data", study, name),
+                compute,
+                inputs=[root / file for file in table.file if (root / file).is_file()],
+                settings=[corpus.decoder, decode.keywords, corpus.skip_unreadable],
+                worker=worker,
+                description=f"prepare {study} {name}",
+                clips_per_shard=clips_per_shard,
+                about=about(**decode.keywords),
+            )
+        except KeyboardInterrupt:
+            # A second one while others finish their clips would leave this process waiting for ever.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            raise
+
+
+def _clip_table(corpus: Corpus, where: str) -> pd.DataFrame:
+    """The checked clip table of the corpus; see `clip_table.COLUMNS`."""
+    if not Path(corpus.root).is_dir():
         raise UserError(
-            f"params.yaml: corpora.{study}.root",
-            expected="the corpus's folder",
-            found=f"nothing at {root}",
-            do="see data/README.md",
+            f"params.yaml: {where}.root", "the corpus's folder", f"nothing at {corpus.root}", "see data/README.md"
         )
-    reader = find("corpora", values["reader"], "read", where=f"corpora.{study}.reader")
-    own = {key: value for key, value in values.items() if key not in FRAME_KEYS}
-    table = clip_table.checked(parameters.bind(reader, f"corpora.{study}", own)(root), str(root))
-    output = Path("data", study, "clips.csv")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(output, index=False)
+    read = find("corpora", corpus.reader, "read", where=f"{where}.reader")
+    read = parameters.bind(read, f"{where}.parameters", corpus.parameters)
+    return clip_table.checked(read(Path(corpus.root)), corpus.root)
+
+
+def _decoded(decode: Decode, unreadable: Counted | None, path: Path) -> tuple[shards.Arrays, Counted, str]:
+    """The arrays and values of a clip, and what is wrong with it: then none and `unreadable`, unless that is None."""
+    try:
+        return (*decode(path), "")
+    except UserError as error:
+        if unreadable is None:
+            raise
+        return {}, unreadable, str(error)
 
 
 if __name__ == "__main__":

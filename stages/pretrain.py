@@ -1,52 +1,58 @@
-"""Verb: a model of speech or text that needs no labels, learned here or converted: `python -m stages.pretrain MODEL`."""
+"""Verb: a model that needs no labels, learned here or converted: `python -m stages.pretrain STUDY MODEL`."""
 
 import shutil
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stages.frame import devices, parameters, shards
 from stages.frame.errors import UserError, told_in_one_line
 from stages.frame.modules import find
+from stages.learning.work import Work
 
 
-def main(name: str) -> None:
-    """Writes `models/<study>/pretrained/<model>` by the file of `stages/pretraining` that `pretrained.<model>` names.
+@dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """An entry of `pretrained`.
+
+    Args:
+        method: the file in `stages/pretraining`.
+        root: the folder or file to learn from, or the folder of downloaded models.
+    """
+
+    method: str
+    root: str
+
+
+def main(study: str, name: str) -> None:
+    """Writes `models/<study>/pretrained/<model>` by the method that the study's entry in `pretrained` names.
 
     One process works, as in train.
     """
     worker = devices.launch()
     if worker.rank == 0:
-        _pretrain(name, worker.device)
+        _pretrain(study, name, worker.device)
     worker.wait_for_all()
 
 
-def _pretrain(name: str, device: str) -> None:
-    where = f"pretrained.{name}"
-    values = parameters.bind(_entry, where, parameters.section(where))()
-    method, root = values["method"], Path(values["root"])
+def _pretrain(study: str, name: str, device: str) -> None:
+    where = f"{study}.pretrained.{name}"
+    entry = parameters.entry(Pretrained, where)
+    root = Path(entry.root)
     if not root.exists():
-        raise UserError(
-            f"params.yaml: {where}.root",
-            expected="what to learn from",
-            found=f"nothing at {root}",
-            do="see data/README.md",
-        )
-    learn = find("pretraining", method, "learn", where=f"{where}.method")
-    given = parameters.section(f"pretraining.{method}")
-    learn = parameters.bind(learn, f"pretraining.{method}", given)
-    output = Path("models", values["study"], "pretrained", name)
-    scratch = shards.scratch_folder(output, inputs=[root], settings=[values, given, device.split(":")[0]])
+        raise UserError(f"params.yaml: {where}.root", "what to learn from", f"nothing at {root}", "see data/README.md")
+    schema = find("pretraining", entry.method, "Recipe", where=f"{where}.method")
+    recipe = parameters.entry(schema, f"{study}.pretraining.{entry.method}")
+    learn = find("pretraining", entry.method, "learn", where=f"{where}.method")
+    output = Path("models", study, "pretrained", name)
+    settings = [asdict(entry), asdict(recipe), device.split(":")[0]]
+    scratch = shards.scratch_folder(output, inputs=[root], settings=settings)
     finished = scratch / "finished"
     shutil.rmtree(finished, ignore_errors=True)
     finished.mkdir()
-    learn(root, finished, scratch, device)
+    learn(Work(root, finished, scratch, device), recipe)
     shards.move(finished, output)
     shutil.rmtree(scratch)
-
-
-def _entry(*, study: str, method: str, root: str) -> dict:
-    """The checked entry of `pretrained`."""
-    return locals()
 
 
 if __name__ == "__main__":

@@ -1,32 +1,71 @@
-"""Verb: a study's scores to its tables, figures, claims and headline numbers: `python -m stages.report STUDY`."""
+"""Verb: a study's scores to its tables, figures, claims and page: `python -m stages.report STUDY`; and the list of all
+studies' pages: `python -m stages.report index STUDY...`.
+"""
 
 import json
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from stages.frame import clip_table, parameters
+from stages.frame import clip_table, environment, parameters
 from stages.frame.errors import told_in_one_line
-from stages.frame.modules import find
+from stages.reporting import page
+from stages.reporting.study import part
+
+REPORTS = Path("reports")
 
 
-def main(study: str) -> None:
-    """Writes `reports/<study>`: what the file `stages/studies/<study>.py` makes of the scores that it reads."""
-    of_study = partial(find, "studies", study, where="study")
-    sets = [Path("data", corpus, kind) for corpus, kind in of_study("CORPORA").items()]
-    clips = pd.concat([clip_table.read(folder / "clips.csv") for folder in sets])
-    unreadable = clips.loc[clips.problem != "", ["clip_id", "file", "problem"]]
-    measured = of_study("read")(parameters.read())
-    made = of_study("tables")(measured)
-    folder = Path("reports", study)
+def main(study: str, *studies: str) -> None:
+    """Writes `reports/<study>`: what the folder `stages/studies/<study>` makes of the scores that it reads.
+
+    With `index` in the place of a study `reports/index.html`, from the summaries of the studies that follow.
+    """
+    print(page.write_index(REPORTS, studies) if study == "index" else _report(study))
+
+
+def _report(study: str) -> Path:
+    """The path of the study's page."""
+    of_tables = partial(part, study, "tables")
+    read, values = of_tables("read"), parameters.section(study)
+    measured = read(values)
+    unreadable = _unreadable(study, values["corpora"])
+    made = of_tables("tables")(measured) | {"unreadable": unreadable}
+    folder = REPORTS / study
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in {**made, "unreadable": unreadable}.items():
+    for name, table in made.items():
         table.to_csv(folder / f"{name}.csv", index=False)
-    of_study("figures")(made, measured, folder)
-    metrics = {"unreadable_clips": len(unreadable)} | of_study("metrics")(made)
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    figures = of_tables("FIGURES")
+    if figures:
+        part(study, "figures", "draw")(made, measured, folder)
+    metrics = {"unreadable_clips": len(unreadable)} | of_tables("metrics")(made)
+    _write(folder / "metrics.json", metrics)
+    verdicts = list(made["claims"].verdict) if "claims" in made else []
+    summary = {"title": of_tables("TITLE")} | _corpus(values["corpora"]) | {"metrics": metrics}
+    summary["verdicts"] = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
+    _write(folder / "summary.json", summary)
+    written = page.write_study(folder, summary, note=of_tables("NOTE"), tables=of_tables("TABLES"), figures=figures)
+    environment.record(folder)
+    return written
+
+
+def _unreadable(study: str, corpora: dict[str, Any]) -> pd.DataFrame:
+    """The clips that no table counts, with what is wrong with them."""
+    clips = pd.concat([clip_table.read(Path("data", study, name, "clips.csv")) for name in corpora])
+    return clips.loc[clips.problem != "", ["clip_id", "file", "problem"]]
+
+
+def _corpus(corpora: dict[str, Any]) -> dict[str, Any]:
+    """What was measured on, in words, and whether all or part of it is built in."""
+    told = " and ".join(f"{corpus['reader']} at {corpus['root']}" for corpus in corpora.values())
+    built_in = any(str(corpus["root"]).startswith("data/embedded/") for corpus in corpora.values())
+    return {"corpus": told, "built_in": built_in}
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

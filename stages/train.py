@@ -1,43 +1,58 @@
-"""Verb: trains a victim: `python -m stages.train VICTIM`."""
+"""Verb: trains a victim, from scratch or further: `python -m stages.train STUDY VICTIM [VARIANT]`."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 from stages.frame import devices, parameters
 from stages.frame.errors import told_in_one_line
 from stages.frame.modules import find
 
 
-def main(name: str) -> None:
-    """Writes `models/<study>/<network>/<victim>` by the method, a file of `stages/training`, that the victim names.
+def main(study: str, name: str, variant: str = "") -> None:
+    """Writes `models/<study>/<victim>`, or `models/<study>/<victim>/<variant>`, by the method that the victim names.
 
-    One process trains: a batch dealt out among several would change what batch normalisation sees, and with it the
-    result. Victims are independent stages, and train side by side.
+    The method is a file of `stages/training`: its `train` begins anew, its `harden` goes on from `starts_from`.
+    What the study's `variants` say of the variant takes the place of the victim's own `training`, and that of what
+    the recipe says. One process trains: a batch dealt out among several would change what batch normalisation sees,
+    and with it the result. Victims are independent stages, and train side by side.
     """
     worker = devices.launch()
     if worker.rank == 0:
-        _train(name, worker.device)
+        _train(study, name, variant, worker.device)
     worker.wait_for_all()
 
 
-def _train(name: str, device: str) -> None:
-    from stages.training.task import opened
+def _train(study: str, name: str, variant: str, device: str) -> None:
+    from stages.training.task import Entry, Place, opened
 
-    where = f"victims.{name}"
-    values = parameters.bind(_victim, where, parameters.section(where))()
-    method = values["method"]
-    given = parameters.section(f"recipes.{values['recipe']}") | values["training"]
-    recipe = find("training", method, "recipe", where=f"{where}.method")
-    recipe = parameters.bind(recipe, f"recipes.{values['recipe']} with {where}.training", given)()
-    train = find("training", method, "train", where=f"{where}.method")
-    with opened(name, values, where=where, device=device, settings=given) as task:
-        train(task, recipe)
+    where = f"{study}.victims.{name}"
+    entry = parameters.entry(Entry, where)
+    sources = [f"{study}.recipes.{entry.recipe}", f"{where}.training" if entry.training else ""]
+    values = parameters.section(sources[0]) | entry.training
+    if variant:
+        sources.append(f"{study}.variants.{variant}")
+        values |= parameters.section(sources[-1])
+    schema = find("training", entry.method, "Recipe", where=f"{where}.method")
+    recipe = parameters.bind(schema, " with ".join(filter(None, sources)), values)()
+    work = find("training", entry.method, "harden" if entry.starts_from else "train", where=f"{where}.method")
+    place = Place(study, f"{name}/{variant}" if variant else name, device, where)
+    with opened(entry, recipe, place) as task:
+        outcome = work(task, recipe, **_others(study, entry, device))
+    warning = f"; warning: no better than chance, {outcome.warning}" if outcome.warning else ""
+    print(f"{place.name}: {outcome.told}{warning}")
 
 
-def _victim(
-    *, study: str, inputs: str, beside: str, network: str, parameters: dict, method: str, recipe: str, training: dict
-) -> dict:
-    """The checked entry of `victims`."""
-    return locals()
+def _others(study: str, entry: Any, device: str) -> dict[str, Any]:
+    """For `harden`: the victim that this one starts from, and the one whose attackers it is trained against."""
+    if not entry.starts_from:
+        return {}
+    from stages import victim
+
+    named = {"start": entry.starts_from, "against": entry.against}
+    return {
+        role: victim.load(Path("models", study, name), device=device) if name else None for role, name in named.items()
+    }
 
 
 if __name__ == "__main__":

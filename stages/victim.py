@@ -79,8 +79,17 @@ class Victim:
         return label, confidence
 
     def encode(self, names: list[str]) -> Tensor:
-        """The labels (examples,) of these names."""
+        """The labels (examples,) of these names.
+
+        Raises:
+            UserError: a name that the model does not decide on.
+        """
         index_of = {label: index for index, label in enumerate(self.labels)}
+        strange = sorted(set(names) - set(index_of))
+        if strange:
+            raise UserError(
+                "what the clips are to become", f"labels of {', '.join(self.labels)}", repr(strange[0]), "correct it"
+            )
         return torch.tensor([index_of[name] for name in names], device=self.device)
 
     def names(self, decided: Tensor) -> list[str]:
@@ -96,12 +105,12 @@ class Victim:
 class Transcriber(Victim):
     """A model whose decisions are texts, read off by connectionist temporal classification (CTC; Graves et al. 2006).
 
-    Its `labels` are the characters of an alphabet; its logits are (examples, steps, characters + 1) with the blank last,
-    which is certain after an example's end. Labels are (examples, characters), `PADDING` after a text's end.
+    Its `labels` are the characters of an alphabet; its logits are (examples, steps, characters + 1) with the blank
+    last, which is certain after an example's end. Labels are (examples, characters), `PADDING` after a text's end.
     """
 
     def loss(self, inputs: Inputs, goal: Goal) -> Tensor:
-        """The negative logarithm of the target's probability, or for an untargeted goal of the text's taken negative."""
+        """Minus the logarithm of the target's probability, or for an untargeted goal that of the text's."""
         loss = ctc(self.logits(inputs), goal.labels)
         return loss if goal.targeted else -loss
 
@@ -118,6 +127,54 @@ class Transcriber(Victim):
         return texts(decided, self.labels)
 
 
+class Encoded(nn.Module):
+    """A head behind the learned front end that makes its frames, so that waveforms can be attacked.
+
+    Waveforms, and texts where the head takes them, to logits; `takes` names the inputs. `front_end` makes frames and
+    their numbers of `audio` (examples, samples) and `audio_length` (examples,).
+    """
+
+    def __init__(self, front_end: nn.Module, head: nn.Module):
+        super().__init__()
+        self.front_end, self.head = front_end, head
+        self.takes = ("audio", "text") if head.takes_text else ("audio",)
+
+    def prepare(self, inputs: Inputs) -> Inputs:
+        """What is attacked: the waveforms as they are."""
+        return inputs
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Logits (examples, labels)."""
+        frames, lengths = self.front_end(inputs["audio"], inputs["audio_length"])
+        text = (inputs["text"], inputs["text_length"]) if self.head.takes_text else ()
+        return self.head(frames, lengths, *text)
+
+
+class Treated(nn.Module):
+    """A treatment in front of a network: it decides on what the treatment makes of the sound that it is given.
+
+    `treatment` takes the inputs and gives waveforms (examples, samples), see `stages.treatments`.
+    """
+
+    def __init__(self, treatment: nn.Module, network: nn.Module):
+        super().__init__()
+        self.treatment, self.network, self.takes = treatment, network, network.takes
+
+    def prepare(self, inputs: Inputs) -> Inputs:
+        """What is attacked: what the network is attacked on, before the treatment."""
+        return self.network.prepare(inputs)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """The network's logits of what is left after the treatment."""
+        return self.network(inputs | {"audio": self.treatment(inputs)})
+
+
+def behind(treatment: nn.Module, victim: Victim) -> Victim:
+    """The victim with a treatment in front of it, as one that can be attacked as a whole."""
+    module = Treated(treatment, victim.module)
+    return type(victim)(module, victim.labels, bounds=victim.bounds, attacked_on=victim.attacked_on)
+
+
 def characters(sentences: list[str], alphabet: list[str]) -> Tensor:
     """The characters of texts as numbers (texts, longest), `PADDING` after each one's end.
 
@@ -129,15 +186,17 @@ def characters(sentences: list[str], alphabet: list[str]) -> Tensor:
     for row, text in zip(rows, sentences):
         strange = sorted(set(text) - set(alphabet))
         if strange:
-            what = {"expected": f"characters of {''.join(alphabet)!r}", "found": repr(strange[0])}
-            raise UserError(f"the text {text!r}", **what, do="spell it otherwise")
+            raise UserError(
+                f"the text {text!r}", f"characters of {''.join(alphabet)!r}", repr(strange[0]), "spell it otherwise"
+            )
         row[: len(text)] = torch.tensor([index_of[character] for character in text], dtype=torch.long)
     return rows
 
 
 def ctc(logits: Tensor, labels: Tensor) -> Tensor:
-    """The loss (examples,) of CTC: logits (examples, steps, characters + 1) with the blank last, labels as `characters`.
+    """The loss (examples,) of CTC.
 
+    Logits are (examples, steps, characters + 1) with the blank last, labels as `characters` makes them.
     A text that is too long for the steps has a loss of zero, and no gradient.
     """
     steps = torch.full((len(logits),), logits.shape[1])
@@ -149,7 +208,7 @@ def ctc(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def padded_batch(arrays: list[np.ndarray], device: str, name: str = "audio") -> Inputs:
-    """`name` (clips, longest, ...) on the device, zero after each clip's end, and `<name>_length` (clips,) on the CPU."""
+    """`name` (clips, longest, ...) on the device, zero after a clip's end, and `<name>_length` (clips,) on the CPU."""
     lengths = [len(array) for array in arrays]
     padded = np.zeros((len(arrays), max(lengths), *arrays[0].shape[1:]), np.float32)
     for row, array in zip(padded, arrays):
@@ -158,7 +217,7 @@ def padded_batch(arrays: list[np.ndarray], device: str, name: str = "audio") -> 
 
 
 def labels_of(table: pd.DataFrame) -> tuple[list[str], Literal["label", "text"]]:
-    """What is to be decided of the clips of a table: their labels, or where they have none their texts, in characters."""
+    """What is to be decided of a table's clips: their labels, or where they have none their texts, in characters."""
     if any(table.label):
         return sorted(set(table.label)), "label"
     return sorted(set("".join(table.text))), "text"
@@ -189,9 +248,23 @@ def front_end(feature: str, values: dict[str, Any], *, where: str) -> nn.Module:
     )()
 
 
+def front_end_of(folder: str | Path) -> nn.Module:
+    """The front end by which the inputs of the model in `folder` were made of waveforms.
+
+    Raises:
+        UserError: the folder holds no trained model, or one of sound as it is.
+    """
+    made_by = config_of(folder).get("front_end")
+    if made_by is None:
+        raise UserError(folder, "a model that takes what a front end makes", "one without", "name another one")
+    return front_end(made_by["feature"], made_by["parameters"], where=str(folder))
+
+
 def save(folder: Path, module: nn.Module, config: dict[str, Any]) -> None:
-    """Writes `weights.safetensors` and `config.json`, of which `load` reads `network`, `parameters`, `signal`, `labels`,
-    `decides` and `bounds` (of each perturbed input, null for none).
+    """Writes `weights.safetensors` and `config.json`.
+
+    Of the latter `load` reads `network`, `parameters`, `signal`, `labels`, `decides`, `bounds` (of each perturbed
+    input, null for none) and, where it is there, `attacked_on`.
     """
     from safetensors.torch import save_file
 
@@ -199,39 +272,55 @@ def save(folder: Path, module: nn.Module, config: dict[str, Any]) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
-def load(folder: str | Path, *, network: str, device: str, attacked_on: str = "logits") -> Victim:
+def config_of(folder: str | Path) -> dict[str, Any]:
+    """What `config.json` says of the model in `folder`.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = Path(folder, "config.json")
+    if not path.is_file():
+        raise UserError(folder, "a trained model", "no config.json", "run dvc repro")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def import_network(folder: str | Path) -> None:
+    """Imports the network of the model in `folder`, so that what a stage's work is resumed by counts it as its code.
+
+    Raises:
+        UserError: there is no model.
+    """
+    find("networks", config_of(folder)["network"], "build", where=f"{folder}/config.json")
+
+
+def load(folder: str | Path, *, device: str) -> Victim:
     """The victim in `folder`; behind the learned front end that lies beside it, where there is one.
 
     Raises:
-        UserError: the folder is incomplete, or holds another network than `network`.
+        UserError: the folder is incomplete.
     """
     from safetensors.torch import load_file
 
     folder = Path(folder)
-    if not (folder / "config.json").is_file():
-        raise UserError(folder, expected="a trained model", found="no config.json", do="run dvc repro")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if config["network"] != network:
-        raise UserError(
-            folder, expected=f"the network {network!r}", found=config["network"], do="name this one in the item"
-        )
-    module = build(network, len(config["labels"]), config["parameters"], where=str(folder), signal=config["signal"])
+    config = config_of(folder)
+    module = build(
+        config["network"], len(config["labels"]), config["parameters"], where=str(folder), signal=config["signal"]
+    )
     try:
         module.load_state_dict(load_file(folder / "weights.safetensors"))
+    except FileNotFoundError as error:
+        raise UserError(folder, "weights of a trained model", "no weights.safetensors", "train it again") from error
     except RuntimeError as error:
-        raise UserError(folder, expected="weights of this network", found=str(error), do="train it again") from error
+        raise UserError(folder, "weights of this network", str(error), "train it again") from error
     if (folder.parent / FRONT_END).is_dir():
-        module = _behind(folder.parent / FRONT_END, config["front_end"], module, device)
+        module = Encoded(_learned_front_end(folder.parent / FRONT_END, config["front_end"], device), module)
     bounds = {name: tuple(limits or (-math.inf, math.inf)) for name, limits in config["bounds"].items()}
     made = Transcriber if config["decides"] == "text" else Victim
+    attacked_on = config.get("attacked_on", "logits")
     return made(module.to(device), config["labels"], bounds=bounds, attacked_on=attacked_on)
 
 
-def _behind(folder: Path, made_by: dict[str, Any], head: nn.Module, device: str) -> nn.Module:
-    from stages.networks.encoded import Encoded
-
+def _learned_front_end(folder: Path, made_by: dict[str, Any], device: str) -> nn.Module:
     feature = made_by["feature"]
-    load_front_end = parameters.bind(
-        find("features", feature, "load", where=str(folder)), feature, made_by["parameters"]
-    )
-    return Encoded(load_front_end(folder, device), head)
+    function = find("features", feature, "load", where=str(folder))
+    return parameters.bind(function, feature, made_by["parameters"])(folder, device)

@@ -7,6 +7,7 @@ from small_victims import affine
 from benchmarks import ROOT, attacks, peers
 from benchmarks.counting import Counting, bare_passes, inputs
 from stages.attacks import deepfool
+from stages.attacks.problem import Setting
 from stages.frame import parameters
 from stages.victim import Goal, Victim
 
@@ -37,8 +38,10 @@ def test_counts_examples_and_every_backward_pass(network, clips):
 def test_counts_what_our_attacks_say_they_cost(network, clips):
     labels = attacks.decide(network.network, clips)
     victim = Victim(network, network.labels, bounds={"audio": (-1.0, 1.0)})
-    values = parameters.section("attacks.deepfool", ROOT / "params.yaml")
-    result = deepfool.attack(victim, inputs(clips), Goal(labels, False), bounds=victim.bounds, **values)
+    values = parameters.section("events.attacks.deepfool.parameters", ROOT / "params.yaml")
+    result = deepfool.attack(
+        victim, inputs(clips), Goal(labels, False), setting=Setting(bounds=victim.bounds), **values
+    )
     # One more forward pass a clip: the decision on what is returned.
     assert network.forwards == result.forwards.sum() + len(clips)
     assert network.backwards == result.backwards.sum() > 0

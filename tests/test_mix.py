@@ -1,4 +1,4 @@
-"""The verb mix: which mixtures are made, what their rows and arrays are, and what becomes of clips that can't be mixed."""
+"""The verb mix: which mixtures are made, what rows and arrays they have, what becomes of clips that can not be mixed."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import yaml
 
-from stages import extract, mix, prepare
+from stages import mix, prepare
 from stages.frame.errors import UserError
 from stages.frame.shards import ShardSet
 
@@ -21,20 +21,19 @@ def settings(**changes) -> dict:
     corpus = {
         "reader": "noisy_speech",
         "root": "corpus",
-        "recorded_at_hz": None,
-        "average_channels": True,
-        "sample_rate_hz": 16000,
         "skip_unreadable": True,
-        "partition": "by_speaker",
-        "validation_share": 0.2,
-        "test_share": 0.2,
-        "test_noises": 2,
-        "noise_channels": 2,
+        "parameters": {
+            "partition": "by_speaker",
+            "validation_share": 0.2,
+            "test_share": 0.2,
+            "test_noises": 2,
+            "noise_channels": 2,
+        },
+        "decoder": "audio",
+        "decoding": {"recorded_at_hz": None, "sample_rate_hz": 16000, "average_channels": True},
     }
-    return {
-        "corpora": {"speech": corpus},
-        "mixing": {"speech": {"levels_db": LEVELS, "mixtures_per_clip": COUNTS} | changes},
-    }
+    mixture = {"levels_db": LEVELS, "mixtures_per_clip": COUNTS} | changes
+    return {"speech": {"corpora": {"audio": corpus}, "mixtures": {"noisy": mixture}}}
 
 
 def sound(path: Path, seed: int, samples: int, level: float = 0.1) -> None:
@@ -65,13 +64,12 @@ def audio() -> ShardSet:
     sound(Path("corpus/LibriSpeech/all/1/7/1-7-0000.flac"), 0, 2000, level=0)
     Path("corpus/LibriSpeech/all/2/7/2-7-0000.flac").write_bytes(b"no sound")
     Path("corpus/DEMAND/NPARK/ch01.wav").write_bytes(b"no sound")
-    prepare.main("speech")
-    extract.main("speech")
+    prepare.main("speech", "audio")
     return ShardSet("data/speech/audio")
 
 
 def made() -> ShardSet:
-    mix.main("speech")
+    mix.main("speech", "noisy")
     return ShardSet("data/speech/noisy")
 
 
@@ -149,7 +147,7 @@ def clips(speech: dict[str, int], kinds: dict[str, int], problems: int = 0) -> p
 
 def planned(table: pd.DataFrame, levels_db: list[float] = LEVELS, **mixtures: int) -> pd.DataFrame:
     counts = dict.fromkeys(("train", "validation", "test"), 1) | mixtures
-    return mix.planned(table, where="mixing.speech", levels_db=levels_db, mixtures_per_clip=counts)
+    return mix.planned(table, mix.Mixture(levels_db=levels_db, mixtures_per_clip=counts), "speech.mixtures.noisy")
 
 
 @pytest.mark.parametrize("kinds", [1, 5, 6, 10])
@@ -190,10 +188,10 @@ def test_recordings_of_a_kind_are_drawn_alike_often_whatever_the_level():
         (
             clips({"train": 2}, {"train": 1}),
             {"levels_db": []},
-            "params.yaml: mixing.speech.levels_db: expected at least",
+            "params.yaml: speech.mixtures.noisy.levels_db: expected at least",
         ),
         (clips({"train": 2}, {"train": 1}), {"trian": 2}, "mixtures_per_clip: expected train, validation, test; found"),
-        (clips({}, {"train": 1}), {}, "mixing.speech: expected clips with a text; found none"),
+        (clips({}, {"train": 1}), {}, "speech.mixtures.noisy: expected clips with a text; found none"),
         (clips({"test": 2}, {"train": 1}), {}, "expected noise in each split with speech; found none in test"),
     ],
 )
@@ -205,9 +203,9 @@ def test_faults(table, arguments, message):
 def test_parameters_are_checked(audio):
     Path("params.yaml").write_text(yaml.safe_dump(settings(mixtures_per_clip=COUNTS | {"test": 0})))
     with pytest.raises(
-        UserError, match=r"mixing.speech.mixtures_per_clip: expected a dict of text to a whole number >= 1"
+        UserError, match=r"speech.mixtures.noisy.mixtures_per_clip: expected a dict of text to a whole number >= 1"
     ):
-        mix.main("speech")
+        mix.main("speech", "noisy")
 
 
 def test_real_excerpt():
@@ -221,8 +219,7 @@ def test_real_excerpt():
         link = Path("corpus/noises", kind)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(SHARED / "ESC-10" / kind)
-    prepare.main("speech")
-    extract.main("speech")
+    prepare.main("speech", "audio")
     noisy = made()
     assert len(noisy.table) == 10 * (2 + 1 + 4)
     # The dogs' barks are filled up with digital silence, which is cut off.

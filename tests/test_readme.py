@@ -1,17 +1,26 @@
-"""The README's examples of one's own corpus, victim, attack and transform, run as they stand there."""
+"""The READMEs: their examples run as they stand there, their numbers are those of the reports, and they stay short."""
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from test_pipeline import ROOT, clone, run
+import yaml
+from clones import ROOT, clone, run
 
 from stages.frame import parameters
+from stages.frame.errors import UserError
+from stages.tools import readme
 
 README = (ROOT / "README.md").read_text()
+STUDIES = sorted((ROOT / "stages" / "studies").glob("*/README.md"))
+ALL = [ROOT / "README.md", *STUDIES, ROOT / "data" / "README.md", ROOT / "benchmarks" / "README.md"]
+KB = 1024
+# What a reader sees of a comment that opens a line of its own is the rest of that line as it stands, no markdown.
+OPENS_A_LINE = re.compile(r"^ *(?:[*-] +)?<!--(?:=|paper|constant|/)", re.MULTILINE)
+GIVEN = re.compile(r"<!--(?:=.*?|paper|constant)-->.*?<!--/-->|<!--table .*?<!--end-->", re.DOTALL)
+MEASURED = re.compile(r"\d*\.\d+|\d+ ?%")
 
 
 def example(name: str) -> str:
@@ -37,21 +46,25 @@ def sounds(folder: Path) -> None:
     (folder / "clips.csv").write_text("\n".join(rows) + "\n")
 
 
+def put_in(folder: Path, name: str) -> None:
+    """Writes the example's entries into `params.yaml`; an entry takes the place of one of the same name."""
+    path = folder / "params.yaml"
+    values = parameters.read(path)
+    for study, sections in yaml.safe_load(example(name)).items():
+        for section, entries in sections.items():
+            values[study][section].update(entries)
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
 @pytest.fixture(scope="module")
 def own(tmp_path_factory) -> Path:
     folder = clone(tmp_path_factory.mktemp("own"))
-    for name in ("stages/networks/my_network.py", "stages/attacks/my_attack.py", "stages/transforms/my_transform.py"):
+    for name in ("stages/networks/my_network.py", "stages/attacks/my_attack.py", "stages/treatments/my_treatment.py"):
         (folder / name).write_text(example(name))
     sounds(folder / "data" / "my_sounds")
-    text = (folder / "params.yaml").read_text()
-    corpus = re.search(r"^corpora:\n  events:\n(    .*\n)+", text, re.M).group(0)
-    text = text.replace(corpus, example("params.yaml, your corpus"))
-    for section in ("victims", "attacks", "attack_items"):
-        text = text.replace(f"\n{section}:\n", "\n" + example(f"params.yaml, {section}"))
-    text = text.replace("transforms:\n  events:\n", example("params.yaml, transforms"))
-    (folder / "params.yaml").write_text(text)
-    parameters.read(folder / "params.yaml")
-    run(folder, "dvc", "repro", "score@mine-my-attack")
+    put_in(folder, "params.yaml, your corpus")
+    put_in(folder, "params.yaml, yours")
+    run(folder, *re.search(r"`(dvc repro \S+:score@mine-my-attack)`", README).group(1).split())
     return folder
 
 
@@ -59,21 +72,169 @@ def test_the_examples_run_through_to_scores(own):
     import pandas as pd
 
     scores = pd.read_csv(own / "data/events/scores/mine-my-attack/clips.csv")
-    assert {"half", "none"} <= set(scores["transform"])
+    assert {"half", "none"} <= set(scores["treatment"])
     assert set(scores.label) == {"tone", "hiss"}
     assert scores.attack.eq("my_attack").all()
-    assert len(scores) == 2 * 3 * scores["transform"].nunique()
+    assert scores.heard_by.eq("mine").all()
+    assert len(scores) == 2 * 3 * scores["treatment"].nunique()
 
 
 def test_the_commands_that_the_readme_shows_exist(own):
-    for command in set(re.findall(r"^\$ (dvc [a-z]+(?: [a-z]+)?)", README, re.M)):
+    shown = set(re.findall(r"^`?\$ (dvc [a-z]+(?: (?!repro)[a-z]+)?)(?= |$)", README, re.M))
+    assert {"dvc repro", "dvc status", "dvc exp run", "dvc exp show", "dvc metrics diff", "dvc params diff"} <= shown
+    for command in shown:
         assert run(own, *command.split(), "--help").returncode == 0
 
 
-def test_every_file_that_the_readme_names_is_there():
-    for name in set(re.findall(r"`((?:stages|scales|benchmarks|data|tests)/[\w/.]+\.\w+)`", README)):
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.parent.name)
+def test_every_file_that_a_readme_names_is_there(path):
+    for name in set(re.findall(r"`((?:stages|scales|benchmarks|data|tests)/[\w/.]+\.\w+)`", path.read_text())):
         assert (ROOT / name).exists() or "my_" in name or name.startswith("data/embedded"), name
 
 
-def test_it_runs_with_this_interpreter():
-    assert sys.version_info[:2] in ((3, 11), (3, 12))
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.parent.name)
+def test_every_parameter_and_stage_that_a_study_names_is_there(path):
+    text = path.read_text()
+    named = re.findall(r"-S (\S+?)=", text)
+    assert named
+    for name in named:
+        assert parameters.section(name, ROOT / "params.yaml") is not None
+    for stage in set(re.findall(r"stages/studies/\w+/dvc\.yaml:[\w@-]+", text)):
+        assert run(ROOT, "dvc", "stage", "list", "--name-only", stage).stdout.strip().endswith(stage)
+
+
+def test_every_study_has_a_readme_and_the_one_at_the_top_leads_to_it():
+    assert {path.parent for path in STUDIES} == {path.parent for path in ROOT.glob("stages/studies/*/dvc.yaml")}
+    for path in STUDIES:
+        assert f"({path.parent.relative_to(ROOT)})" in README
+
+
+def test_the_readme_names_every_verb_and_every_room():
+    stages = [path for path in (ROOT / "stages").iterdir() if not path.name.startswith("_")]
+    verbs = {path.stem for path in stages if path.suffix == ".py"} - {"victim"}
+    assert set(re.search(r"the verbs: ([a-z ]+)", README).group(1).split()) == verbs
+    for room in (path.name for path in stages if path.is_dir() and any(path.glob("*.py"))):
+        assert f" {room}/" in README, room
+
+
+def test_readmes_are_short():
+    assert len(README.encode()) <= 10 * KB
+    sizes = {path.parent.name: path.stat().st_size for path in STUDIES}
+    assert {name: size for name, size in sizes.items() if not 3 * KB <= size <= 6 * KB} == {}
+
+
+def test_no_output_is_left_to_be_filled_in():
+    assert [path.name for path in ALL if "@@" in path.read_text()] == []
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *STUDIES], ids=lambda path: path.parent.name)
+def test_every_number_is_the_one_of_its_table(path, monkeypatch):
+    """Else: `python -m stages.tools.readme`."""
+    monkeypatch.chdir(ROOT)
+    text = path.read_text()
+    assert readme.SPAN.search(text)
+    assert readme.refreshed(text, path.relative_to(ROOT)) == text
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *STUDIES], ids=lambda path: path.parent.name)
+def test_no_measured_number_stands_by_itself(path):
+    """What was found has no number with a decimal point or per cent but between comments that say where it is from."""
+    found = re.search(r"^## What was found\n(.*?)^## ", path.read_text(), re.M | re.S).group(1)
+    assert MEASURED.findall(GIVEN.sub("", found)) == []
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *STUDIES], ids=lambda path: path.parent.name)
+def test_comments_do_not_keep_markdown_from_being_read(path):
+    assert OPENS_A_LINE.findall(path.read_text()) == []
+
+
+def test_the_metrics_that_an_experiment_is_compared_with_are_the_committed_ones():
+    """The column HEAD in the README's output of `dvc metrics diff`, which DVC rounds to five digits."""
+    import json
+
+    shown = re.findall(r"^(reports/\S+/metrics\.json) +(\S+) +(\S+) +\S+ +\S+$", README, re.M)
+    assert shown
+    for file, name, head in shown:
+        assert float(head) == float(f"{json.loads((ROOT / file).read_text())[name]:.5g}"), name
+
+
+@pytest.fixture
+def reports(tmp_path, monkeypatch) -> Path:
+    """A report of a study, in the folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "reports" / "mine"
+    folder.mkdir(parents=True)
+    rows = ["attack,epsilon,share,share_low,share_high,share_paper", "fgsm,0.1,0.256,0.2,0.3,0.5"]
+    rows += ["fgsm,0.2,0.5,0.4,0.6,", 'bim,"1,5",-0.0004,-0.12,0.1,']
+    (folder / "table_1.csv").write_text("\n".join(rows) + "\n")
+    (folder / "metrics.json").write_text('{"gain_db": -3.14159, "nothing": null}\n')
+    readme.read.cache_clear()
+    yield folder
+    readme.read.cache_clear()
+
+
+OWN = Path("stages/studies/mine/README.md")
+
+
+@pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        ("table_1 attack=fgsm epsilon=0.1 share:.0%", "26 %"),
+        ("table_1 attack=fgsm epsilon=0.1 share:.1p", "25.6"),
+        ("table_1 attack=fgsm epsilon=0.1 share", "0.256"),
+        ("table_1 attack=bim share:.2f", "0.00"),
+        ("table_1 attack=bim share_low:+.2f", "−0.12"),
+        ("table_1 attack=bim share_paper:.1f", ""),
+        ("table_1 'epsilon=1,5' attack", "bim"),
+        ("table_1 attack~=^f count", "2"),
+        ("table_1 count", "3"),
+        ("table_1 attack=fgsm min(share):.2f", "0.26"),
+        ("table_1 max(share):.1f", "0.5"),
+        ("table_1 range(share_low):.1f", "−0.1 – 0.4"),
+        ("table_1 attack=fgsm range(share_paper):.1f", "0.5"),
+        ("metrics gain_db:.1f", "−3.1"),
+    ],
+)
+def test_a_number_is_written_as_its_comment_says(reports, address, written):
+    text = f"It is <!--= {address} -->old<!--/--> here."
+    assert readme.refreshed(text, OWN) == f"It is <!--= {address} -->{written}<!--/--> here."
+
+
+def test_the_readme_at_the_top_names_the_study(reports):
+    text = "<!--= mine/metrics gain_db:.0f -->@<!--/-->"
+    assert readme.refreshed(text, Path("README.md")) == "<!--= mine/metrics gain_db:.0f -->−3<!--/-->"
+
+
+def test_a_table_is_written_row_by_row_below_its_head(reports):
+    template = "<!--table table_1 attack=fgsm\n| {epsilon} | {share:.1f~} | {share_paper:.0p} |\n-->\n\n"
+    head = template + "| ε | share | % |\n|---|--|--|\n"
+    new = head + "| 0.1 | 0.3 (0.2 – 0.3) | 50 |\n| 0.2 | 0.5 (0.4 – 0.6) |  |\n\n<!--end-->\n"
+    assert readme.refreshed(head + "| old | | |\n| older | | |\n\n<!--end-->\n", OWN) == new
+    assert readme.refreshed(head + "\n<!--end-->\n", OWN) == new
+    assert readme.refreshed(new, OWN) == new
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!--= table_9 share:.1f -->1<!--/-->",
+        "<!--= table_1 attack=pgd share:.1f -->1<!--/-->",
+        "<!--= table_1 attack=fgsm share:.1f -->1<!--/-->",
+        "<!--= table_1 attack=bim shore:.1f -->1<!--/-->",
+        "<!--= table_1 attacks=bim share:.1f -->1<!--/-->",
+        "<!--table table_1\n| {shore} |\n-->\n\n| s |\n|--|\n\n<!--end-->",
+        "<!--table table_1\n| {attack:.1f} |\n-->\n\n| s |\n|--|\n\n<!--end-->",
+    ],
+)
+def test_a_comment_that_names_nothing_is_told(reports, text):
+    with pytest.raises(UserError, match=r"mine/README.md"):
+        readme.refreshed(text, OWN)
+
+
+def test_the_tool_rewrites_what_is_stale_and_nothing_else(reports, capsys):
+    OWN.parent.mkdir(parents=True)
+    Path("README.md").write_text("<!--= mine/metrics gain_db:.0f -->−3<!--/-->\n")
+    OWN.write_text("x <!--= metrics gain_db:.0f -->4<!--/-->\n")
+    readme.main()
+    assert OWN.read_text() == "x <!--= metrics gain_db:.0f -->−3<!--/-->\n"
+    assert capsys.readouterr().out.count("README.md") == 1

@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from stages.attacks.fgsm import per_value
-from stages.attacks.problem import Problem, Result
+from stages.attacks.problem import Problem, Result, Setting, per_value
 from stages.frame.parameters import Count, Positive
-from stages.victim import Bounds, Goal, Inputs, Victim
+from stages.victim import Goal, Inputs, Victim
 
 
 def attack(
@@ -14,8 +13,7 @@ def attack(
     inputs: Inputs,
     goal: Goal,
     *,
-    bounds: Bounds,
-    epsilon: dict[str, float],
+    setting: Setting,
     steps: Count,
     relative_step: Positive,
     random_start: bool,
@@ -29,7 +27,8 @@ def attack(
     forward pass and the gradient that led to it a forward and a backward pass; FGSM and the first step share a
     gradient, unless the start is random.
     """
-    problem = Problem(victim, inputs, goal, {name: bounds[name] for name in epsilon})
+    epsilon = setting.needed("epsilon", "bim")
+    problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon})
     radius = per_value(problem, epsilon)
     best, rows = _Best(problem), problem.examples
     _, gradient = problem.loss_and_gradient(problem.clean, rows)
@@ -49,7 +48,7 @@ def attack(
 
 
 class _Best:
-    """Of the points tried for each example the one with the lowest margin, which is negative where it meets the goal."""
+    """Of the points tried for each example the one with the lowest margin, negative where it meets the goal."""
 
     def __init__(self, problem: Problem):
         self.problem, self.x = problem, problem.clean.clone()

@@ -5,10 +5,10 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from stages.attacks.problem import Problem, Result, norm, shorten
+from stages.attacks.problem import Problem, Result, Setting, norm, shorten
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Range
-from stages.victim import Bounds, Goal, Inputs, Victim
+from stages.victim import Goal, Inputs, Victim
 
 
 def attack(
@@ -16,7 +16,7 @@ def attack(
     inputs: Inputs,
     goal: Goal,
     *,
-    bounds: Bounds,
+    setting: Setting,
     iterations: Count,
     overshoot: NonNegative,
     candidates: Count,
@@ -38,8 +38,8 @@ def attack(
         UserError: the goal is targeted.
     """
     if goal.targeted:
-        raise UserError("attack deepfool", expected="the goal untargeted", found="targeted", do="use another attack")
-    problem = Problem(victim, inputs, goal, bounds)
+        raise UserError("attack deepfool", "the goal untargeted", "targeted", "use another attack")
+    problem = Problem(victim, inputs, goal, setting.bounds)
     steps = torch.zeros_like(problem.clean)
     last, found = torch.zeros_like(steps[:, 0]), torch.zeros(len(steps), dtype=torch.bool, device=steps.device)
     rows, classes = problem.examples, None

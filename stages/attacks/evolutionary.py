@@ -1,8 +1,8 @@
-"""Room of attacks: a phrase put into a recogniser's transcript by evolution, without gradients (Khare et al., Interspeech
-2019), under a bound on the SNR.
+"""Room of attacks: a phrase put into a transcript by evolution, without gradients, under a bound on the SNR.
 
-Not their variables: NSGA-II (Deb et al. 2002) varies how loud a few tones are at intervals of time, about a hundred
-numbers. As many queries lower the loss further so than with a number for each sample, or with more tones and intervals.
+After Khare et al. (Interspeech 2019). Not their variables: NSGA-II (Deb et al. 2002) varies how loud a few tones are at
+intervals of time, about a hundred numbers. As many queries lower the loss further so than with a number for each
+sample, or with more tones and intervals.
 """
 
 from typing import Annotated, Literal
@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.attacks.over_the_air import SAMPLE_RATE_HZ, Clips
-from stages.attacks.problem import Result, norm
+from stages.attacks.clips import SAMPLE_RATE_HZ, Clips
+from stages.attacks.problem import Result, Setting, norm
 from stages.features.mfcc import Mfcc
 from stages.features.playback import played
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Range
 from stages.measures.transcripts import word_error_counts
-from stages.victim import Bounds, Goal, Inputs, Victim
+from stages.victim import Goal, Inputs, Victim
 
-# Genes are in units in which, with all tones at 1, a perturbation is about as large as the bound. The standard deviation
-# of the loudest of the first members' genes; of a mutation the median step and share of the genes, and the standard
-# deviations of the logarithms of step, share and of the factor on all genes.
+# Genes are in units in which, with all tones at 1, a perturbation is about as large as the bound. The standard
+# deviation of the loudest of the first members' genes; of a mutation the median step and share of the genes, and the
+# standard deviations of the logarithms of step, share and of the factor on all genes.
 FIRST_DEVIATION = 1.0
 STEP, STEP_VARIES = 1.0, 1.0
 SHARE, SHARE_VARIES = 0.05, 0.7
@@ -35,9 +35,8 @@ def attack(
     inputs: Inputs,
     goal: Goal,
     *,
-    bounds: Bounds,
+    setting: Setting,
     snr_db: float,
-    rooms: Tensor,
     objective: Literal["edit_distance", "over_the_air_loss"],
     population: Annotated[int, Range(2)],
     generations: Count,
@@ -47,21 +46,21 @@ def attack(
     rooms_per_generation: NonNegativeInt,
     noise_snr_db: float | None,
 ) -> Result:
-    """NSGA-II on two objectives: the distance of MFCCs from the clean clip's, and one that tells how near the phrase is.
+    """NSGA-II on two objectives: the distance of MFCCs from the clean clip's, and one of how near the phrase is.
 
     The first is Euclidean, over all frames and coefficients (`stages.features.mfcc`). All of a generation are heard in
-    the same rooms, drawn anew for each generation, under the same noise, and its second objective is the mean over them;
-    who survives keeps the value of its own generation. A population is one batch through the victim, for each room.
-    A clip is attacked by itself, at random by a hash of its samples and the phrase.
+    the same rooms, drawn anew for each generation, under the same noise, and its second objective is the mean over
+    them; who survives keeps the value of its own generation. A population is one batch through the victim, for each
+    room. A clip is attacked by itself, at random by a hash of its samples and the phrase.
 
     Returned is of the last population the one nearest to the clean clip, of those of which the victim writes the phrase
     when it hears them as they are; where none is, the one whose second objective is least, and `success` is False.
     `forwards` has the waveforms heard.
 
     Args:
-        victim, inputs, goal, bounds: as for every attack; the victim decides texts, of `audio` and `audio_length`.
+        victim, inputs, goal, setting: as for every attack; the victim decides texts, of `audio` and `audio_length`.
+            `quantum` is needed, and `rooms` where clips are played.
         snr_db: the lowest signal-to-noise ratio that the perturbation may have, over the clip's own length.
-        rooms: impulse responses (rooms, taps).
         objective: `edit_distance`, the characters to be changed in the transcript for the phrase (Khare et al.), or
             `over_the_air_loss`, the CTC loss of the phrase (Yakura & Sakuma 2019, Eq. 4).
         population: members, and children in each generation.
@@ -76,17 +75,16 @@ def attack(
         UserError: the goal is untargeted, or `band_hz` is no band.
     """
     if not goal.targeted:
-        raise UserError(
-            "attack evolutionary", expected="the goal targeted", found="untargeted", do="use another attack"
-        )
+        raise UserError("attack evolutionary", "the goal targeted", "untargeted", "use another attack")
     audio, lengths = inputs["audio"], inputs["audio_length"]
     adversarial = audio.clone()
     success = torch.zeros(len(audio), dtype=torch.bool)
+    rooms = setting.needed("rooms", "evolutionary").to(audio) if rooms_per_generation else None
     for row, length in enumerate(lengths.tolist()):
-        own = Clips({"audio": audio[row : row + 1, :length], "audio_length": lengths[row : row + 1]}, bounds, band_hz)
+        own = Clips({"audio": audio[row : row + 1, :length], "audio_length": lengths[row : row + 1]}, setting, band_hz)
         clip = _Clip(victim, own.clean, goal.labels[row : row + 1], objective)
         sounds = _Tones(own, snr_db, tones, segment_s, clip.seed)
-        air = _Air(rooms.to(audio), rooms_per_generation, noise_snr_db, clip.seed)
+        air = _Air(rooms, rooms_per_generation, noise_snr_db, clip.seed)
         adversarial[row, :length], success[row] = _evolved(clip, sounds, air, population, generations)
     counts = torch.full((len(audio),), generations)
     forwards = population * (generations * max(1, rooms_per_generation) + 1)
@@ -129,8 +127,8 @@ class _Clip:
 class _Tones:
     """From genes (members, segments * tones) to perturbations (members, samples) within the bound.
 
-    A gene is a tone's signed amplitude at one time. With random genes of unit variance a perturbation is about as large as
-    the bound; larger ones are scaled down to it.
+    A gene is a tone's signed amplitude at one time. With random genes of unit variance a perturbation is about as large
+    as the bound; larger ones are scaled down to it.
     """
 
     def __init__(self, clip: Clips, snr_db: float, tones: int, segment_s: float, seed: int):
@@ -162,7 +160,7 @@ class _Tones:
 class _Air:
     """The rooms and the noise that a generation is heard in."""
 
-    def __init__(self, rooms: Tensor, count: int, noise_snr_db: float | None, seed: int):
+    def __init__(self, rooms: Tensor | None, count: int, noise_snr_db: float | None, seed: int):
         self.rooms, self.count, self.noise_snr_db, self.seed = rooms, count, noise_snr_db, seed
 
     def heard(self, waveforms: Tensor, generation: int) -> list[Tensor]:

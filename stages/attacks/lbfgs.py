@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor
 
-from stages.attacks import linear_steps
-from stages.attacks.problem import Problem, Result, norm, shorten
+from stages.attacks.problem import Problem, Result, Setting, linear_start, norm, shorten
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count
-from stages.victim import Bounds, Goal, Inputs, Victim
+from stages.victim import Goal, Inputs, Victim
 
 FACTOR, FIRST_STEP = 4.0, 0.1
 ARMIJO, SHRINK, MOST_TRIALS, FLAT = 1e-4, 0.3, 8, 1e-5
@@ -15,7 +14,7 @@ BISECTIONS = 6
 
 
 def attack(
-    victim: Victim, inputs: Inputs, goal: Goal, *, bounds: Bounds, iterations: Count, searches: Count, history: Count
+    victim: Victim, inputs: Inputs, goal: Goal, *, setting: Setting, iterations: Count, searches: Count, history: Count
 ) -> Result:
     """Minimises c |d|² + cross-entropy to the target within the bounds, in a line search for the largest c that works.
 
@@ -26,9 +25,9 @@ def attack(
         UserError: the goal is untargeted.
     """
     if not goal.targeted:
-        raise UserError("attack lbfgs", expected="the goal targeted", found="untargeted", do="use another attack")
-    problem = Problem(victim, inputs, goal, bounds)
-    best, _, found = linear_steps.start(problem, confidence=0.0)
+        raise UserError("attack lbfgs", "the goal targeted", "untargeted", "use another attack")
+    problem = Problem(victim, inputs, goal, setting.bounds)
+    best, _, found = linear_start(problem, confidence=0.0)
     rows = problem.examples[found.cpu()]
     if len(rows) == 0:
         return problem.result(best, found)

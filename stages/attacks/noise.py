@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from stages.attacks.over_the_air import Clips
-from stages.attacks.problem import Result, norm
+from stages.attacks.clips import Clips
+from stages.attacks.problem import Result, Setting, norm
 from stages.frame.clip_table import stable_hash
 from stages.frame.pcm import to_pcm16
-from stages.victim import Bounds, Goal, Inputs, Victim
+from stages.victim import Goal, Inputs, Victim
 
 
 def attack(
@@ -15,7 +15,7 @@ def attack(
     inputs: Inputs,
     goal: Goal,
     *,
-    bounds: Bounds,
+    setting: Setting,
     snr_db: float,
     band_hz: list[float] | None,
 ) -> Result:
@@ -26,7 +26,7 @@ def attack(
     Raises:
         UserError: the band is none.
     """
-    clips = Clips(inputs, bounds, band_hz)
+    clips = Clips(inputs, setting, band_hz)
     noise = torch.zeros_like(clips.clean)
     for row, clip, length in zip(noise, clips.clean.cpu().numpy(), clips.lengths.tolist()):
         rng = np.random.default_rng(stable_hash(to_pcm16(clip[:length]).tobytes().hex()))

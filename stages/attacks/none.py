@@ -2,11 +2,11 @@
 
 import torch
 
-from stages.attacks.problem import Result
-from stages.victim import Bounds, Goal, Inputs, Victim
+from stages.attacks.problem import Result, Setting
+from stages.victim import Goal, Inputs, Victim
 
 
-def attack(victim: Victim, inputs: Inputs, goal: Goal, *, bounds: Bounds) -> Result:
+def attack(victim: Victim, inputs: Inputs, goal: Goal, *, setting: Setting) -> Result:
     """The clean inputs; never a success."""
     none = torch.zeros(len(goal.labels), dtype=torch.long)
     return Result(inputs, none.bool(), none, none, none)

@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.attacks.problem import Result, norm
-from stages.features.playback import REACH, band_passed, played
+from stages.attacks.clips import Clips
+from stages.attacks.problem import Result, Setting, norm
+from stages.features.playback import played
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
-from stages.victim import Bounds, Goal, Inputs, Victim
+from stages.victim import Goal, Inputs, Victim
 
-SAMPLE_RATE_HZ = 16_000
-QUANTUM = 2.0**-15
 MOMENTUM = 0.9
 # Rooms and noise of the steps and of the checks are drawn apart.
 OF_STEPS, OF_CHECKS = 0, 1
@@ -27,9 +26,8 @@ def attack(
     inputs: Inputs,
     goal: Goal,
     *,
-    bounds: Bounds,
+    setting: Setting,
     snr_db: float,
-    rooms: Tensor,
     iterations: Count,
     relative_step: Positive,
     shrink: Share | None,
@@ -54,9 +52,9 @@ def attack(
     at its check, in training rooms: what it is worth in others is for the caller to find out.
 
     Args:
-        victim, inputs, goal, bounds: as for every attack; the victim decides texts, from `audio` and `audio_length`.
+        victim, inputs, goal, setting: as for every attack; the victim decides texts, from `audio` and `audio_length`.
+            `quantum` is needed, and `rooms` where clips are played.
         snr_db: the lowest SNR, 10 log10 of the clip's energy over the perturbation's, that the files may have.
-        rooms: impulse responses (rooms, taps), see `stages.features.playback.read_responses`.
         iterations: number of steps.
         relative_step: length of the first, in radii of the ball, were all gradients to point one way; it falls to zero.
         shrink: after a success the radius becomes that of the success times this; null leaves it.
@@ -71,14 +69,14 @@ def attack(
         UserError: the goal is untargeted, or the band is none.
     """
     if not goal.targeted:
-        raise UserError(
-            "attack over_the_air", expected="the goal targeted", found="untargeted", do="use another attack"
-        )
-    clips = Clips(inputs, bounds, band_hz)
+        raise UserError("attack over_the_air", "the goal targeted", "untargeted", "use another attack")
+    clips = Clips(inputs, setting, band_hz)
     radius = clips.radius(snr_db)
-    air = _Air(rooms.to(clips.clean), noise_snr_db, clips.clean.shape[1])
-    probes = [air.drawn((OF_CHECKS, room), room) for room in range(min(checked_rooms, len(rooms)))]
-    probes = probes if rooms_per_step else [None]
+    probes = [None]
+    if rooms_per_step:
+        rooms = setting.needed("rooms", "over_the_air").to(clips.clean)
+        air = _Air(rooms, noise_snr_db, clips.clean.shape[1])
+        probes = [air.drawn((OF_CHECKS, room), room) for room in range(min(checked_rooms, len(rooms)))]
     perturbation = momentum = torch.zeros_like(clips.clean)
     best, best_share = clips.clean, torch.zeros_like(radius)
     smallest = torch.full_like(radius, torch.inf)
@@ -104,46 +102,6 @@ def attack(
     success = ((best_share > 0) & (best_share >= needed))[:, 0]
     steps, passes = (torch.full((len(best),), number) for number in (iterations, iterations * len(heard)))
     return Result(inputs | {"audio": best}, success, steps, passes + checks * len(probes), passes)
-
-
-class Clips:
-    """Clips as 16-bit files, `clean` (clips, samples), and what perturbations of them may be.
-
-    A perturbation is zero after its clip's end, and in its band; what is perturbed is within the bounds.
-
-    Raises:
-        UserError: `band_hz` is not two frequencies, the lower one first.
-    """
-
-    def __init__(self, inputs: Inputs, bounds: Bounds, band_hz: list[float] | None):
-        if band_hz and not (len(band_hz) == 2 and 0 <= band_hz[0] < band_hz[1] <= SAMPLE_RATE_HZ / 2):
-            what = {"expected": f"two frequencies from 0 to {SAMPLE_RATE_HZ // 2}", "found": f"{band_hz}"}
-            raise UserError("params.yaml: attacks.*.band_hz", **what, do="correct it")
-        self.band_hz, self.lengths = band_hz, inputs["audio_length"]
-        self.clean = (inputs["audio"] / QUANTUM).round() * QUANTUM
-        here, ends = torch.arange(self.clean.shape[1]).to(self.clean), self.lengths.to(self.clean)[:, None]
-        self.inside = here < ends
-        # The band-pass sounds before and after what it is given; so what it gives lies within the clip all the same.
-        margin = REACH if band_hz else 0
-        self.free = (here >= margin) & (here < ends - margin)
-        self.low, self.high = max(bounds["audio"][0], -1.0), min(bounds["audio"][1], 1 - QUANTUM)
-
-    def radius(self, snr_db: float) -> Tensor:
-        """L2 norms (clips, 1) of perturbations at this SNR."""
-        return norm(self.clean * self.inside)[:, None] * 10 ** (-snr_db / 20)
-
-    def shaped(self, waveform: Tensor) -> Tensor:
-        """What of any waveforms (clips, samples) a perturbation may be."""
-        free = waveform * self.free
-        return band_passed(free, *self.band_hz, SAMPLE_RATE_HZ) * self.inside if self.band_hz else free
-
-    def perturbed(self, perturbation: Tensor) -> Tensor:
-        """The clips with it."""
-        return (self.clean + perturbation).clamp(self.low, self.high)
-
-    def rounded(self, perturbation: Tensor) -> Tensor:
-        """The same as 16-bit files; towards the clean clips, so that no perturbation grows."""
-        return self.clean + ((self.perturbed(perturbation) - self.clean) / QUANTUM).trunc() * QUANTUM
 
 
 class _Heard(NamedTuple):

@@ -1,19 +1,65 @@
-"""Room of attacks: the search for the smallest perturbation as mathematics on a matrix, one example a row."""
+"""Room of attacks: what an attack is told and gives back, and its search as mathematics on a matrix."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from stages.frame.errors import UserError
 from stages.victim import Bounds, Goal, Inputs, Victim
+
+# Of the linear start: how far each step goes beyond the boundary, from which step on steps must grow and by how much,
+# the momentum of their direction, the longest step relative to the clean input, the most steps, the trials to shorten.
+OVERSTEP, PLAIN_STEPS, GROWTH, START_MOMENTUM = 1.1, 10, 1.05, 0.5
+LONGEST, MOST_STEPS, BISECTIONS = 0.1, 100, 6
+# Where what an attack must be told comes from.
+NEEDED_FROM = {
+    "epsilon": "`epsilons` in the plan or `epsilon` in the entry of `attacks`",
+    "quantum": "in the clips' about.json what their files' whole numbers are",
+    "rooms": "`impulse_responses` in the study's section `playback`",
+    "spoken_phrases": "`spoken_phrases` in the study's section `playback`",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What every attack is told besides its own parameters; all sizes are in the victim's scale.
+
+    Args:
+        bounds: the valid range of each input that may be perturbed.
+        epsilon: most that a value of each input may change; inputs not named stay.
+        unit: what one unit of the parameters is, of each input (1/32768 for steps of 16 bits); 1 where none is given.
+        quantum: one whole number of each input's file; None where the files hold no integers.
+        rooms: impulse responses (rooms, taps), see `stages.features.playback.read_responses`.
+        spoken_phrases: a folder with a recording of each phrase, such as `open-the-door.wav`.
+    """
+
+    bounds: Bounds
+    epsilon: dict[str, float] | None = None
+    unit: dict[str, float] = field(default_factory=dict)
+    quantum: dict[str, float] | None = None
+    rooms: Tensor | None = None
+    spoken_phrases: str | None = None
+
+    def needed(self, name: str, attack: str) -> Any:
+        """The field `name`, without which `attack` cannot be.
+
+        Raises:
+            UserError: it is None.
+        """
+        value = getattr(self, name)
+        if value is None:
+            raise UserError(f"attack {attack}", f"{name} to be known", "none", f"say {NEEDED_FROM[name]}")
+        return value
 
 
 @dataclass(frozen=True)
 class Result:
     """What an attack found.
 
-    An example whose `success` is False is returned unperturbed by attacks that search for the smallest perturbation, and
-    perturbed nonetheless by those that are given its size.
+    An example whose `success` is False is returned unperturbed by attacks that search for the smallest perturbation,
+    and perturbed nonetheless by those that are given its size.
     `adversarial` has the form of the inputs; the other fields have one entry an example: `iterations` of the attack,
     and the passes through the victim that it cost, `forwards` and `backwards`.
     """
@@ -94,7 +140,7 @@ class Problem:
         return values.detach(), gradient.nan_to_num(0.0, 0.0, 0.0)
 
     def result(self, x: Tensor, found: Tensor) -> Result:
-        """The attack's result: rows of `x` where `found`, the clean inputs elsewhere; success is what the victim says."""
+        """The result: rows of `x` where `found`, the clean inputs elsewhere; success is what the victim says."""
         x = torch.where(found[:, None], x, self.clean)
         with torch.no_grad():
             perturbed = self.unflatten(x, self.examples)
@@ -126,3 +172,59 @@ def shorten(
         holds = problem.margin(clean + trial[:, None] * (x - clean), rows) < -confidence
         good, bad = torch.where(holds, trial, good), torch.where(holds, bad, trial)
     return clean + good[:, None] * (x - clean)
+
+
+def per_value(problem: Problem, sizes: dict[str, float]) -> Tensor:
+    """One size for each input, spread over its values: (1, values)."""
+    parts = [problem.clean.new_full((1, n), sizes[name]) for name, n in zip(problem.names, problem.sizes)]
+    return torch.cat(parts, 1)
+
+
+def radii(problem: Problem, epsilon: dict[str, float]) -> Tensor:
+    """How far each value may move (examples, values): its input's epsilon, and not at all after an example's end.
+
+    What lies there is no part of the clip: were it perturbed, a clip would fare differently beside a longer one.
+    """
+    parts = []
+    for name, shape in zip(problem.names, problem.shapes):
+        part = problem.clean.new_full((len(problem.clean), *shape), epsilon[name])
+        if f"{name}_length" in problem.inputs:
+            lengths = problem.inputs[f"{name}_length"].to(part.device)
+            part[torch.arange(shape[0], device=part.device) >= lengths[:, None]] = 0
+        parts.append(part.flatten(1))
+    return torch.cat(parts, 1)
+
+
+def linear_start(problem: Problem, *, confidence: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Adversarial points (examples, values), their margin's gradient lengths (examples,), and where one was found.
+
+    The cheap start of the iterative attacks, one forward and one backward pass a step. Each step crosses the linearised
+    boundary to the class that is nearest now (or to the target) by `OVERSTEP`. After the first `PLAIN_STEPS` none is
+    shorter than `GROWTH` times the one before: the decibels of quiet bins make the margin so rough that linear steps
+    alone can become too short to arrive. None is longer than `LONGEST` times the clean input: longer ones lose their
+    way. What is found is shortened by bisection.
+    """
+    x, direction = problem.clean.clone(), torch.zeros_like(problem.clean)
+    slope, length = torch.zeros_like(x[:, 0]), torch.zeros_like(x[:, 0])
+    found = torch.zeros_like(slope, dtype=torch.bool)
+    longest = LONGEST * norm(problem.clean)
+    rows = problem.examples
+    for number in range(MOST_STEPS + 1):
+        here = rows.to(x.device)
+        margin, gradient = problem.margin_and_gradient(x[here], rows)
+        margin, steepness = margin + confidence, norm(gradient)
+        found[here], slope[here] = margin < 0, steepness
+        going = ((margin >= 0) & (steepness > 0)).nonzero()[:, 0]
+        if len(going) == 0:
+            break
+        rows, here, margin, steepness = rows[going.cpu()], here[going], margin[going], steepness[going]
+        growth = GROWTH if number >= PLAIN_STEPS else 0
+        wanted = torch.maximum(OVERSTEP * margin.clamp_min(1e-8) / steepness, growth * length[here])
+        length[here] = torch.minimum(wanted, longest[here])
+        direction[here] = START_MOMENTUM * direction[here] + (1 - START_MOMENTUM) * gradient[going] / steepness[:, None]
+        scale = length[here] / norm(direction[here]).clamp_min(1e-30)
+        x[here] = problem.clamp(x[here] - scale[:, None] * direction[here])
+        problem.iterations[rows] += 1
+    rows = problem.examples[found.cpu()]
+    x[found] = shorten(problem, x[found], rows, shortest=0.5, bisections=BISECTIONS, confidence=confidence)
+    return x, slope, found

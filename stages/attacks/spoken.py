@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.attacks.over_the_air import SAMPLE_RATE_HZ, Clips
-from stages.attacks.problem import Result, norm
+from stages.attacks.clips import SAMPLE_RATE_HZ, Clips
+from stages.attacks.problem import Result, Setting, norm
 from stages.features.audio import read_audio
 from stages.frame.errors import UserError
 from stages.frame.parameters import Positive
-from stages.victim import Bounds, Goal, Inputs, Victim
+from stages.victim import Goal, Inputs, Victim
 
 
 def attack(
@@ -19,21 +19,21 @@ def attack(
     inputs: Inputs,
     goal: Goal,
     *,
-    bounds: Bounds,
-    spoken_phrases: str,
+    setting: Setting,
     snr_db: float,
     quietest_db: float,
     step_db: Positive,
 ) -> Result:
     """The clips with a recording of their phrase from their start on, as quiet as the victim still writes the phrase.
 
-    It is tried at falling ratios; where none gives the phrase the loudest is returned, and `success` is False. The ratio
-    is that of the clip's energy over that of what is added, as of every attack; what reaches beyond the clip is cut off.
-    Nothing here is adversarial: an attack that has to be as loud hides nothing that speaking would not do as well.
+    It is tried at falling ratios; where none gives the phrase the loudest is returned, and `success` is False. The
+    ratio is that of the clip's energy over that of what is added, as of every attack; what reaches beyond the clip is
+    cut off. Nothing here is adversarial: an attack that has to be as loud hides nothing that speaking would not do as
+    well.
 
     Args:
-        victim, inputs, goal, bounds: as for every attack; the victim decides texts, from `audio` and `audio_length`.
-        spoken_phrases: a folder with a recording of each phrase, such as `open-the-door.wav`.
+        victim, inputs, goal, setting: as for every attack; the victim decides texts, from `audio` and `audio_length`.
+            `quantum` and `spoken_phrases` are needed.
         snr_db, quietest_db: the lowest and the highest ratio.
         step_db: from one ratio to the next.
 
@@ -41,10 +41,10 @@ def attack(
         UserError: a phrase without a readable recording, or ratios in the wrong order.
     """
     if quietest_db < snr_db:
-        what = {"expected": f"at least snr_db, {snr_db:g}", "found": f"{quietest_db:g}", "do": "correct it"}
-        raise UserError("attack spoken: quietest_db", **what)
-    clips = Clips(inputs, bounds, band_hz=None)
-    spoken = clips.shaped(_recordings(Path(spoken_phrases), victim.names(goal.labels), clips.clean))
+        raise UserError("attack spoken: quietest_db", f"at least snr_db, {snr_db:g}", f"{quietest_db:g}", "correct it")
+    folder = Path(setting.needed("spoken_phrases", "spoken"))
+    clips = Clips(inputs, setting, band_hz=None)
+    spoken = clips.shaped(_recordings(folder, victim.names(goal.labels), clips.clean))
     spoken = spoken / norm(spoken).clamp_min(1e-30)[:, None]
     best = clips.clean
     found = torch.zeros(len(best), dtype=torch.bool, device=best.device)
@@ -74,5 +74,5 @@ def _recordings(folder: Path, phrases: list[str], like: Tensor) -> Tensor:
 def _recording(path: Path) -> np.ndarray:
     samples = read_audio(path, sample_rate_hz=SAMPLE_RATE_HZ, recorded_at_hz=None)
     if not samples.any():
-        raise UserError(path, expected="a spoken phrase", found="nothing but silence", do="record it again")
+        raise UserError(path, "a spoken phrase", "nothing but silence", "record it again")
     return samples

@@ -7,13 +7,11 @@ Adam, and steps that shrink with the bound end at smaller perturbations than ste
 import torch
 from torch import Tensor
 
-from stages.attacks.basic_iterative import radii
-from stages.attacks.fgsm import per_value
-from stages.attacks.problem import Problem, Result, norm
+from stages.attacks.problem import Problem, Result, Setting, norm, per_value, radii
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, Positive, Share
 from stages.measures.transcripts import word_error_counts
-from stages.victim import Bounds, Goal, Inputs, Victim
+from stages.victim import Goal, Inputs, Victim
 
 MOMENTUM = 0.8
 
@@ -23,9 +21,7 @@ def attack(
     inputs: Inputs,
     goal: Goal,
     *,
-    bounds: Bounds,
-    epsilon: dict[str, float],
-    quantum: dict[str, float] | None,
+    setting: Setting,
     iterations: Count,
     relative_step: Positive,
     shrink: Share,
@@ -41,10 +37,8 @@ def attack(
     that met the goal, or, where none did, with the last one and `success` False.
 
     Args:
-        victim, inputs, goal, bounds: as for every attack; the victim decides texts.
-        epsilon: most that a value of each input may change, in the victim's scale; inputs not named stay.
-        quantum: one whole number of each input's file in the victim's scale; with it, what is checked and returned is
-            rounded as in the file. Null leaves the perturbation as it is.
+        victim, inputs, goal, setting: as for every attack; the victim decides texts. `epsilon` is needed; with a
+            `quantum` what is checked and returned is rounded as in the file.
         iterations: number of steps.
         relative_step: length of each, times r epsilon.
         shrink: factor on the bound after a success.
@@ -55,12 +49,11 @@ def attack(
         UserError: the goal is untargeted.
     """
     if not goal.targeted:
-        raise UserError(
-            "attack targeted_transcription", expected="the goal targeted", found="untargeted", do="use another attack"
-        )
-    problem = Problem(victim, inputs, goal, {name: bounds[name] for name in epsilon})
+        raise UserError("attack targeted_transcription", "the goal targeted", "untargeted", "use another attack")
+    epsilon = setting.needed("epsilon", "targeted_transcription")
+    problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon})
     radius = radii(problem, epsilon)
-    grid = per_value(problem, quantum) if quantum else None
+    grid = per_value(problem, setting.quantum) if setting.quantum else None
     phrases = victim.names(goal.labels)
     x, momentum = problem.clean, torch.zeros_like(problem.clean)
     r = torch.ones_like(x[:, :1])

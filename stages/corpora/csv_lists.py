@@ -14,16 +14,14 @@ def read_list(path: Path, columns: list[str]) -> pd.DataFrame:
         UserError: the file is missing or no csv, or one of `columns` is not there.
     """
     if not path.is_file():
-        raise UserError(path, expected="the corpus's list", found="no such file", do="see data/README.md")
+        raise UserError(path, "the corpus's list", "no such file", "see data/README.md")
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except ValueError as error:  # pandas' parser, empty-data and decoding errors are all ValueErrors
-        raise UserError(path, expected="a csv file in UTF-8", found=str(error), do="save the list anew") from error
+        raise UserError(path, "a csv file in UTF-8", str(error), "save the list anew") from error
     for column in columns:
         if column not in table:
-            raise UserError(
-                path, expected=f"a column {column!r}", found=", ".join(table.columns), do="see data/README.md"
-            )
+            raise UserError(path, f"a column {column!r}", ", ".join(table.columns), "see data/README.md")
     return table
 
 
@@ -37,9 +35,6 @@ def flags(cells: pd.Series, source: Path) -> pd.Series:
     values = cells.str.lower().map(known)
     if values.isna().any():
         raise UserError(
-            f"{source}: {cells.name}",
-            expected="1 or 0, true or false",
-            found=repr(cells[values.isna()].iloc[0]),
-            do="correct that row",
+            f"{source}: {cells.name}", "1 or 0, true or false", repr(cells[values.isna()].iloc[0]), "correct that row"
         )
     return values.astype(bool)

@@ -1,4 +1,4 @@
-"""Corpora: finds two partitions of DEMoS with the counts of Ren et al.: `python -m stages.corpora.demos_partition LIST`.
+"""Corpora: finds two partitions of DEMoS with Ren et al.'s counts: `python -m stages.corpora.demos_partition LIST`.
 
 Table 1 of Ren et al. (2020) counts the speakers and, for each emotion, the clips of each part, and names no speaker.
 `demos_partition.csv` holds two partitions that meet all these counts; no stage runs this file. LIST is a text file with
@@ -53,9 +53,9 @@ def main(path: str) -> None:
     if len(found) != 1 or not balanced:
         raise UserError(
             path,
-            expected="exactly one partition in consecutive runs with the paper's counts, and one or more with its test part",
-            found=f"{len(found)} and {len(balanced)}",
-            do="give the list of the whole published corpus",
+            "exactly one partition in consecutive runs with the paper's counts, and one or more with its test part",
+            f"{len(found)} and {len(balanced)}",
+            "give the list of the whole published corpus",
         )
     both = pd.DataFrame({"paper": found[0], "balanced": most_balanced(balanced, counts)})
     both.to_csv(sys.stdout, lineterminator="\n")
@@ -69,7 +69,7 @@ def class_counts(path: str | Path) -> pd.DataFrame:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(path, expected="a list of file names", found="no such file", do="write one: ls > list.txt")
+        raise UserError(path, "a list of file names", "no such file", "write one: ls > list.txt")
     names = path.read_text(encoding="utf-8").split()
     clips = pd.DataFrame([parsed(Path(name).stem, path) for name in names])
     clips = clips[clips.label != "neutral"]
@@ -105,9 +105,9 @@ def consecutive_partitions(counts: pd.DataFrame, speakers: Sequence[int], clips:
 def same_test_partitions(counts: pd.DataFrame, split: pd.Series, women_in_train: int) -> list[pd.Series]:
     """Every partition with the same test part and the same counts as `split`, but so many women in the training part.
 
-    It looks for subsets of the speakers outside test, for training, by an exact meet in the middle. What a subset counts
-    (clips of each label, women, speakers) is mapped linearly to one integer modulo 2^64, so no match of a subset of the
-    one half of the speakers with one of the other half is missed; false matches are then sorted out.
+    It looks for subsets of the speakers outside test, for training, by an exact meet in the middle. What a subset
+    counts (clips of each label, women, speakers) is mapped linearly to one integer modulo 2^64, so no match of a subset
+    of the one half of the speakers with one of the other half is missed; false matches are then sorted out.
 
     Args:
         counts: clips of each speaker (rows, named by gender f or m and number) and label (columns).

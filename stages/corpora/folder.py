@@ -20,8 +20,8 @@ def read(
     `verified`.
 
     The csv lies in `root`; `file` is relative to `root`; the clip id is that path with `-` for `/` and without its
-    suffix. Without `split`, a fifth of each label's clips becomes the test split, by a hash of their ids; unless `split`
-    names validation clips, `validation_share` of each label's verified training clips is held out. Where
+    suffix. Without `split`, a fifth of each label's clips becomes the test split, by a hash of their ids; unless
+    `split` names validation clips, `validation_share` of each label's verified training clips is held out. Where
     `speaker_independent`, every row must name its speaker, speakers are dealt out in the place of clips, and a given
     `split` must have each speaker once and name validation clips. Without `verified`, all labels count as verified. The
     audio files themselves are not looked at.
@@ -52,26 +52,23 @@ def _check_rows(rows: pd.DataFrame, source: Path) -> None:
     for row in rows.itertuples():
         path = PurePosixPath(row.file)
         if not row.file or path.is_absolute() or ".." in path.parts:
-            raise UserError(
-                source, expected="paths inside the folder, relative to it", found=repr(row.file), do="correct that row"
-            )
+            raise UserError(source, "paths inside the folder, relative to it", repr(row.file), "correct that row")
         if not row.label and not row.text:
-            raise UserError(
-                source, expected="a label or a text for each clip", found=f"neither for {row.file}", do="add one"
-            )
+            raise UserError(source, "a label or a text for each clip", f"neither for {row.file}", "add one")
 
 
 def _split_by_speaker(rows: pd.DataFrame, source: Path, validation_share: float) -> pd.Series:
     nameless = rows.file[rows.speaker == ""]
     if len(nameless):
-        raise UserError(source, expected="a speaker for each clip", found=f"none for {nameless.iloc[0]}", do="name it")
+        raise UserError(source, "a speaker for each clip", f"none for {nameless.iloc[0]}", "name it")
     if "split" not in rows:
         speakers = dict.fromkeys(rows.speaker, "")
         return rows.speaker.map(deal(speakers, source, validation_share=validation_share, test_share=TEST_SHARE))
     check_speaker_independent(rows, source)
     if "validation" not in set(rows.split):
-        what = {"expected": "speakers whose split is validation", "found": "none"}
-        raise UserError(source, **what, do="name some, or leave out the column split")
+        raise UserError(
+            source, "speakers whose split is validation", "none", "name some, or leave out the column split"
+        )
     return rows.split
 
 

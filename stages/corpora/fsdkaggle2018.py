@@ -76,30 +76,28 @@ def read(root: Path, *, validation_share: Share) -> pd.DataFrame:
     test = test[test.usage != "Ignored"]
     table = pd.concat(
         [
-            _rows(root, TRAIN_LIST, TRAIN_AUDIO, train, "train", flags(train.manually_verified, root / TRAIN_LIST)),
+            _rows(root, TRAIN_LIST, TRAIN_AUDIO, train).assign(
+                split="train", verified=flags(train.manually_verified, root / TRAIN_LIST)
+            ),
             # All scored test clips were verified by the corpus's authors.
-            _rows(root, TEST_LIST, TEST_AUDIO, test, "test", True),
+            _rows(root, TEST_LIST, TEST_AUDIO, test).assign(split="test", verified=True),
         ],
         ignore_index=True,
     )
     return clip_table.checked(clip_table.hold_out(table, validation_share), str(root))
 
 
-def _rows(
-    root: Path, source: str, audio: str, rows: pd.DataFrame, split: str, verified: pd.Series | bool
-) -> pd.DataFrame:
+def _rows(root: Path, source: str, audio: str, rows: pd.DataFrame) -> pd.DataFrame:
     unknown = rows[~rows.label.isin(LABELS)]
     if len(unknown):
         raise UserError(
             root / source,
-            expected="one of the 41 labels of FSDKaggle2018",
-            found=f"{unknown.label.iloc[0]!r} for {unknown.fname.iloc[0]}",
-            do="correct the list, or read a corpus of your own with `folder`",
+            "one of the 41 labels of FSDKaggle2018",
+            f"{unknown.label.iloc[0]!r} for {unknown.fname.iloc[0]}",
+            "correct the list, or read a corpus of your own with `folder`",
         )
     if not (root / audio).is_dir():
-        raise UserError(
-            root / audio, expected="the folder of audio files", found="no such folder", do="see data/README.md"
-        )
+        raise UserError(root / audio, "the folder of audio files", "no such folder", "see data/README.md")
     return pd.DataFrame(
         {
             "clip_id": rows.fname.map(lambda name: Path(name).stem),
@@ -108,7 +106,5 @@ def _rows(
             "text": "",
             "fold": "",
             "speaker": "",
-            "split": split,
-            "verified": verified,
         }
     )

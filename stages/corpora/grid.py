@@ -66,7 +66,7 @@ def read(
         fitting = _fitting(speaker, videos, aligned)
         rows += [_row(root, speaker, video, fitting) for video in videos.values()]
     if not rows:
-        raise UserError(root, expected="videos such as s1/video/bbaf2n.mpg", found="none", do="see data/README.md")
+        raise UserError(root, "videos such as s1/video/bbaf2n.mpg", "none", "see data/README.md")
     table = pd.DataFrame(rows).assign(label="", fold="", verified=True)
     if partition == "paper":
         table["split"] = _splits_of_paper(table.speaker, root)
@@ -84,8 +84,9 @@ def sentence(name: str, source: str | Path) -> str:
     """
     words = [word_of.get(character) for word_of, character in zip(_WORD_OF, name)]
     if len(name) != len(SLOTS) or None in words:
-        what = {"expected": "a name such as bbaf2n, one character for each word", "found": repr(name)}
-        raise UserError(source, **what, do="rename or remove the file")
+        raise UserError(
+            source, "a name such as bbaf2n, one character for each word", repr(name), "rename or remove the file"
+        )
     return " ".join(words)
 
 
@@ -97,12 +98,15 @@ def _by_speaker(root: Path, suffixes: tuple[str, ...]) -> dict[str, dict[str, Pa
             continue
         speakers = [part for part in path.relative_to(root).parts[:-1] if _SPEAKER.fullmatch(part)]
         if not speakers:
-            what = {"expected": "a speaker's folder s1, s2, ... above each file", "found": "none below the root"}
-            raise UserError(path, **what, do="set corpora.*.root to the folder that holds the speakers' folders")
+            raise UserError(
+                path,
+                "a speaker's folder s1, s2, ... above each file",
+                "none below the root",
+                "set corpora.*.root to the folder that holds the speakers' folders",
+            )
         own = found.setdefault(speakers[-1], {})
         if path.stem in own:
-            what = {"expected": f"one {' or '.join(suffixes)} of each clip", "found": f"also {own[path.stem]}"}
-            raise UserError(path, **what, do="remove one")
+            raise UserError(path, f"one {' or '.join(suffixes)} of each clip", f"also {own[path.stem]}", "remove one")
         own[path.stem] = path
     return found
 
@@ -120,13 +124,21 @@ def _fitting(speaker: str, videos: dict[str, Path], aligned: dict[str, dict[str,
 def _row(root: Path, speaker: str, video: Path, aligned: dict[str, Path]) -> dict[str, str]:
     text = sentence(video.stem, video)
     if video.stem not in aligned:
-        what = {"expected": f"the words' times, such as {speaker}/align/{video.stem}.align", "found": "no such file"}
-        raise UserError(video, **what, do="copy it too, or remove the video")
+        raise UserError(
+            video,
+            f"the words' times, such as {speaker}/align/{video.stem}.align",
+            "no such file",
+            "copy it too, or remove the video",
+        )
     words = _words(aligned[video.stem])
     said = " ".join(word for word, _, _ in words)
     if said != text:
-        what = {"expected": f"the sentence of its name, {text}", "found": said or "no word"}
-        raise UserError(aligned[video.stem], **what, do="copy it again, or remove it and its video")
+        raise UserError(
+            aligned[video.stem],
+            f"the sentence of its name, {text}",
+            said or "no word",
+            "copy it again, or remove it and its video",
+        )
     return {
         "clip_id": f"{speaker}-{video.stem}",
         "file": video.relative_to(root).as_posix(),
@@ -144,8 +156,12 @@ def _words(path: Path) -> list[tuple[str, float, float]]:
             continue
         match = _ALIGNED.fullmatch(line.strip())
         if match is None or int(match[1]) > int(match[2]):
-            what = {"expected": "start, end and word, such as 13750 20000 place", "found": repr(line[:60])}
-            raise UserError(f"{path}, line {number}", **what, do="copy the file again")
+            raise UserError(
+                f"{path}, line {number}",
+                "start, end and word, such as 13750 20000 place",
+                repr(line[:60]),
+                "copy the file again",
+            )
         if match[3] not in SILENCES:
             words.append((match[3], int(match[1]) / UNITS_PER_S, int(match[2]) / UNITS_PER_S))
     return words
@@ -155,8 +171,12 @@ def _splits_of_paper(speakers: pd.Series, root: Path) -> pd.Series:
     split_of = {f"s{number}": split for split, numbers in PAPER.items() for number in numbers}
     strange = sorted(set(speakers) - set(split_of))
     if strange:
-        what = {"expected": "speakers s1 to s34 without s21, as partition is 'paper'", "found": repr(strange[0])}
-        raise UserError(root, **what, do="rename or remove the folder, or set partition to within_speakers")
+        raise UserError(
+            root,
+            "speakers s1 to s34 without s21, as partition is 'paper'",
+            repr(strange[0]),
+            "rename or remove the folder, or set partition to within_speakers",
+        )
     return speakers.map(split_of)
 
 
@@ -177,4 +197,4 @@ def _check_splits(table: pd.DataFrame, root: Path, partition: str) -> None:
                 "paper": f"copy some of {numbers}, or set partition to within_speakers",
                 "within_speakers": "copy more clips, or change validation_share or test_share",
             }
-            raise UserError(root, expected="clips in each split", found=f"none in {split}", do=do[partition])
+            raise UserError(root, "clips in each split", f"none in {split}", do[partition])

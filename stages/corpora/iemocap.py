@@ -22,25 +22,25 @@ def read(root: Path, *, expected_counts: dict[str, dict[str, NonNegativeInt]] | 
     """The clip table of `root`, which holds Session1, Session2 and so on.
 
     Neutral, happy (with excited), sad and angry utterances, `fold` being the session. Of the sessions the last is the
-    split test, the last but one validation, the others train; a speaker is in one session alone. The audio itself is not
-    looked at.
+    split test, the last but one validation, the others train; a speaker is in one session alone. The audio itself is
+    not looked at.
 
     Args:
         root: the folder of the sessions.
         expected_counts: for each session and label how many utterances there are to be; null: any number.
 
     Raises:
-        UserError: a session, list or audio file is missing, a line can't be read, an utterance is labelled twice, has no
-            transcript, or the counts are others than expected.
+        UserError: a session, list or audio file is missing, a line can't be read, an utterance is labelled twice, has
+            no transcript, or the counts are others than expected.
     """
     root = Path(root)
     sessions = _sessions(root)
     if len(sessions) < 3:
         raise UserError(
             root,
-            expected="at least three folders Session1, Session2, ... (IEMOCAP's own has five)",
-            found=", ".join(path.name for path in sessions) or "none",
-            do="copy more of them" if sessions else f"set corpora.*.root to {_better_root(root)}",
+            "at least three folders Session1, Session2, ... (IEMOCAP's own has five)",
+            ", ".join(path.name for path in sessions) or "none",
+            "copy more of them" if sessions else f"set corpora.*.root to {_better_root(root)}",
         )
     rows = [row for session in sessions for row in _session(root, session)]
     table = pd.DataFrame(rows, columns=["clip_id", "file", "label", "text", "speaker", "fold"])
@@ -73,25 +73,23 @@ def _session(root: Path, session: Path) -> Iterator[tuple[str, ...]]:
     for path in _lists(session / "dialog" / "EmoEvaluation"):
         for name, code in _evaluated(path):
             if name in seen:
-                raise UserError(path, expected=f"{name} once in a session", found="twice", do="remove one of the lines")
+                raise UserError(path, f"{name} once in a session", "twice", "remove one of the lines")
             seen.add(name)
             if code in LABELS:
-                yield _row(root, session, path.stem, name, code, texts)
+                yield _row(root, path, name, code, texts)
 
 
-def _row(root: Path, session: Path, dialog: str, name: str, code: str, texts: dict) -> tuple[str, ...]:
+def _row(root: Path, evaluation: Path, name: str, code: str, texts: dict) -> tuple[str, ...]:
+    session, dialog = evaluation.parents[2], evaluation.stem
     wav = session / "sentences" / "wav" / dialog / f"{name}.wav"
     text, path = texts.get(name, ("", session / "dialog" / "transcriptions" / f"{dialog}.txt"))
     if not wav.is_file():
-        raise UserError(wav, expected=f"the audio of {name}, labelled {code}", found="no such file", do="copy it too")
+        raise UserError(wav, f"the audio of {name}, labelled {code}", "no such file", "copy it too")
     if not text:
-        raise UserError(
-            path, expected=f"the transcript of {name}, labelled {code}", found="none", do="copy the file again"
-        )
+        raise UserError(path, f"the transcript of {name}, labelled {code}", "none", "copy the file again")
     place = UTTERANCE.fullmatch(name)
     if place is None:
-        what = {"expected": "a name such as Ses01F_impro01_F000", "found": name, "do": "correct that line"}
-        raise UserError(session / "dialog" / "EmoEvaluation" / f"{dialog}.txt", **what)
+        raise UserError(evaluation, "a name such as Ses01F_impro01_F000", name, "correct that line")
     return name, wav.relative_to(root).as_posix(), LABELS[code], text, "".join(place.groups()), session.name
 
 
@@ -99,7 +97,7 @@ def _lists(folder: Path) -> list[Path]:
     """The text files of a folder but those that macOS leaves beside others."""
     found = sorted(path for path in folder.glob("*.txt") if not path.name.startswith("."))
     if not found:
-        raise UserError(folder, expected="a text file for each dialog", found="none", do="copy the folder whole")
+        raise UserError(folder, "a text file for each dialog", "none", "copy the folder whole")
     return found
 
 
@@ -111,9 +109,9 @@ def _evaluated(path: Path) -> Iterator[tuple[str, str]]:
             if match is None:
                 raise UserError(
                     f"{path}, line {number}",
-                    expected="[start - end], name, emotion, [valence, activation, dominance]",
-                    found=repr(line[:60]),
-                    do="copy the file again",
+                    "[start - end], name, emotion, [valence, activation, dominance]",
+                    repr(line[:60]),
+                    "copy the file again",
                 )
             yield match[3], match[4]
 
@@ -146,7 +144,7 @@ def _check_counts(table: pd.DataFrame, expected: dict[str, dict[str, int]], root
     if different:
         raise UserError(
             root,
-            expected=f"{sum(wanted.values())} utterances as corpora.*.expected_counts says",
-            found=f"{len(table)}: {', '.join(different)}",
-            do="copy what is missing, or for a part of the corpus set expected_counts to null or to its own counts",
+            f"{sum(wanted.values())} utterances as corpora.*.expected_counts says",
+            f"{len(table)}: {', '.join(different)}",
+            "copy what is missing, or for a part of the corpus set expected_counts to null or to its own counts",
         )

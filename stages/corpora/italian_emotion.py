@@ -51,9 +51,9 @@ def read(
 
     Args:
         root: the folder below which the wav files lie.
-        partition: `paper` and `balanced` take that column of `demos_partition.csv`, two ways to meet the counts of Ren et
-            al. (their own, as far as known, and one with the women spread better), also for a copy of some of DEMoS's
-            speakers; `by_speaker` deals out the speakers that are there, of either corpus.
+        partition: `paper` and `balanced` take that column of `demos_partition.csv`, two ways to meet the counts of Ren
+            et al. (their own, as far as known, and one with the women spread better), also for a copy of some of
+            DEMoS's speakers; `by_speaker` deals out the speakers that are there, of either corpus.
         validation_share: share of the speakers that `by_speaker` deals to the validation split.
         test_share: share of the speakers that `by_speaker` deals to the test split.
 
@@ -69,9 +69,7 @@ def read(
     _check_one_corpus(table, root)
     table = table[(table.corpus != "DEMoS") | (table.label != "neutral")]
     if table.empty:
-        raise UserError(
-            root, expected="wav files of DEMoS's emotions or of EMOVO", found="none", do="see data/README.md"
-        )
+        raise UserError(root, "wav files of DEMoS's emotions or of EMOVO", "none", "see data/README.md")
     split = _splits(sorted(set(table.speaker)), root, partition, validation_share, test_share)
     table = table.assign(split=table.speaker.map(split), text="", fold="", verified=True)
     clip_table.check_labels_everywhere(table, root)
@@ -89,9 +87,9 @@ def parsed(stem: str, source: str | Path) -> Name:
             return Name(corpus, match["gender"] + match["number"], LABELS[match["code"]])
     raise UserError(
         source,
-        expected=f"a name such as NP_m_27_rab07b or rab-f1-b1, with one of the codes {', '.join(LABELS)}",
-        found=repr(stem),
-        do="rename or remove the file",
+        f"a name such as NP_m_27_rab07b or rab-f1-b1, with one of the codes {', '.join(LABELS)}",
+        repr(stem),
+        "rename or remove the file",
     )
 
 
@@ -100,9 +98,9 @@ def _check_one_corpus(table: pd.DataFrame, root: Path) -> None:
     if len(example) > 1:
         raise UserError(
             root,
-            expected="clips of DEMoS or of EMOVO",
-            found=f"both, such as {' and '.join(example[corpus] for corpus in PATTERNS)}",
-            do="point root at the folder of one of them",
+            "clips of DEMoS or of EMOVO",
+            f"both, such as {' and '.join(example[corpus] for corpus in PATTERNS)}",
+            "point root at the folder of one of them",
         )
 
 
@@ -117,8 +115,8 @@ def _splits(found: list[str], root: Path, partition: str, validation_share: floa
         if speaker not in split:
             raise UserError(
                 root,
-                expected=f"speakers of {PARTITIONS.name}, as partition is {partition!r}",
-                found=repr(speaker),
-                do="set partition to by_speaker",
+                f"speakers of {PARTITIONS.name}, as partition is {partition!r}",
+                repr(speaker),
+                "set partition to by_speaker",
             )
     return split

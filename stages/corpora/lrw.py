@@ -48,15 +48,22 @@ def read(root: Path, *, words: list[str] | None, expected_words: Count | None) -
 def _word_folders(root: Path, words: list[str] | None, expected_words: int | None) -> list[Path]:
     folders = {path.name: path for path in sorted(root.glob("lipread_mp4/*")) if path.is_dir()}
     if not folders:
-        what = {"expected": "words' folders in lipread_mp4", "found": "none", "do": "see data/README.md"}
-        raise UserError(root, **what)
+        raise UserError(root, "words' folders in lipread_mp4", "none", "see data/README.md")
     if expected_words is not None and len(folders) != expected_words:
-        what = {"expected": f"{expected_words} words as corpora.*.expected_words says", "found": str(len(folders))}
-        raise UserError(root, **what, do="copy what is missing, or for a part of the corpus set expected_words to null")
+        raise UserError(
+            root,
+            f"{expected_words} words as corpora.*.expected_words says",
+            str(len(folders)),
+            "copy what is missing, or for a part of the corpus set expected_words to null",
+        )
     missing = [word for word in words or [] if word not in folders]
     if missing:
-        what = {"expected": f"the folder {missing[0]} as corpora.*.words says", "found": ", ".join(list(folders)[:5])}
-        raise UserError(root / "lipread_mp4", **what, do="copy it too, or take it out of words")
+        raise UserError(
+            root / "lipread_mp4",
+            f"the folder {missing[0]} as corpora.*.words says",
+            ", ".join(list(folders)[:5]),
+            "copy it too, or take it out of words",
+        )
     return [folder for name, folder in folders.items() if words is None or name in words]
 
 
@@ -64,8 +71,7 @@ def _word(root: Path, folder: Path) -> Iterator[tuple[str, ...]]:
     """A row for each clip of a word."""
     for part in sorted(path for path in folder.iterdir() if path.is_dir()):
         if part.name not in SPLITS:
-            what = {"expected": f"folders {', '.join(SPLITS)}", "found": repr(part.name), "do": "rename or remove it"}
-            raise UserError(part, **what)
+            raise UserError(part, f"folders {', '.join(SPLITS)}", repr(part.name), "rename or remove it")
         for stem in _stems(part, folder.name):
             video = (part / f"{stem}.mp4").relative_to(root).as_posix()
             times = f"{folder.name} {_times(part / f'{stem}.txt')}"
@@ -78,13 +84,12 @@ def _stems(part: Path, word: str) -> list[str]:
     stems = sorted({Path(name).stem for name in files if name.endswith((".mp4", ".txt"))})
     for stem in stems:
         if not re.fullmatch(rf"{re.escape(word)}_\d+", stem):
-            what = {"expected": f"names such as {word}_00001 in this folder", "found": stem}
-            raise UserError(part, **what, do="move or remove that file")
+            raise UserError(part, f"names such as {word}_00001 in this folder", stem, "move or remove that file")
     for stem in stems:
         for suffix, content in ((".mp4", "video"), (".txt", "text file with the duration")):
             if stem + suffix not in files:
                 path = part / f"{stem}{suffix}"
-                raise UserError(path, expected=f"the {content} of {stem}", found="no such file", do="copy it too")
+                raise UserError(path, f"the {content} of {stem}", "no such file", "copy it too")
     return stems
 
 
@@ -92,8 +97,7 @@ def _times(path: Path) -> str:
     """Start and end of the word in seconds, within the clip."""
     match = _DURATION.search(path.read_text(encoding="utf-8", errors="replace"))
     if match is None:
-        what = {"expected": "a line such as Duration: 0.53 seconds", "found": "none", "do": "copy the file again"}
-        raise UserError(path, **what)
+        raise UserError(path, "a line such as Duration: 0.53 seconds", "none", "copy the file again")
     half_s = min(float(match[1]), CLIP_S) / 2
     return f"{CLIP_S / 2 - half_s:.4g} {CLIP_S / 2 + half_s:.4g}"
 
@@ -105,10 +109,5 @@ def _speakers(files: pd.Series, root: Path) -> pd.Series | str:
     rows = read_list(source, ["file", "speaker"])
     speakers = files.map(dict(zip(rows.file, rows.speaker)))
     if speakers.isna().any():
-        what = {
-            "expected": "a row for each clip",
-            "found": f"none for {files[speakers.isna()].iloc[0]}",
-            "do": "add it",
-        }
-        raise UserError(source, **what)
+        raise UserError(source, "a row for each clip", f"none for {files[speakers.isna()].iloc[0]}", "add it")
     return speakers

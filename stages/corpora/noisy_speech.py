@@ -36,11 +36,12 @@ def read(
     test_noises: Count,
     noise_channels: Count,
 ) -> pd.DataFrame:
-    """The clip table: utterances with what is said, in lower case, and recordings of noise, whose `speaker` is their kind.
+    """The clip table: utterances with what is said, in lower case, and noises, whose `speaker` is their kind.
 
-    Speech is every flac file below `root/LibriSpeech`, whatever the subset, with its line of the `.trans.txt` beside it.
-    Noise is `root/DEMAND/<kind>/ch01.wav` and so on, or any sound file `root/noises/<kind>/*`. The id of an utterance is
-    its name, `84-121123-0000`, that of a noise `DKITCHEN-ch01`. Folders may be symbolic links. No sound file is opened.
+    Speech is every flac file below `root/LibriSpeech`, whatever the subset, with its line of the `.trans.txt` beside
+    it. Noise is `root/DEMAND/<kind>/ch01.wav` and so on, or any sound file `root/noises/<kind>/*`. The id of an
+    utterance is its name, `84-121123-0000`, that of a noise `DKITCHEN-ch01`. Folders may be symbolic links. No sound
+    file is opened.
 
     The partition `paper` stands in for the lists of Yang et al. (2020, section 3.2), which are not published: 30 hours
     with 8,345 mixtures to train on and 5 hours with 1,242 to test, 73 speakers, 10 noises. A speaker of train-clean-100
@@ -55,8 +56,8 @@ def read(
         validation_share: share of the speakers (`paper`: of the 73) that are for validation; at least one is.
         test_share: share of the speakers that `by_speaker` deals to test, at least one.
         test_noises: how many kinds of noise, in the order of a hash, `by_speaker` deals to test. The others are for
-            training, but every fourth for validation where they are eight or more. In `paper` the first 10 in that order
-            are for training and all others for test. A validation split without noise shares that of training.
+            training, but every fourth for validation where they are eight or more. In `paper` the first 10 in that
+            order are for training and all others for test. A validation split without noise shares that of training.
         noise_channels: how many channels of each recording of DEMAND, the first, are taken; fewer where it has fewer.
 
     Raises:
@@ -81,7 +82,7 @@ def _speech(root: Path) -> pd.DataFrame:
     """A row for each utterance."""
     folder = root / SPEECH
     if not folder.is_dir():
-        raise UserError(folder, expected="the folder of speech", found="no such folder", do="see data/README.md")
+        raise UserError(folder, "the folder of speech", "no such folder", "see data/README.md")
     files = sorted(_below(folder))
     said: dict[Path, tuple[str, str]] = {}
     for path in files:
@@ -93,15 +94,16 @@ def _speech(root: Path) -> pd.DataFrame:
             continue
         row = _row(root, path, said.pop(path.with_suffix(""), ("", ""))[1])
         if path.stem in rows:
-            what = {"expected": "each utterance once", "found": f"also {rows[path.stem]['file']}"}
-            raise UserError(path, **what, do="remove one")
+            raise UserError(path, "each utterance once", f"also {rows[path.stem]['file']}", "remove one")
         rows[path.stem] = row
     for utterance, (where, _) in said.items():
-        what = {"expected": f"its file {utterance.name}.flac beside it", "found": "no such file"}
-        raise UserError(where, **what, do="copy the file too, or remove the line")
+        raise UserError(
+            where, f"its file {utterance.name}.flac beside it", "no such file", "copy the file too, or remove the line"
+        )
     if not rows:
-        what = {"expected": f"utterances such as {PAPER_SUBSET}/103/1240/103-1240-0000.flac", "found": "none"}
-        raise UserError(folder, **what, do="see data/README.md")
+        raise UserError(
+            folder, f"utterances such as {PAPER_SUBSET}/103/1240/103-1240-0000.flac", "none", "see data/README.md"
+        )
     return pd.DataFrame(rows.values())
 
 
@@ -112,7 +114,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _add_transcripts(path: Path, said: dict[Path, tuple[str, str]]) -> None:
-    """Adds to `said`, under each utterance's path without suffix, the line where its transcript is, and the transcript."""
+    """Adds to `said`, under each utterance's path without suffix, where its transcript is, and the transcript."""
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
@@ -120,26 +122,37 @@ def _add_transcripts(path: Path, said: dict[Path, tuple[str, str]]) -> None:
         name, *words = line.split()
         utterance, text = path.parent / name, " ".join(words).lower()
         if not text:
-            what = {"expected": "an id and what is said", "found": repr(line)}
-            raise UserError(where, **what, do="add the words, or remove the line and its file")
+            raise UserError(
+                where, "an id and what is said", repr(line), "add the words, or remove the line and its file"
+            )
         strange = next((letter for letter in text if letter not in LETTERS), None)
         if strange:
-            what = {"expected": "letters a to z, space and apostrophe", "found": repr(strange)}
-            raise UserError(where, **what, do="spell it out in those letters")
+            raise UserError(
+                where, "letters a to z, space and apostrophe", repr(strange), "spell it out in those letters"
+            )
         if utterance in said:
-            what = {"expected": "each utterance once", "found": f"{name} also in {said[utterance][0]}"}
-            raise UserError(where, **what, do="remove one of the lines")
+            raise UserError(
+                where, "each utterance once", f"{name} also in {said[utterance][0]}", "remove one of the lines"
+            )
         said[utterance] = where, text
 
 
 def _row(root: Path, path: Path, text: str) -> dict[str, str]:
     match = _NAME.fullmatch(path.stem)
     if match is None:
-        what = {"expected": "a name such as 103-1240-0000.flac (speaker, chapter, number)", "found": repr(path.name)}
-        raise UserError(path, **what, do="rename or remove the file")
+        raise UserError(
+            path,
+            "a name such as 103-1240-0000.flac (speaker, chapter, number)",
+            repr(path.name),
+            "rename or remove the file",
+        )
     if not text:
-        what = {"expected": f"a line {path.stem} in a .trans.txt beside it", "found": "none"}
-        raise UserError(path, **what, do="copy the transcripts too, or remove the file")
+        raise UserError(
+            path,
+            f"a line {path.stem} in a .trans.txt beside it",
+            "none",
+            "copy the transcripts too, or remove the file",
+        )
     file = path.relative_to(root).as_posix()
     return {"clip_id": path.stem, "file": file, "text": text, "speaker": match[1]}
 
@@ -148,8 +161,12 @@ def _noise(root: Path, channels: int) -> pd.DataFrame:
     """A row for each recording of noise."""
     present = [name for name in (DEMAND, NOISES) if (root / name).is_dir()]
     if len(present) != 1:
-        what = {"expected": f"one folder of noises, {DEMAND} or {NOISES}", "found": " and ".join(present) or "neither"}
-        raise UserError(root, **what, do="remove one" if present else "see data/README.md")
+        raise UserError(
+            root,
+            f"one folder of noises, {DEMAND} or {NOISES}",
+            " and ".join(present) or "neither",
+            "remove one" if present else "see data/README.md",
+        )
     folder = root / present[0]
     rows = [
         {
@@ -164,8 +181,7 @@ def _noise(root: Path, channels: int) -> pd.DataFrame:
     ]
     if not rows:
         example = "DKITCHEN/ch01.wav" if present[0] == DEMAND else "rain/1.wav"
-        what = {"expected": f"recordings such as {example}", "found": "none"}
-        raise UserError(folder, **what, do="see data/README.md")
+        raise UserError(folder, f"recordings such as {example}", "none", "see data/README.md")
     return pd.DataFrame(rows)
 
 
@@ -186,11 +202,12 @@ def _splits_of_kinds(kinds: set[str], root: Path, partition: str, test_noises: i
         validation = train[3::4] if len(train) >= ENOUGH_TO_HOLD_OUT else []
     if not train or not test:
         least = 1 + (PAPER_NOISES if partition == "paper" else test_noises)
-        what = {
-            "expected": f"at least {least} kinds of noise, some to train on and others to test",
-            "found": len(kinds),
-        }
-        raise UserError(root, **what, do="add some, or set partition to by_speaker and lower test_noises")
+        raise UserError(
+            root,
+            f"at least {least} kinds of noise, some to train on and others to test",
+            len(kinds),
+            "add some, or set partition to by_speaker and lower test_noises",
+        )
     return dict.fromkeys(train, "train") | dict.fromkeys(validation, "validation") | dict.fromkeys(test, "test")
 
 
@@ -216,10 +233,11 @@ def _neighbours(counts: pd.Series, speakers: int, utterances: int, root: Path) -
     """The first so many speakers one after the other who have so many utterances together; `counts` has each one's."""
     enough = counts.rolling(speakers).sum() >= utterances
     if not enough.any():
-        what = {
-            "expected": f"{speakers} speakers with {utterances} utterances, as partition is 'paper'",
-            "found": f"too few among {len(counts)} speakers with {counts.sum()} utterances",
-        }
-        raise UserError(root / SPEECH / PAPER_SUBSET, **what, do="copy all of it, or set partition to by_speaker")
+        raise UserError(
+            root / SPEECH / PAPER_SUBSET,
+            f"{speakers} speakers with {utterances} utterances, as partition is 'paper'",
+            f"too few among {len(counts)} speakers with {counts.sum()} utterances",
+            "copy all of it, or set partition to by_speaker",
+        )
     last = enough.to_numpy().argmax()
     return list(counts.index[last - speakers + 1 : last + 1])

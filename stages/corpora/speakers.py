@@ -1,4 +1,4 @@
-"""Room of corpora: what readers of corpora with known speakers share, a deal of speakers to splits and a check of it."""
+"""Room of corpora: what readers of corpora with known speakers share: a deal of speakers to splits, and its check."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,9 +34,9 @@ def deal(
     if train < 1:
         raise UserError(
             source,
-            expected=f"at least one speaker beside {validation} for validation and {test} for test",
-            found=f"{len(line)} speakers",
-            do="lower validation_share or test_share, or copy more of the corpus",
+            f"at least one speaker beside {validation} for validation and {test} for test",
+            f"{len(line)} speakers",
+            "lower validation_share or test_share, or copy more of the corpus",
         )
     return dict(zip(line, ["train"] * train + ["validation"] * validation + ["test"] * test))
 
@@ -52,7 +52,7 @@ def check_speaker_independent(table: pd.DataFrame, source: str | Path) -> None:
     for speaker, found in splits[splits.map(len) > 1].items():
         raise UserError(
             source,
-            expected="each speaker in one split",
-            found=f"{speaker!r} in {' and '.join(sorted(found))}",
-            do="move the speaker to one of them",
+            "each speaker in one split",
+            f"{speaker!r} in {' and '.join(sorted(found))}",
+            "move the speaker to one of them",
         )

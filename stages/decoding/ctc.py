@@ -119,7 +119,9 @@ def beam(
         longer = np.where(np.arange(blank) == last[:, None], in_blank[:, None], either[:, None]) + log_p[:blank]
         in_blank, in_label = either + log_p[blank], in_label + log_p[last]
         if grammar is not None:
-            _drop_hopeless(grammar, steps - step - 1, state, last, longer, in_blank, in_label)
+            hopeless_longer, hopeless = _hopeless(grammar, steps - step - 1, state)
+            longer[hopeless_longer] = -math.inf
+            in_blank[hopeless[:, -1]] = in_label[hopeless[np.arange(len(last)), last]] = -math.inf
         _join(prefixes, longer, in_label)
         words_longer = np.repeat(words[:, None], blank, axis=1)
         if language is not None and language.separator != NONE:
@@ -142,21 +144,18 @@ def beam(
     return [(prefixes[i], float(log_p_of[i])) for i in np.argsort(-log_p_of, kind="stable")]
 
 
-def _drop_hopeless(
-    grammar: Grammar,
-    left: int,
-    state: np.ndarray,
-    last: np.ndarray,
-    longer: np.ndarray,
-    in_blank: np.ndarray,
-    in_label: np.ndarray,
-) -> None:
-    """Makes impossible the paths that leave the grammar or can't end in a sentence in the `left` steps to come."""
-    labels = np.arange(longer.shape[1])
+def _hopeless(grammar: Grammar, left: int, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which paths leave the grammar or can't end in a sentence in the `left` steps to come.
+
+    `state` (prefixes,) is where the grammar is after each prefix.
+
+    Returns:
+        for each prefix made longer by each label (prefixes, labels), and for each prefix as it is by the class of its
+        last step (prefixes, labels + 1), the blank last.
+    """
     following = grammar.next_state[state]
-    longer[(following == NONE) | (grammar.steps_left[following, labels] > left)] = -math.inf
-    in_label[grammar.steps_left[state, last] > left] = -math.inf
-    in_blank[grammar.steps_left[state, -1] > left] = -math.inf
+    labels = np.arange(following.shape[1])
+    return (following == NONE) | (grammar.steps_left[following, labels] > left), grammar.steps_left[state] > left
 
 
 def _join(prefixes: list[tuple[int, ...]], longer: np.ndarray, in_label: np.ndarray) -> None:

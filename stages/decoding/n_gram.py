@@ -57,7 +57,7 @@ def learn(texts: list[str], *, order: int) -> NGram:
         UserError: there are no texts.
     """
     if not texts:
-        raise UserError("a language model", expected="texts to learn from", found="none", do="give it some")
+        raise UserError("a language model", "texts to learn from", "none", "give it some")
     seen: Counter[tuple[str, ...]] = Counter()
     for text in texts:
         words = (START, *text.split(), END)
@@ -132,7 +132,7 @@ def _open(path: Path) -> Iterator[Iterator[str]]:
 
 
 def _no_arpa(where: object, found: str) -> UserError:
-    return UserError(where, expected="an n-gram model as an ARPA file", found=found, do="name another file")
+    return UserError(where, "an n-gram model as an ARPA file", found, "name another file")
 
 
 def beam(

@@ -44,19 +44,16 @@ class Synchrony:
     frame_confidence: Tensor
 
 
-def detector(
-    device: str, *, model: str, network: str, shifts: Count, pairs: Pairs
-) -> Callable[[Inputs], dict[str, Tensor]]:
+def detector(device: str, *, model: str, shifts: Count, pairs: Pairs) -> Callable[[Inputs], dict[str, Tensor]]:
     """Scores (clips,): the confidence of a SyncNet; with its offset and least distance.
 
     Args:
         device: where the network works.
         model: the folder of a trained or a converted one.
-        network: its file in `stages/networks`.
         shifts: 15 in the published code, 25 for the second that Ma, Petridis and Pantic speak of.
         pairs: see `synchrony`.
     """
-    module = victim.load(model, network=network, device=device).module
+    module = victim.load(model, device=device).module
 
     def score(inputs: Inputs) -> dict[str, Tensor]:
         found = of_clips(module, inputs, shifts=shifts, pairs=pairs)

@@ -1,6 +1,12 @@
-"""Features: reads an audio file as the one waveform that everything after it works on."""
+"""Room of features: reads an audio file as the one waveform that everything after it works on.
 
+A decoder: `prepare` reads a corpus of sounds by it.
+"""
+
+import os
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -8,13 +14,41 @@ import soundfile
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count
 
+# The columns that `decode` fills in; for a clip that can't be read, these.
+COUNTED = {"duration_s": 0.0}
+CLIPS_PER_SHARD = 64
+LARGEST = 1 - 2**-15  # of 16-bit samples
 STREAMED = 0xFFFFFFFF  # the size in the header of a WAV file whose writer could not know it
+
+
+def decode(
+    path: Path, *, sample_rate_hz: Count, recorded_at_hz: Count | None, average_channels: bool
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """The array `audio` of one clip, as `read_audio` reads it, and its value of the column `COUNTED`."""
+    samples = read_audio(
+        path, sample_rate_hz=sample_rate_hz, recorded_at_hz=recorded_at_hz, average_channels=average_channels
+    )
+    return {"audio": samples}, {"duration_s": len(samples) / sample_rate_hz}
+
+
+def about(*, sample_rate_hz: int, **_: object) -> dict[str, Any]:
+    """What a set says of its waveforms: as files they have 16 bits."""
+    return {
+        "signal": {"sample_rate_hz": sample_rate_hz},
+        "bounds": {"audio": [-1.0, LARGEST]},
+        "quantum": {"audio": 2**-15},
+    }
+
+
+def pool() -> Executor:
+    """Who decodes many clips: threads, as decoding and resampling leave the interpreter lock."""
+    return ThreadPoolExecutor(os.cpu_count())
 
 
 def read_audio(
     path: Path, *, sample_rate_hz: Count, recorded_at_hz: Count | None, average_channels: bool = False
 ) -> np.ndarray:
-    """The file's samples, float32 of shape (samples,) in [-1, 1), at `sample_rate_hz`.
+    """The file's samples, float32 of shape (samples,) in [-1, 1 - 2**-15], at `sample_rate_hz`.
 
     Resampled where the rates differ by a band-limited interpolation (resampy's `kaiser_best`) to
     round(samples * sample_rate_hz / file's rate) samples; what overshoots full scale on the way is clipped.
@@ -26,8 +60,8 @@ def read_audio(
         average_channels: whether several channels are averaged to one; else the file must be mono.
 
     Raises:
-        UserError: the file is missing, empty, unreadable or cut short, is not mono where it must be, has 8 bits, another rate than
-            `recorded_at_hz`, no samples, or samples that are not finite or beyond full scale.
+        UserError: the file is missing, empty, unreadable or cut short, is not mono where it must be, has 8 bits,
+            another rate than `recorded_at_hz`, no samples, or samples that are not finite or beyond full scale.
     """
     path = Path(path)
     if not path.is_file():
@@ -46,7 +80,7 @@ def read_audio(
         raise _unfit(path, "samples in [-1, 1]", f"a peak of {np.abs(samples).max():.3g}")
     if rate_hz != sample_rate_hz:
         samples = _resampled(samples, rate_hz, sample_rate_hz)
-    return np.clip(samples, -1, np.nextafter(np.float32(1), np.float32(0)))
+    return np.clip(samples, -1, np.float32(LARGEST))
 
 
 def _check_header(path: Path, file: soundfile.SoundFile, recorded_at_hz: int | None, average_channels: bool) -> None:
@@ -80,7 +114,7 @@ def _resampled(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
 
 
 def _unfit(path: Path, expected: str, found: str) -> UserError:
-    return UserError(path, expected=expected, found=found, do="replace the file or take it out of the corpus's list")
+    return UserError(path, expected, found, "replace the file or take it out of the corpus's list")
 
 
 def check_long_enough(clips: list[str], lengths: list[int], shortest: int) -> None:
@@ -93,7 +127,7 @@ def check_long_enough(clips: list[str], lengths: list[int], shortest: int) -> No
         if length < shortest:
             raise UserError(
                 f"clip {clip}",
-                expected=f"at least {shortest} samples, what the front end needs for one frame",
-                found=f"{length}",
-                do="leave it out of the corpus",
+                f"at least {shortest} samples, what the front end needs for one frame",
+                f"{length}",
+                "leave it out of the corpus",
             )

@@ -49,19 +49,14 @@ class Read:
         places = self.model.config.max_position_embeddings
         for text in texts:
             if not text.strip():
-                raise UserError(
-                    "a clip's text",
-                    expected="at least one word",
-                    found=repr(text),
-                    do="leave the clip out of the corpus",
-                )
+                raise UserError("a clip's text", "at least one word", repr(text), "leave the clip out of the corpus")
             pieces = len(self.tokeniser(text.split(), is_split_into_words=True)["input_ids"])
             if pieces > places:
                 raise UserError(
                     f"the text {text[:40]!r}...",
-                    expected=f"at most {places} pieces of words, what the model has places for",
-                    found=f"{pieces}",
-                    do="shorten it",
+                    f"at most {places} pieces of words, what the model has places for",
+                    f"{pieces}",
+                    "shorten it",
                 )
 
 
@@ -81,16 +76,14 @@ def load(folder: Path, device: str, *, layer: int) -> Read:
     from transformers import AutoTokenizer, BertModel
 
     if not (folder / "config.json").is_file():
-        raise UserError(folder, expected="a pretrained model", found="no config.json", do="run dvc repro")
+        raise UserError(folder, "a pretrained model", "no config.json", "run dvc repro")
     # It would report that the layer that predicts words is left out.
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     model = BertModel.from_pretrained(folder, add_pooling_layer=False, use_safetensors=True).eval().to(device)
     count = model.config.num_hidden_layers
     if not -count - 1 <= layer <= count:
-        raise UserError(
-            "params.yaml: layer of bert", expected=f"from {-count - 1} to {count}", found=f"{layer}", do="correct it"
-        )
+        raise UserError("params.yaml: layer of bert", f"from {-count - 1} to {count}", f"{layer}", "correct it")
     return Read(model, AutoTokenizer.from_pretrained(folder), layer)
 
 

@@ -1,4 +1,4 @@
-"""Features: finds the points of the face in each frame of a clip."""
+"""Room of features: finds the points of the face in each frame of a clip."""
 
 import contextlib
 import functools
@@ -46,10 +46,7 @@ def landmarks(frames: np.ndarray, where: object = "the video") -> tuple[np.ndarr
     found = faces > 0
     if not found.any():
         raise UserError(
-            where,
-            expected="a face",
-            found=f"none in {len(frames)} frames",
-            do="replace the file or take it out of the corpus's list",
+            where, "a face", f"none in {len(frames)} frames", "replace the file or take it out of the corpus's list"
         )
     _interpolate(points, found)
     return points, found, faces
@@ -66,9 +63,9 @@ def opencv() -> ModuleType:
     except ImportError as error:
         raise UserError(
             "the Python package opencv",
-            expected="to load",
-            found=str(error),
-            do="install the system's package libgl1, or the Python package opencv-python-headless in its place",
+            "to load",
+            str(error),
+            "install the system's package libgl1, or the Python package opencv-python-headless in its place",
         ) from error
     cv2.setNumThreads(1)
     return cv2

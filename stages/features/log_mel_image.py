@@ -1,4 +1,4 @@
-"""Room of features: the log-mel images of Ren et al. (ICASSP 2020), all clips made equally long, and the way back to sound.
+"""Room of features: the log-mel images of Ren et al. (ICASSP 2020), all equally long, and the way back to sound.
 
 The paper gives window, hop, bins and frames. The rest is that of its group's earlier code for acoustic scenes (Ren et
 al., ICASSP 2019): no padding, a symmetric Hamming window, magnitudes as scipy's spectrogram scales them (divided by
@@ -158,11 +158,19 @@ def build(
     if hop_length > window_length:
         raise UserError(
             "params.yaml: hop_length of log_mel_image",
-            expected=f"at most window_length, {window_length}",
-            found=f"{hop_length}",
-            do="lower it",
+            f"at most window_length, {window_length}",
+            f"{hop_length}",
+            "lower it",
         )
-    return LogMelImage(**locals())
+    return LogMelImage(
+        sample_rate_hz=sample_rate_hz,
+        window_length=window_length,
+        hop_length=hop_length,
+        mels=mels,
+        lowest_hz=lowest_hz,
+        frames=frames,
+        fit=fit,
+    )
 
 
 def _at(log_mel: Tensor, frame: Tensor) -> Tensor:

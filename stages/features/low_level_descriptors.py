@@ -1,8 +1,8 @@
-"""Room of features: the 34 short-term descriptors of pyAudioAnalysis 0.3 (Giannakopoulos 2015), batched, quirks included.
+"""Room of features: the 34 short-term descriptors of pyAudioAnalysis 0.3 (Giannakopoulos 2015), quirks included.
 
 In its order: zero crossing rate, energy, entropy of energy, spectral centroid, spread, entropy, flux and roll-off, 13
-MFCCs, 12 chroma values and their deviation. What is odd about them is that library's: the whole clip decides the level of
-each frame, there is no window, the mel-like filters act at half their nominal frequencies, and of the bins of one
+MFCCs, 12 chroma values and their deviation. What is odd about them is that library's: the whole clip decides the level
+of each frame, there is no window, the mel-like filters act at half their nominal frequencies, and of the bins of one
 semitone the last alone counts.
 """
 
@@ -63,8 +63,8 @@ class LowLevelDescriptors(nn.Module):
     def forward(self, audio: Tensor, audio_length: Tensor) -> Tensor:
         """Descriptors (clips, frames, 34) of waveforms (clips, samples) in [-1, 1), `audio_length` being on the CPU.
 
-        What lies beyond the longest duration is cut first. What lies after a clip's end has no influence, and the frames
-        there are zero.
+        What lies beyond the longest duration is cut first. What lies after a clip's end has no influence, and the
+        frames there are zero.
         """
         audio, lengths = audio[:, : self.longest], audio_length.clamp_max(self.longest)
         audio = _normalised(audio, lengths.to(audio.device))
@@ -116,7 +116,8 @@ def build(*, sample_rate_hz: Count, window_s: Positive, hop_s: Positive, longest
         longest_s: what of a clip is looked at.
 
     Raises:
-        UserError: the window is longer than that, or too short to have a bin for each semitone, where the library fails.
+        UserError: the window is longer than that, or too short to have a bin for each semitone, where the library
+            fails.
     """
     window_length, hop_length, longest = (round(seconds * sample_rate_hz) for seconds in (window_s, hop_s, longest_s))
     highest = round(12 * math.log2(sample_rate_hz / 2 / LOWEST_NOTE_HZ))
@@ -124,9 +125,9 @@ def build(*, sample_rate_hz: Count, window_s: Positive, hop_s: Positive, longest
         shortest = 2 * (highest + 1) / sample_rate_hz
         raise UserError(
             "params.yaml: window_s of low_level_descriptors",
-            expected=f"at least {shortest:.4f} (a bin for each of {highest} semitones) and at most longest_s",
-            found=f"{window_s:g}",
-            do="change it",
+            f"at least {shortest:.4f} (a bin for each of {highest} semitones) and at most longest_s",
+            f"{window_s:g}",
+            "change it",
         )
     return LowLevelDescriptors(
         sample_rate_hz=sample_rate_hz, window_length=window_length, hop_length=hop_length, longest=longest
@@ -143,7 +144,7 @@ def _normalised(audio: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _entropy(power: Tensor, total: Tensor) -> Tensor:
-    """Entropy in bits of ten blocks' shares of the power (..., values); what is left over at the end counts in no block."""
+    """Entropy in bits of ten blocks' shares of the power (..., values); what is left over at the end counts in none."""
     size = power.shape[-1] // BLOCKS
     share = power[..., : size * BLOCKS].unflatten(-1, (BLOCKS, size)).sum(-1) / (total + EPS)
     return -(share * (share + EPS).log2()).sum(-1, keepdim=True)

@@ -6,7 +6,7 @@ from stages.frame.errors import UserError
 
 # Over 10 ms at 16 kHz a recording's end is faded into its beginning, so that a seam does not click.
 SEAM_SAMPLES = 160
-# Below one step of 16 bits there is nothing to hear, only what coding and resampling left; made louder it would be heard.
+# Below one step of 16 bits there is nothing to hear, only what coding and resampling left; it must not be made louder.
 SILENT = 2**-15
 LOUDEST = 1 - 2**-15
 
@@ -65,5 +65,5 @@ def _rms(waveform: np.ndarray, name: str) -> float:
     rms = np.sqrt(np.mean(waveform**2))
     if rms < SILENT:
         found = f"silence ({20 * np.log10(rms):.0f} dB)" if rms else "digital silence"
-        raise UserError(name, expected="something to hear", found=found, do="leave the clip out of the corpus")
+        raise UserError(name, "something to hear", found, "leave the clip out of the corpus")
     return rms

@@ -1,14 +1,32 @@
-"""Features: cuts the mouth, and the face as SyncNet sees it, out of a clip's frames, with the maps to both."""
+"""Room of features: cuts the mouth, and the face as SyncNet sees it, out of a clip's frames, with the maps to both.
 
-from typing import TYPE_CHECKING
+A decoder: `prepare` reads a corpus of videos by it.
+"""
+
+import multiprocessing
+import os
+import signal
+from concurrent.futures import Executor, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from stages.features import face_mesh, video
 from stages.features.face_mesh import opencv
 from stages.frame.parameters import Count
 
-if TYPE_CHECKING:
-    from torch import Tensor
+# What had to be mended in a clip, and its length: columns of the set's table; for a clip that can't be read, these.
+COUNTED = {
+    "duration_s": 0.0,
+    "frames_without_face": 0,
+    "frames_with_two_faces": 0,
+    "frames_added": 0,
+    "silent_samples_added": 0,
+    "variable_frame_rate": False,
+}
+# With faces of 224 x 224 one takes 11 MB.
+CLIPS_PER_SHARD = 32
 
 # Points of the mesh that no speech moves: outer and inner corner of the eye on the image's left, inner and outer
 # corner of the other, bridge and base of the nose; and where the mean face of the lip readers of Ma and Petridis
@@ -24,6 +42,49 @@ LIPS = (
 _SMOOTHING_FRAMES = 2.0
 # SyncNet's run_pipeline.py: the share of the box that it leaves around it, the frames of its median, its grey.
 _FACE_MARGIN, _FACE_MEDIAN_FRAMES, _FACE_PADDING = 0.4, 13, 110
+
+
+def decode(
+    path: Path, *, size: Count, face_size: Count | None, frames_per_clip: Count | None
+) -> tuple[dict[str, np.ndarray], dict[str, float | bool]]:
+    """The arrays of one clip, `audio` and those of `crops`, and its values of the columns `COUNTED`.
+
+    Raises:
+        UserError: the file can't be read (`read_video`), or no face is found in it.
+    """
+    clip = video.read_video(path, frames_per_clip=frames_per_clip)
+    points, found, faces = face_mesh.landmarks(clip.frames, path)
+    counted = {
+        "duration_s": len(clip.frames) / video.FRAMES_PER_S,
+        "frames_without_face": int((~found).sum()),
+        "frames_with_two_faces": int((faces > 1).sum()),
+        "frames_added": clip.frames_added,
+        "silent_samples_added": clip.silent_samples_added,
+        "variable_frame_rate": clip.variable_frame_rate,
+    }
+    return crops(clip.frames, points, size=size, face_size=face_size) | {"audio": clip.audio}, counted
+
+
+def about(*, size: int, **_: object) -> dict[str, Any]:
+    """What a set says of the arrays that `decode` makes: what files hold, and in which steps."""
+    return {
+        "signal": {"sample_rate_hz": video.SAMPLE_RATE_HZ, "frames_per_s": video.FRAMES_PER_S, "crop": size},
+        "bounds": {"audio": [-1.0, 1 - 2**-15], "video": [0.0, 255.0]},
+        "quantum": {"audio": 2**-15, "video": 1.0},
+    }
+
+
+def pool() -> Executor:
+    """Who decodes many clips: processes, as much of the work holds the interpreter lock.
+
+    Started anew, as MediaPipe's threads survive no fork.
+
+    Raises:
+        UserError: OpenCV lacks a library of the system; later it would be a problem of every clip.
+    """
+    opencv()
+    start_anew = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(os.cpu_count(), start_anew, initializer=_leave_interrupts_to_parent)
 
 
 def crops(
@@ -57,29 +118,6 @@ def crops(
         faces = _warped(frames, face_maps, face_size, cv2.BORDER_CONSTANT)
         made |= {"faces": np.ascontiguousarray(faces[..., ::-1]), "frame_to_face": face_maps}
     return made
-
-
-def carried(delta: "Tensor", frame_to_mouth: "Tensor", frame_to_face: "Tensor", size: int) -> "Tensor":
-    """What a perturbation of the mouth's crop is in the face's crop; differentiable.
-
-    Args:
-        delta: (..., frames, height, width) float, of the mouth's crop.
-        frame_to_mouth: (..., frames, 2, 3).
-        frame_to_face: (..., frames, 2, 3).
-        size: side of the face's crop.
-
-    Returns:
-        (..., frames, size, size), interpolated bilinearly, zero outside the mouth's crop.
-    """
-    import torch.nn.functional as f
-
-    images = delta.reshape(-1, 1, *delta.shape[-2:])
-    face_to_mouth = _square(frame_to_mouth) @ _square(frame_to_face).inverse()
-    to_shares = _pixels_to_shares(delta.shape[-1], delta.shape[-2]).to(face_to_mouth)
-    from_shares = _pixels_to_shares(size, size).to(face_to_mouth).inverse()
-    maps = (to_shares @ face_to_mouth @ from_shares)[:, :2].to(delta)
-    grid = f.affine_grid(maps, [len(images), 1, size, size], align_corners=False)
-    return f.grid_sample(images, grid, align_corners=False).reshape(*delta.shape[:-2], size, size)
 
 
 def _mouth_maps(points: np.ndarray, size: int) -> np.ndarray:
@@ -146,17 +184,5 @@ def _warped(images: list[np.ndarray] | np.ndarray, maps: np.ndarray, size: int, 
     return np.stack([cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) for image in cut])
 
 
-def _square(maps: "Tensor") -> "Tensor":
-    """(..., 2, 3) as (maps, 3, 3), in double precision."""
-    import torch
-
-    last = torch.tensor([0.0, 0.0, 1.0], dtype=torch.double, device=maps.device)
-    maps = maps.double().reshape(-1, 2, 3)
-    return torch.cat([maps, last.expand(len(maps), 1, 3)], dim=1)
-
-
-def _pixels_to_shares(width: int, height: int) -> "Tensor":
-    """From pixels to what `grid_sample` counts in: -1 at the left and upper edge, 1 at the others."""
-    import torch
-
-    return torch.tensor([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -34,14 +34,14 @@ def read_responses(folder: str | Path, *, sample_rate_hz: Count, held_out: bool)
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(folder, expected="impulse responses", found="no such folder", do="correct the path")
+        raise UserError(folder, "impulse responses", "no such folder", "correct the path")
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
     if len(names) < 2:
         raise UserError(
             folder,
-            expected="at least two impulse responses, one of them to hold out",
-            found=f"{len(names)} wav or flac files",
-            do="add some",
+            "at least two impulse responses, one of them to hold out",
+            f"{len(names)} wav or flac files",
+            "add some",
         )
     names.sort(key=stable_hash)
     chosen = [name for place, name in enumerate(names) if (place % HELD_OUT_EVERY == 0) == held_out]
@@ -53,7 +53,7 @@ def _response(path: Path, sample_rate_hz: int) -> np.ndarray:
     """From the direct sound on, of energy 1."""
     samples = read_audio(path, sample_rate_hz=sample_rate_hz, recorded_at_hz=None)
     if not samples.any():
-        raise UserError(path, expected="an impulse response", found="nothing but silence", do="remove the file")
+        raise UserError(path, "an impulse response", "nothing but silence", "remove the file")
     response = samples[np.argmax(np.abs(samples)) :].astype(np.float64)
     return (response / np.linalg.norm(response)).astype(np.float32)
 

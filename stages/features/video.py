@@ -1,4 +1,4 @@
-"""Features: reads a video file as frames and sound that keep the same time."""
+"""Room of features: reads a video file as frames and sound that keep the same time."""
 
 import re
 import tempfile
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.features.ffmpeg import binary
 from stages.frame.errors import UserError
-from stages.frame.ffmpeg import binary
 from stages.frame.parameters import Count
 
 FRAMES_PER_S, SAMPLE_RATE_HZ = 25, 16000
@@ -128,4 +128,4 @@ def _failed(path: Path, log: str) -> UserError:
 
 
 def _unfit(path: Path, expected: str, found: str) -> UserError:
-    return UserError(path, expected=expected, found=found, do="replace the file or take it out of the corpus's list")
+    return UserError(path, expected, found, "replace the file or take it out of the corpus's list")

@@ -25,7 +25,7 @@ class Heard(nn.Module):
         self.signal, self.shortest = {"features": network.dimensions}, network.shortest
 
     def forward(self, audio: Tensor, audio_length: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames (clips, longest, features) of waveforms (clips, samples) at 16 kHz in [-1, 1], and how many each has."""
+        """Frames (clips, longest, features) of waveforms (clips, samples) at 16 kHz in [-1, 1], and their numbers."""
         if self.longest is not None:
             audio, audio_length = audio[:, : self.longest], audio_length.clamp_max(self.longest)
         return self.network(audio, audio_length)
@@ -45,13 +45,13 @@ def load(folder: Path, device: str, *, longest_s: Positive | None) -> Heard:
     from safetensors.torch import load_file
 
     if not (folder / "config.json").is_file():
-        raise UserError(folder, expected="a pretrained model", found="no config.json", do="run dvc repro")
+        raise UserError(folder, "a pretrained model", "no config.json", "run dvc repro")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     build = find("networks", config["network"], "build", where=str(folder / "config.json"))
     network = parameters.bind(build, str(folder / "config.json"), config["parameters"])()
     try:
         network.load_state_dict(load_file(folder / "weights.safetensors"))
     except RuntimeError as error:
-        raise UserError(folder, expected="weights of this network", found=str(error), do="make it again") from error
+        raise UserError(folder, "weights of this network", str(error), "make it again") from error
     longest = None if longest_s is None else round(longest_s * config["sample_rate_hz"])
     return Heard(network, longest).eval().requires_grad_(False).to(device)

@@ -24,6 +24,7 @@ OPTIONAL = ("word_times",)
 TEXT = (
     *("clip_id", "file", "label", "text", "speaker", "split", "fold", "key", "source", "target", "problem", "shard"),
     *("decision", "clean_prediction", "adversarial_prediction", "transform", "outcome", "variant"),
+    *("victim", "member", "regime", "purpose", "judged_by", "judged_on", "attacked_at", "attack", "through"),
     "word_times",
 )
 SPLITS = ("train", "validation", "test")
@@ -38,21 +39,15 @@ def checked(table: pd.DataFrame, source: str) -> pd.DataFrame:
     table = table.assign(**{column: "" for column in OPTIONAL if column not in table})
     for column in COLUMNS:
         if column not in table:
-            raise UserError(
-                source, expected=f"a column {column!r}", found=", ".join(table.columns), do="add the column"
-            )
+            raise UserError(source, f"a column {column!r}", ", ".join(table.columns), "add the column")
     if table.empty:
-        raise UserError(source, expected="at least one clip", found="none", do="check the corpus folder and its lists")
+        raise UserError(source, "at least one clip", "none", "check the corpus folder and its lists")
     twice = table.clip_id[table.clip_id.duplicated()]
     if len(twice):
-        raise UserError(
-            source, expected="each clip id once", found=f"{twice.iloc[0]!r} twice", do="remove one of the rows"
-        )
+        raise UserError(source, "each clip id once", f"{twice.iloc[0]!r} twice", "remove one of the rows")
     strange = sorted(set(table.split) - set(SPLITS))
     if strange:
-        raise UserError(
-            source, expected=f"splits {', '.join(SPLITS)}", found=repr(strange[0]), do="correct the split column"
-        )
+        raise UserError(source, f"splits {', '.join(SPLITS)}", repr(strange[0]), "correct the split column")
     return table[list(COLUMNS)].sort_values("clip_id", ignore_index=True)
 
 
@@ -66,9 +61,9 @@ def check_labels_everywhere(table: pd.DataFrame, source: str | Path) -> None:
     for label, split in counts.stack().loc[lambda count: count == 0].index:
         raise UserError(
             source,
-            expected="clips of each label in each split",
-            found=f"none of {label!r} in {split}",
-            do="add some, or change how corpora.* deals its clips or speakers to the splits",
+            "clips of each label in each split",
+            f"none of {label!r} in {split}",
+            "add some, or change how corpora.* deals its clips or speakers to the splits",
         )
 
 
@@ -101,7 +96,5 @@ def read(path: str | Path) -> pd.DataFrame:
         UserError: the file is missing.
     """
     if not Path(path).is_file():
-        raise UserError(
-            path, expected="a table of clips", found="no such file", do="run the stage that writes it: dvc repro"
-        )
+        raise UserError(path, "a table of clips", "no such file", "run the stage that writes it: dvc repro")
     return pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, float_precision="round_trip")

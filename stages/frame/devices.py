@@ -59,7 +59,5 @@ def launch() -> Worker:
 def _count(name: str) -> int:
     text = os.environ.get(name, "1")
     if not text.isdigit() or int(text) < 1:
-        raise UserError(
-            f"environment variable {name}", expected="a whole number >= 1", found=repr(text), do="correct it"
-        )
+        raise UserError(f"environment variable {name}", "a whole number >= 1", repr(text), "correct it")
     return int(text)

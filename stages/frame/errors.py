@@ -8,17 +8,13 @@ from collections.abc import Iterator
 class UserError(Exception):
     """What the user can mend: names the file or parameter, what was expected, what was found, and what to do."""
 
-    def __init__(self, where: object, *, expected: str, found: str, do: str):
+    def __init__(self, where: object, expected: str, found: str, do: str):
         super().__init__(f"{where}: expected {expected}; found {found}; {do}".replace("\n", " "))
-        self._given = where, expected, found, do
+        self._given = str(where), expected, found, do
 
     def __reduce__(self) -> tuple:
         """So that worker processes can raise it."""
-        return _again, tuple(map(str, self._given))
-
-
-def _again(where: str, expected: str, found: str, do: str) -> UserError:
-    return UserError(where, expected=expected, found=found, do=do)
+        return UserError, self._given
 
 
 @contextlib.contextmanager

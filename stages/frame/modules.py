@@ -17,10 +17,8 @@ def find(room: str, name: str, attribute: str, *, where: str) -> Any:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.py") if file.stem != "__init__"))
         expected = f"a file stages/{room.replace('.', '/')}/<name>.py ({known})"
-        raise UserError(
-            f"params.yaml: {where}", expected=expected, found=repr(name), do="correct the name or add the file"
-        )
+        raise UserError(f"params.yaml: {where}", expected, repr(name), "correct the name or add the file")
     module = importlib.import_module(f"stages.{room}.{name}")
     if not hasattr(module, attribute):
-        raise UserError(path, expected=f"a function {attribute!r}", found="none", do="define it, the README shows how")
+        raise UserError(path, f"a function {attribute!r}", "none", "define it, the README shows how")
     return getattr(module, attribute)

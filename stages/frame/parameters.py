@@ -6,10 +6,10 @@ import re
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 
@@ -34,6 +34,7 @@ class Range:
         )
 
 
+Schema = TypeVar("Schema")
 Count = Annotated[int, Range(1)]
 NonNegativeInt = Annotated[int, Range(0)]
 Positive = Annotated[float, Range(0, above=True)]
@@ -71,15 +72,13 @@ def read(path: str | Path = "params.yaml") -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(
-            path, expected="the parameters", found="no such file", do="run from the repository's top folder"
-        )
+        raise UserError(path, "the parameters", "no such file", "run from the repository's top folder")
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (_Loader is a SafeLoader)
     except yaml.YAMLError as error:
-        raise UserError(path, expected="valid YAML", found=str(error), do="mend that line") from error
+        raise UserError(path, "valid YAML", str(error), "mend that line") from error
     if not isinstance(values, dict):
-        raise UserError(path, expected="a mapping", found=type(values).__name__, do="see params.yaml in git")
+        raise UserError(path, "a mapping", type(values).__name__, "see params.yaml in git")
     return values
 
 
@@ -94,25 +93,33 @@ def section(name: str, path: str | Path = "params.yaml") -> Any:
         if not isinstance(value, dict) or key not in value:
             where = ".".join(parts[: depth + 1])
             known = [str(other) for other in value] if isinstance(value, dict) else []
-            raise UserError(
-                f"{path}: {where}", expected="a parameter of this name", found="none", do=_suggestion(key, known)
-            )
+            raise UserError(f"{path}: {where}", "a parameter of this name", "none", _suggestion(key, known))
         value = value[key]
     return value
+
+
+def entry(schema: Callable[..., Schema], name: str, path: str | Path = "params.yaml") -> Schema:
+    """The section `name`, such as `events.attacked.vgg13-lbfgs`, as what `schema` makes of it; see `bind`.
+
+    Raises:
+        UserError: there is no such section, or it does not fit.
+    """
+    return bind(schema, name, section(name, path))()
 
 
 def bind(function: Callable, name: str, values: dict[str, Any], *, passed: tuple[str, ...] = ()) -> Callable:
     """`function` with its keyword-only arguments taken from the section `name`, checked one by one.
 
-    The function's signature is the schema: keyword-only arguments without a default must be present, and annotations
-    (`int`, `float`, `bool`, `str`, `Literal`, `list[...]`, `X | None`, `Annotated[..., Range]`) give type and range.
-    Those in `passed` are no parameters of params.yaml: the caller gives them later.
+    The signature is the schema, of a function or of a frozen keyword-only dataclass: keyword-only arguments without a
+    default must be present, and annotations (`int`, `float`, `bool`, `str`, `Literal`, `list[...]`, `dict[...]`,
+    `X | None`, `Annotated[..., Range]`, another such dataclass) give type and range. Those in `passed` are no
+    parameters of params.yaml: the caller gives them later.
 
     Raises:
         UserError: a missing, unknown, mistyped or out-of-range parameter.
     """
     if not isinstance(values, dict):
-        raise UserError(f"params.yaml: {name}", expected="a mapping", found=repr(values), do="see params.yaml in git")
+        raise UserError(f"params.yaml: {name}", "a mapping", repr(values), "see params.yaml in git")
     hints = typing.get_type_hints(function, include_extras=True)
     known = {
         key: p
@@ -123,28 +130,26 @@ def bind(function: Callable, name: str, values: dict[str, Any], *, passed: tuple
         if key not in known:
             raise UserError(
                 f"params.yaml: {name}.{key}",
-                expected=f"one of {', '.join(known) or 'no parameters'}",
-                found=repr(key),
-                do=_suggestion(key, list(known)),
+                f"one of {', '.join(known) or 'no parameters'}",
+                repr(key),
+                _suggestion(key, list(known)),
             )
     for key, parameter in known.items():
         if key not in values and parameter.default is parameter.empty:
-            raise UserError(
-                f"params.yaml: {name}.{key}", expected="a value", found="none", do="add it, see params.yaml in git"
-            )
+            raise UserError(f"params.yaml: {name}.{key}", "a value", "none", "add it, see params.yaml in git")
     return partial(
         function, **{key: _checked(f"{name}.{key}", value, hints.get(key, Any)) for key, value in values.items()}
     )
 
 
 def _checked(name: str, value: Any, hint: Any) -> Any:
-    """`value` as `hint` asks for it (an int where a float is due becomes a float)."""
+    """`value` as `hint` asks for it: an int where a float is due becomes a float, a mapping a dataclass."""
+    nested = next((one for one in (hint, *typing.get_args(hint)) if is_dataclass(one)), None)
+    if nested is not None and isinstance(value, dict):
+        return bind(nested, name, value)()
     if not _fits(value, hint):
         raise UserError(
-            f"params.yaml: {name}",
-            expected=_described(hint),
-            found=repr(value),
-            do="correct it in params.yaml or in the -S option",
+            f"params.yaml: {name}", _described(hint), repr(value), "correct it in params.yaml or in the -S option"
         )
     bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
     return float(value) if bare is float else value
@@ -185,6 +190,8 @@ def _described(hint: Any) -> str:
         return "one of " + ", ".join(map(repr, arguments))
     if origin in (list, dict):
         return f"a {origin.__name__} of {' to '.join(map(_described, arguments))}"
+    if is_dataclass(hint):
+        return "a mapping"
     return {float: "a number", int: "a whole number", bool: "true or false", str: "text", type(None): "null"}.get(
         hint, str(hint)
     )

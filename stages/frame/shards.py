@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.frame import clip_table, progress
+from stages.frame import clip_table, code, progress
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 
@@ -41,13 +41,15 @@ class ShardSet:
         self._open_name, self._open, self._names = "", None, {}
 
     def load(self, key: str) -> Arrays:
-        """The named arrays of one row.
+        """The named arrays of one row, none at all where none were kept.
 
         Raises:
             UserError: the set has no such key, or its shard is missing or damaged.
         """
         if key not in self._shard_of:
-            raise UserError(self.folder, expected=f"the clip {key!r}", found="none of this name", do="run dvc repro")
+            raise UserError(self.folder, f"the clip {key!r}", "none of this name", "run dvc repro")
+        if not self._shard_of[key]:
+            return {}
         if self._shard_of[key] != self._open_name:
             self._turn_to(self._shard_of[key])
         return {name: self._open.get_tensor(f"{key}:{name}") for name in self._names.get(key, [])}
@@ -59,8 +61,7 @@ class ShardSet:
         try:
             self._open, self._open_name, self._names = safe_open(path, "numpy"), shard, {}
         except (FileNotFoundError, SafetensorError) as error:
-            what = {"expected": "a whole shard", "found": str(error), "do": "delete its folder and run dvc repro"}
-            raise UserError(path, **what) from error
+            raise UserError(path, "a whole shard", str(error), "delete its folder and run dvc repro") from error
         for entry in self._open.keys():  # noqa: SIM118 (no mapping)
             key, name = entry.rsplit(":", 1)
             self._names.setdefault(key, []).append(name)
@@ -76,20 +77,24 @@ def write_set(
     worker: Worker,
     description: str,
     clips_per_shard: int = 64,
+    apart: tuple[str, ...] = (),
     about: dict[str, Any] | None = None,
     front_end: Path | None = None,
 ) -> None:
     """Writes the set that `compute` makes of the rows of `plan`, one shard of `clips_per_shard` rows at a time.
 
     `compute(rows)` returns a table with a column `key`, unique in the set, and the named arrays of each of its rows
-    (none at all for a set that is only a table). `about` is what whoever trains on the set must know of its arrays;
-    it comes back as `ShardSet.about`. `front_end` is the folder of the learned model that made the arrays; a copy of it
-    goes with the set.
+    (none at all for a set that is only a table). Rows that differ in a column of `apart` are in no shard together.
+    `about` is what whoever trains on the set must know of its arrays; it comes back as `ShardSet.about`. `front_end` is
+    the folder of the learned model that made the arrays; a copy of it goes with the set.
     Shards are dealt out among the workers. Each is kept in a scratch folder as soon as it is done, so that an
     interrupted stage goes on where it was; the folder is named by a hash of `settings`, the content of `inputs`, the
     plan and all code, so that nothing stale is ever picked up.
     """
-    pieces = [plan.iloc[start : start + clips_per_shard] for start in range(0, len(plan), clips_per_shard)]
+    parts = [own for _, own in plan.groupby(list(apart), sort=False)] if apart else [plan]
+    pieces = [
+        own.iloc[start : start + clips_per_shard] for own in parts for start in range(0, len(own), clips_per_shard)
+    ]
     scratch = scratch_folder(output, inputs=inputs, settings=[settings, clips_per_shard, plan.to_csv()])
     for part in ("set", "tables"):
         (scratch / part).mkdir(exist_ok=True)
@@ -115,10 +120,16 @@ def write_set(
 
 
 def scratch_folder(output: str | Path, *, inputs: list[str | Path], settings: Any) -> Path:
-    """Where an interrupted run of the same code on the same inputs and settings left its work; made if absent."""
-    code = sorted(Path(__file__).parents[1].rglob("*.py"))
+    """Where an interrupted run of the same code on the same inputs and settings left its work; made if absent.
+
+    The code is this stage's own, what it has imported and can import: an edit elsewhere keeps what is half done.
+
+    Raises:
+        UserError: an input is missing.
+    """
+    own = sorted(code.TOP / file for file in code.needed(code.loaded()))
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-    for path in [*code, *(file for given in inputs for file in _files(Path(given)))]:
+    for path in [*own, *(file for given in inputs for file in _files(Path(given)))]:
         digest.update(str(path.name).encode())
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
@@ -140,6 +151,8 @@ def move(folder: Path, output: Path) -> None:
 
 
 def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise UserError(path, "a file or folder", "nothing there", "run dvc repro, or see data/README.md")
     return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 

@@ -16,7 +16,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def sign_flips(differences: np.ndarray) -> float:
-    """The two-sided probability of so large a mean of clusters' differences, each of which may as well have the other sign.
+    """The two-sided probability of so large a mean of clusters' differences, each of which may have the other sign.
 
     Exact: over all 2^n choices of signs of the differences (n,), for up to 20 of them; NaN for none.
 

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def snr_db(signal: np.ndarray, noise: np.ndarray) -> float:
-    """Signal-to-noise ratio, 10 log10 of the ratio of powers; inf without noise, -inf without signal, NaN with neither."""
+    """Signal-to-noise ratio, 10 log10 of the powers' ratio; inf without noise, -inf without signal, NaN for neither."""
     signal_power, noise_power = (float(np.square(x, dtype=np.float64).sum()) for x in (signal, noise))
     return _decibels(signal_power, noise_power) * 10
 

@@ -1,4 +1,4 @@
-"""Room of networks: speech and text aligned by attention between recurrent layers (Xu et al. 2019, as Boigne et al. use it).
+"""Room of networks: speech and text aligned by attention between recurrent layers (Xu et al. 2019; Boigne et al. 2020).
 
 The published paper leaves the form of attention and pooling open; here they are those of its authors' later code:
 attention by scaled dot products in several heads, and pooling by a learned vector.
@@ -16,8 +16,8 @@ from stages.networks.recurrent import Bidirectional
 
 
 class Aligned(nn.Module):
-    """Recurrent layers over frames of speech and over pieces of text; each piece attends to the speech; a recurrent layer
-    over both; pooling; a linear layer. With one modality alone its two recurrent layers follow each other.
+    """Recurrent layers over frames of speech and over pieces of text; each piece attends to the speech; a recurrent
+    layer over both; pooling; a linear layer. With one modality alone its two recurrent layers follow each other.
 
     The mean and deviation of each feature, 0 and 1 until training sets them, are kept with the weights. `hears` and
     `takes_text` say which inputs count.
@@ -76,14 +76,12 @@ class Alignment(nn.Module):
     def __init__(self, size: int, heads: int):
         super().__init__()
         if size % heads:
-            raise UserError(
-                "params.yaml: attention_heads", expected=f"a divisor of {size}", found=f"{heads}", do="correct it"
-            )
+            raise UserError("params.yaml: attention_heads", f"a divisor of {size}", f"{heads}", "correct it")
         self.heads = heads
         self.query, self.key, self.value, self.out = (nn.Linear(size, size) for _ in range(4))
 
     def weights(self, pieces: Tensor, speech: Tensor, heard: Tensor) -> Tensor:
-        """Which share (examples, heads, pieces, frames) of its attention a piece gives to a frame; 0 outside `heard`."""
+        """Shares of a piece's attention given to a frame (examples, heads, pieces, frames); 0 outside `heard`."""
         query, key = self._split(self.query(pieces)), self._split(self.key(speech))
         scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
         return pooling.weights(scores, heard[:, None, None, :].expand(scores.shape))

@@ -12,9 +12,15 @@ class ClipClassifier(nn.Module):
     its chunks' logits.
     """
 
+    takes = ("audio",)
+
     def __init__(self, front_end: nn.Module, network: nn.Module):
         super().__init__()
         self.front_end, self.network = front_end, network
+
+    def prepare(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What is attacked: the clips as they are."""
+        return inputs
 
     def examples(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The network's inputs (chunks, ...), and the clip that each belongs to (chunks,)."""

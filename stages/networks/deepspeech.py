@@ -50,8 +50,12 @@ def build(
         UserError: not three `hidden_units`.
     """
     if len(hidden_units) != DENSE_LAYERS:
-        what = {"expected": f"hidden_units of {DENSE_LAYERS} layers", "found": f"{len(hidden_units)}"}
-        raise UserError("network deepspeech", **what, do="correct the victim's parameters")
+        raise UserError(
+            "network deepspeech",
+            f"hidden_units of {DENSE_LAYERS} layers",
+            f"{len(hidden_units)}",
+            "correct the victim's parameters",
+        )
     seen = (2 * context + 1) * coefficients
     return DeepSpeech(
         Mfcc(

@@ -3,8 +3,9 @@
 `mel` follows the authors' code: a window of the waveform, peak-normalised, goes through batch normalisation, a
 magnitude mel spectrogram in decibels (per window, floor -80 dB) and batch normalisation per mel bin; then modules that
 double their growth, concatenate their input to their output, and pool; eight heads whose probabilities are averaged.
-`wav` was never published in detail. Decided here: the same modules in one dimension on the waveform, behind one strided
-convolution (kernel 64, stride 16) and pooling by 4, which leave each module about the span of time that it has in `mel`.
+`wav` was never published in detail. Decided here: the same modules in one dimension on the waveform, behind a
+strided convolution (kernel 64, stride 16) and pooling by 4, which leave each module about the span of time that it has
+in `mel`.
 """
 
 import math

@@ -48,10 +48,14 @@ def build(
         UserError: frames that are too far apart.
     """
     if not 1 / sample_rate_hz <= hop_s <= window_s / 2:
-        what = {"expected": "a hop_s of a sample at least and of half the window_s at most", "found": f"{hop_s:g}"}
-        raise UserError("network dnn_regression", **what, do="correct the victim's parameters")
+        raise UserError(
+            "network dnn_regression",
+            "a hop_s of a sample at least and of half the window_s at most",
+            f"{hop_s:g}",
+            "correct the victim's parameters",
+        )
     window, hop = round(window_s * sample_rate_hz), round(hop_s * sample_rate_hz)
-    return DnnRegression(window, hop, context, hidden_units, residual)
+    return DnnRegression(window, hop, context=context, hidden_units=hidden_units, residual=residual)
 
 
 class DnnRegression(nn.Module):
@@ -64,7 +68,7 @@ class DnnRegression(nn.Module):
 
     takes = ("audio",)
 
-    def __init__(self, window: int, hop: int, context: int, hidden_units: list[int], residual: bool):
+    def __init__(self, window: int, hop: int, *, context: int, hidden_units: list[int], residual: bool):
         super().__init__()
         self.hop, self.context, self.residual = hop, context, residual
         bins = window // 2 + 1

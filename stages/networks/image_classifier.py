@@ -52,7 +52,7 @@ def check_stages(parameter: str, counts: list[int], most: int) -> None:
     if not 1 <= len(counts) <= most:
         raise UserError(
             f"params.yaml: {parameter}",
-            expected=f"1 to {most} numbers",
-            found=f"{len(counts)}",
-            do="give one for each stage of the network",
+            f"1 to {most} numbers",
+            f"{len(counts)}",
+            "give one for each stage of the network",
         )

@@ -62,14 +62,22 @@ def build(
         UserError: another frame or sampling rate than 25 Hz and 16 kHz, sizes that do not fit each other.
     """
     if (sample_rate_hz, frames_per_s) != (16000, 25):
-        what = {"expected": "clips of 25 frames a second and 16000 Hz", "found": f"{frames_per_s} and {sample_rate_hz}"}
-        raise UserError("network lip_reader", **what, do="decode them so")
+        raise UserError(
+            "network lip_reader",
+            "clips of 25 frames a second and 16000 Hz",
+            f"{frames_per_s} and {sample_rate_hz}",
+            "decode them so",
+        )
     if side > crop or len(widths) != len(blocks) or len(audio_channels) != len(KERNELS):
         found = (
             f"side {side} of {crop}, {len(widths)} widths, {len(blocks)} blocks, {len(audio_channels)} audio_channels"
         )
-        what = {"expected": f"a side within the crop, as many widths as blocks, {len(KERNELS)} audio_channels"}
-        raise UserError("network lip_reader", **what, found=found, do="correct the victim's parameters")
+        raise UserError(
+            "network lip_reader",
+            f"a side within the crop, as many widths as blocks, {len(KERNELS)} audio_channels",
+            found,
+            "correct the victim's parameters",
+        )
     return LipReader(
         number_of_labels,
         text=decides == "text",
@@ -182,7 +190,7 @@ class VideoFrontEnd(nn.Module):
         self.features = nn.Sequential(nn.Linear(before, features), nn.BatchNorm1d(features))
 
     def forward(self, video: Tensor, lengths: Tensor) -> Tensor:
-        """`lengths` (clips,) are the frames before each clip's end; beyond it is what lies beyond a clip that is alone."""
+        """`lengths` (clips,) are the frames before each clip's end; beyond it is what lies beyond a lone clip."""
         clips, frames = video.shape[:2]
         standardised = before_end((video / 255 - MEAN) / DEVIATION, lengths)
         images = self.stem(standardised[:, None]).transpose(1, 2).flatten(0, 1)
@@ -208,7 +216,7 @@ class Residual(nn.Module):
 
 
 class AudioFrontEnd(nn.Module):
-    """Waveforms (clips, samples), each brought to mean zero and deviation one, to features (clips, frames, channels)."""
+    """Waveforms (clips, samples), each of mean zero and deviation one, to features (clips, frames, channels)."""
 
     def __init__(self, channels: list[int]):
         super().__init__()
@@ -223,7 +231,7 @@ class AudioFrontEnd(nn.Module):
             self.convolutions[0].weight.copy_(_bank(channels[0]))
 
     def forward(self, audio: Tensor, lengths: Tensor) -> Tensor:
-        """`lengths` (clips,) are the samples before each clip's end; beyond it is what lies beyond a clip that is alone."""
+        """`lengths` (clips,) are the samples before each clip's end; beyond it is what lies beyond a lone clip."""
         counts = lengths.to(audio.device)[:, None]
         mean = before_end(audio, lengths).sum(1, keepdim=True) / counts
         centred = before_end(audio - mean, lengths)

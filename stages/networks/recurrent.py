@@ -28,9 +28,9 @@ class Bidirectional(nn.Module):
             self.register_parameter(name, nn.Parameter(value))
 
     def forward(self, values: Tensor, inside: Tensor) -> Tensor:
-        """Outputs (examples, steps, 2 units) of values (examples, steps, inputs); zero where not `inside` (examples, steps).
+        """Outputs (examples, steps, 2 units) of values (examples, steps, inputs), zero where not `inside`.
 
-        An example's steps come first and what pads them last; the padding has no influence.
+        `inside` is (examples, steps). An example's steps come first and what pads them last, which has no influence.
         """
         both = torch.stack([values, values.flip(1)])
         mask = torch.stack([inside, inside.flip(1)])[..., None].to(values)

@@ -23,7 +23,7 @@ class Spatiotemporal(nn.Module):
 
 
 class _Convolution(torch.autograd.Function):
-    """A transposed convolution to one channel with strides of 2 is a plain one to the four channels of every other pixel."""
+    """A transposed convolution to one channel, strides of 2, is a plain one to four channels of every other pixel."""
 
     @staticmethod
     def forward(ctx, video: Tensor, weight: Tensor) -> Tensor:

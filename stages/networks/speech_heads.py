@@ -90,14 +90,14 @@ def build(
     """
     if head == "aligned":
         if text_features is None:
-            what = {"expected": "a victim whose `beside` is a set of texts", "found": "none", "do": "name it"}
-            raise UserError("params.yaml: head aligned", **what)
+            raise UserError("params.yaml: head aligned", "a victim whose `beside` is a set of texts", "none", "name it")
         options = {"cell": cell, "units": units, "attention_heads": attention_heads, "frame_stride": frame_stride}
         options |= {"modalities": modalities, "dropout": dropout}
         return Aligned(number_of_labels, features=features, text_features=text_features, **options)
     if head == "mlp" and not hidden_units:
-        what = {"expected": "the hidden units of each layer", "found": repr(hidden_units), "do": "give them"}
-        raise UserError("params.yaml: hidden_units of head mlp", **what)
+        raise UserError(
+            "params.yaml: hidden_units of head mlp", "the hidden units of each layer", repr(hidden_units), "give them"
+        )
     return PoolingHead(
         number_of_labels,
         features=features,

@@ -42,7 +42,7 @@ def check_rates(network: str, sample_rate_hz: int, frames_per_s: int) -> None:
     if (sample_rate_hz, frames_per_s) != (SAMPLE_RATE_HZ, FRAMES_PER_S):
         expected = f"clips of {FRAMES_PER_S} frames a second and {SAMPLE_RATE_HZ} Hz"
         found = f"{frames_per_s} and {sample_rate_hz}"
-        raise UserError(f"network {network}", expected=expected, found=found, do="decode them so")
+        raise UserError(f"network {network}", expected, found, "decode them so")
 
 
 class SyncNet(nn.Module):

@@ -47,9 +47,7 @@ def build(
     syncnet.check_rates("syncnet_mouth", sample_rate_hz, frames_per_s)
     if not SMALLEST_SIDE <= side <= crop:
         expected = f"{SMALLEST_SIDE} to {crop}, the side of the crops"
-        raise UserError(
-            "side of syncnet_mouth", expected=expected, found=f"{side}", do="correct the victim's parameters"
-        )
+        raise UserError("side of syncnet_mouth", expected, f"{side}", "correct the victim's parameters")
     return MouthSyncNet(side=side, width=width, dimensions=dimensions)
 
 

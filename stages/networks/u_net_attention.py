@@ -44,8 +44,12 @@ def build(
         UserError: no level, one twice, or one below the deepest.
     """
     if sorted(attention_levels) != sorted(set(attention_levels) & set(range(1, layers + 1))) or not attention_levels:
-        what = {"expected": f"different attention_levels of 1 to {layers}", "found": f"{attention_levels}"}
-        raise UserError("network u_net_attention", **what, do="correct the victim's parameters")
+        raise UserError(
+            "network u_net_attention",
+            f"different attention_levels of 1 to {layers}",
+            f"{attention_levels}",
+            "correct the victim's parameters",
+        )
     widths = [filters * (level + 1) for level in range(layers + 1)]
     gates = {level - 1: Gate(widths[level], attention_units, causal) for level in attention_levels}
     return WaveUNet(widths, gates, down_kernel=down_kernel, up_kernel=up_kernel, fold=fold)

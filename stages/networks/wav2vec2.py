@@ -31,7 +31,7 @@ class Wav2vec2(nn.Module):
         return lengths
 
     def forward(self, audio: Tensor, audio_length: Tensor) -> tuple[Tensor, Tensor]:
-        """The layer's vectors (clips, frames, dimensions) of waveforms (clips, samples) at 16 kHz, and how many each has.
+        """The layer's vectors (clips, frames, dimensions) of waveforms (clips, samples) at 16 kHz, and how many.
 
         Clips of the same length go through at once, others not: these models normalise over time, padding included.
         """
@@ -62,6 +62,6 @@ def build(*, bundle: BUNDLES, layer: Count) -> Wav2vec2:
     pipeline = getattr(torchaudio.pipelines, bundle)
     count = pipeline._params["encoder_num_layers"]
     if layer > count:
-        raise UserError("params.yaml: layer of a bundle", expected=f"1 to {count}", found=f"{layer}", do="correct it")
+        raise UserError("params.yaml: layer of a bundle", f"1 to {count}", f"{layer}", "correct it")
     model = torchaudio.models.wav2vec2_model(**pipeline._params)
     return Wav2vec2(model, layer, pipeline._normalize_waveform, pipeline._params)

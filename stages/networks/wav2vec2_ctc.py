@@ -85,11 +85,19 @@ def build(number_of_labels: int, *, sample_rate_hz: int, bundle: BUNDLES) -> nn.
     import torchaudio
 
     if sample_rate_hz != SAMPLE_RATE_HZ:
-        what = {"expected": f"clips at {SAMPLE_RATE_HZ} Hz", "found": f"{sample_rate_hz} Hz"}
-        raise UserError("network wav2vec2_ctc", **what, do="correct the corpus's sample_rate_hz")
+        raise UserError(
+            "network wav2vec2_ctc",
+            f"clips at {SAMPLE_RATE_HZ} Hz",
+            f"{sample_rate_hz} Hz",
+            "correct the corpus's sample_rate_hz",
+        )
     if number_of_labels != len(ALPHABET):
-        what = {"expected": f"{len(ALPHABET)} labels, {''.join(ALPHABET)!r}", "found": f"{number_of_labels}"}
-        raise UserError("network wav2vec2_ctc", **what, do="name the method published_recogniser")
+        raise UserError(
+            "network wav2vec2_ctc",
+            f"{len(ALPHABET)} labels, {''.join(ALPHABET)!r}",
+            f"{number_of_labels}",
+            "name the method published_recogniser",
+        )
     pipeline = getattr(torchaudio.pipelines, bundle)
     outputs = [label.lower().replace("|", " ") for label in pipeline.get_labels(blank=BLANK)]
     return Wav2vec2Ctc(

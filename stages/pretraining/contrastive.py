@@ -1,7 +1,7 @@
 """Room of pretraining: wav2vec by telling true future frames from others of the same recording (Schneider et al. 2019).
 
-The loss is that of fairseq's code: each context vector predicts the encoder's vectors some steps ahead by one linear map
-for each step, beginning where the encoder has heard nothing of the samples behind the context.
+The loss is that of fairseq's code: each context vector predicts the encoder's vectors some steps ahead by one linear
+map for each step, beginning where the encoder has heard nothing of the samples behind the context.
 """
 
 import json
@@ -20,8 +20,11 @@ from stages.frame import progress
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
+from stages.learning import loop
+from stages.learning.adam import Adam
+from stages.learning.memory import Kept
+from stages.learning.work import Work
 from stages.networks import wav2vec
-from stages.training import loop
 
 SAMPLE_RATE_HZ = 16_000
 FIRST_RATE = 1e-7
@@ -30,48 +33,11 @@ SUFFIXES = (".wav", ".flac", ".ogg")
 UPDATES_PER_ROUND = 50
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How the network is trained; see `learn`."""
-
-    seed: int
-    updates: int
-    batch_size: int
-    crop_s: float
-    learning_rate: float
-    warm_up: int
-    steps: int
-    negatives: int
-    held_out_share: float
-
-
-def learn(
-    root: Path,
-    finished: Path,
-    scratch: Path,
-    device: str,
-    *,
-    encoder: list[list[Count]],
-    context: list[list[Count]],
-    skip: bool,
-    log_compression: bool,
-    seed: NonNegativeInt,
-    updates: Count,
-    batch_size: Count,
-    crop_s: Positive,
-    learning_rate: Positive,
-    warm_up: NonNegativeInt,
-    steps: Count,
-    negatives: Count,
-    held_out_share: Share,
-) -> None:
-    """Writes the model that all audio files in and below `root`, at 16 kHz, teach, and its history.
+    """How the network is trained.
 
     Args:
-        root: a folder of WAV, FLAC or Ogg files.
-        finished: where the model goes.
-        scratch: where unfinished work stays.
-        device: where it runs.
         encoder: see `stages.networks.wav2vec.build`, as of the next three.
         context: see `encoder`.
         skip: see `encoder`.
@@ -85,28 +51,58 @@ def learn(
         steps: how many frames ahead are predicted.
         negatives: frames of the same crop that each true one is to be told from.
         held_out_share: of the files, chosen by a hash of their names, on which it is judged after each round.
+    """
+
+    encoder: list[list[Count]]
+    context: list[list[Count]]
+    skip: bool
+    log_compression: bool
+    seed: NonNegativeInt
+    updates: Count
+    batch_size: Count
+    crop_s: Positive
+    learning_rate: Positive
+    warm_up: NonNegativeInt
+    steps: Count
+    negatives: Count
+    held_out_share: Share
+
+    @property
+    def shape(self) -> dict:
+        """The network's own parameters."""
+        return {name: getattr(self, name) for name in ("encoder", "context", "skip", "log_compression")}
+
+
+def learn(work: Work, recipe: Recipe) -> None:
+    """Writes the model that all WAV, FLAC and Ogg files in and below the root teach, at 16 kHz, and its history.
 
     Raises:
         UserError: there is no file to learn from or to judge on, or crops are too short for all steps.
     """
-    shape = {"encoder": encoder, "context": context, "skip": skip, "log_compression": log_compression}
-    recipe = Recipe(seed, updates, batch_size, crop_s, learning_rate, warm_up, steps, negatives, held_out_share)
-    files, judged_on = _files(root, held_out_share)
-    torch.manual_seed(seed)
-    module = Contrast(wav2vec.build(**shape), steps).to(device)
-    _check_crop(module, crop_s)
-    optimiser = torch.optim.Adam(module.parameters(), learning_rate)
-    rounds = -(-updates // UPDATES_PER_ROUND)
-    with progress.bar(updates, "pretraining", "update", done=len(loop.done(scratch)) * UPDATES_PER_ROUND) as bar:
+    files, judged_on = _files(work.root, recipe.held_out_share)
+    torch.manual_seed(recipe.seed)
+    module = Contrast(wav2vec.build(**recipe.shape), recipe.steps).to(work.device)
+    _check_crop(module, recipe.crop_s)
+    optimiser = Adam(module.parameters(), recipe.learning_rate)
+    crops = _Crops(module, recipe, work.device)
+    rounds = loop.rounds_of(recipe.updates, UPDATES_PER_ROUND)
+    done = len(loop.done(work.scratch)) * UPDATES_PER_ROUND
+    with progress.bar(recipe.updates, "pretraining", "update", done=done) as bar:
+        descent = loop.Descent(module, optimiser, bar)
 
-        def work(number: int) -> dict[str, float]:
-            own = range(number * UPDATES_PER_ROUND, min((number + 1) * UPDATES_PER_ROUND, updates))
-            loss = _round(module, optimiser, recipe, files, own, device, bar)
-            return {"update": own.stop, "loss": loss} | _judged(module, recipe, judged_on, device)
+        def one_round(number: int) -> dict[str, float]:
+            module.train()
+            total = torch.zeros((), device=work.device)
+            for update in rounds[number]:
+                rng = np.random.default_rng([recipe.seed, update])
+                loss, _ = _loss(module, *crops.of(_chosen(files, recipe.batch_size, rng), rng))
+                total += descent.step(loss, _rate(update, recipe))
+            done = {"update": rounds[number].stop, "loss": total.item() / len(rounds[number])}
+            return done | _judged(module, crops, judged_on)
 
-        history = loop.run(module, optimiser, rounds, work, scratch=scratch, device=device)
-    _save(finished, module.network, shape)
-    pd.DataFrame(history).to_csv(finished / "history.csv", index=False)
+        history = loop.run(module, optimiser, len(rounds), one_round, scratch=work.scratch, device=work.device)
+    _save(work.finished, module.network, recipe.shape)
+    pd.DataFrame(history).to_csv(work.finished / "history.csv", index=False)
 
 
 class Contrast(nn.Module):
@@ -149,9 +145,9 @@ def _files(root: Path, held_out_share: float) -> tuple[list[Path], list[Path]]:
     if len(order) <= held_out:
         raise UserError(
             root,
-            expected=f"audio files ({', '.join(SUFFIXES)}) to learn from and others to judge on",
-            found=f"{len(order)}",
-            do="add some, or correct pretrained.*.root",
+            f"audio files ({', '.join(SUFFIXES)}) to learn from and others to judge on",
+            f"{len(order)}",
+            "add some, or correct pretrained.*.root",
         )
     return sorted(order[held_out:]), sorted(order[:held_out])
 
@@ -161,27 +157,14 @@ def _check_crop(module: Contrast, crop_s: float) -> None:
     if crop_s * SAMPLE_RATE_HZ < needed:
         raise UserError(
             "params.yaml: crop_s of contrastive",
-            expected=f"at least {needed / SAMPLE_RATE_HZ:.3f}, what {module.steps} steps take",
-            found=f"{crop_s:g}",
-            do="raise it, or lower steps",
+            f"at least {needed / SAMPLE_RATE_HZ:.3f}, what {module.steps} steps take",
+            f"{crop_s:g}",
+            "raise it, or lower steps",
         )
 
 
-def _round(module: Contrast, optimiser, recipe: Recipe, files: list[Path], updates: range, device: str, bar) -> float:
-    module.train()
-    total = torch.zeros((), device=device)
-    for update in updates:
-        for group in optimiser.param_groups:
-            group["lr"] = _rate(update, recipe)
-        rng = np.random.default_rng([recipe.seed, update])
-        chosen = [files[number] for number in rng.choice(len(files), recipe.batch_size, recipe.batch_size > len(files))]
-        loss, _ = _loss(module, *_batch(module, chosen, recipe, rng, device))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        total += loss.detach()
-        bar.update()
-    return total.item() / len(updates)
+def _chosen(files: list[Path], count: int, rng: np.random.Generator) -> list[Path]:
+    return [files[number] for number in rng.choice(len(files), count, count > len(files))]
 
 
 def _rate(update: int, recipe: Recipe) -> float:
@@ -192,21 +175,31 @@ def _rate(update: int, recipe: Recipe) -> float:
     return recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
 
-def _batch(
-    module: Contrast, files: list[Path], recipe: Recipe, rng: np.random.Generator, device: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Crops (files, samples), their lengths, and what decides which frames stand against which."""
-    longest = round(recipe.crop_s * SAMPLE_RATE_HZ)
-    crops = []
-    for file in files:
-        waveform = read_audio(file, sample_rate_hz=SAMPLE_RATE_HZ, recorded_at_hz=None, average_channels=True)
-        start = rng.integers(max(1, len(waveform) - longest + 1))
-        crops.append(torch.from_numpy(waveform[start : start + longest]))
-    lengths = torch.tensor([len(crop) for crop in crops])
-    audio = torch.stack([pad(crop, (0, longest - len(crop))) for crop in crops])
-    frames = int(module.network.frames_of(torch.tensor(longest)))
-    draws = rng.random((len(files), frames, recipe.negatives), dtype=np.float32)
-    return audio.to(device), lengths, torch.from_numpy(draws).to(device)
+class _Crops:
+    """Cuts crops out of files, and draws what each of their frames is to be told from."""
+
+    def __init__(self, module: Contrast, recipe: Recipe, device: str):
+        self.recipe, self.device = recipe, device
+        self.longest = round(recipe.crop_s * SAMPLE_RATE_HZ)
+        self.frames = int(module.network.frames_of(torch.tensor(self.longest)))
+        self._read = Kept(_read)
+
+    def of(self, files: list[Path], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Crops (files, samples), their lengths, and what decides which frames stand against which."""
+        crops = []
+        for file in files:
+            waveform = self._read(file)["audio"]
+            start = rng.integers(max(1, len(waveform) - self.longest + 1))
+            crops.append(torch.tensor(waveform[start : start + self.longest]))
+        lengths = torch.tensor([len(crop) for crop in crops])
+        audio = torch.stack([pad(crop, (0, self.longest - len(crop))) for crop in crops])
+        draws = rng.random((len(files), self.frames, self.recipe.negatives), dtype=np.float32)
+        return audio.to(self.device), lengths, torch.from_numpy(draws).to(self.device)
+
+
+def _read(file: Path) -> dict[str, np.ndarray]:
+    waveform = read_audio(file, sample_rate_hz=SAMPLE_RATE_HZ, recorded_at_hz=None, average_channels=True)
+    return {"audio": waveform}
 
 
 def _loss(module: Contrast, audio: Tensor, lengths: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
@@ -220,12 +213,12 @@ def _loss(module: Contrast, audio: Tensor, lengths: Tensor, draws: Tensor) -> tu
 
 
 @torch.no_grad()
-def _judged(module: Contrast, recipe: Recipe, files: list[Path], device: str) -> dict[str, float]:
+def _judged(module: Contrast, crops: _Crops, files: list[Path]) -> dict[str, float]:
     """Loss and accuracy on files that were not learned from, always the same crops against the same frames."""
     module.eval()
-    rng = np.random.default_rng(recipe.seed)
-    parts = [files[start : start + recipe.batch_size] for start in range(0, len(files), recipe.batch_size)]
-    scores = [[value.item() for value in _loss(module, *_batch(module, part, recipe, rng, device))] for part in parts]
+    rng, size = np.random.default_rng(crops.recipe.seed), crops.recipe.batch_size
+    parts = [files[start : start + size] for start in range(0, len(files), size)]
+    scores = [[value.item() for value in _loss(module, *crops.of(part, rng))] for part in parts]
     loss, accuracy = np.average(scores, axis=0, weights=[len(part) for part in parts])
     return {"held_out_loss": loss, "held_out_accuracy": accuracy}
 

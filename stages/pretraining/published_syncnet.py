@@ -1,36 +1,48 @@
 """Room of pretraining: SyncNet as its authors have published it, `syncnet_v2.model`, key for key."""
 
-import json
-from pathlib import Path
+from dataclasses import dataclass
 
 from stages.frame.errors import UserError
+from stages.learning import foreign
+from stages.learning.work import Work
 from stages.networks import syncnet
-from stages.pretraining import foreign
 
 ADDRESS = "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model"
 SIGNAL = {"sample_rate_hz": 16_000, "frames_per_s": 25, "crop": syncnet.SyncNet.side}
+# What `victim.save` would write of it.
+CONFIG = {
+    "network": "syncnet",
+    "parameters": {},
+    "labels": [],
+    "decides": "label",
+    "attacked_on": "logits",
+    "signal": SIGNAL,
+    "bounds": {"faces": [0, 255], "audio": [-1.0, 1.0]},
+}
 
 
-def learn(root: Path, finished: Path, scratch: Path, device: str, *, file: str, sha256: str | None) -> None:
-    """Writes the network of the checkpoint as `victim.save` would.
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Which checkpoint is converted.
 
     Args:
-        root: the folder of downloaded models.
-        finished: where the model goes.
-        scratch: not needed here.
-        device: not needed here.
-        file: in `root`.
+        file: in the folder of downloaded models.
         sha256: what the file's must be, null to trust it.
+    """
+
+    file: str
+    sha256: str | None
+
+
+def learn(work: Work, recipe: Recipe) -> None:
+    """Writes the network of the checkpoint as `victim.save` would.
 
     Raises:
         UserError: the file is missing, another one, damaged, of another architecture, or would run code.
     """
-    path = root / file
-    state = foreign.read_checkpoint(path, address=ADDRESS, sha256=sha256)
+    path = work.root / recipe.file
+    state = foreign.read_checkpoint(path, address=ADDRESS, sha256=recipe.sha256)
     if not isinstance(state, dict):
-        raise UserError(path, expected="tensors by name", found=type(state).__name__, do=f"fetch {ADDRESS} again")
+        raise UserError(path, "tensors by name", type(state).__name__, f"fetch {ADDRESS} again")
     # As a plain dict: what old torch wrote says nothing of batches seen, and a plain dict need not.
-    foreign.write(finished, "syncnet", {}, syncnet.build(0, **SIGNAL), dict(state), path)
-    bounds = {"faces": [0, 255], "audio": [-1.0, 1.0]}
-    config = {"network": "syncnet", "parameters": {}, "labels": [], "decides": "label", "signal": SIGNAL}
-    (finished / "config.json").write_text(json.dumps(config | {"bounds": bounds}, indent=1) + "\n", encoding="utf-8")
+    foreign.write(work.finished, syncnet.build(0, **SIGNAL), dict(state), path, CONFIG)

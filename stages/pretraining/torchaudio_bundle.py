@@ -1,49 +1,66 @@
 """Room of pretraining: a model of the wav2vec 2.0 family that torchaudio offers."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count
+from stages.learning import foreign
+from stages.learning.work import Work
 from stages.networks import wav2vec2
-from stages.pretraining import foreign
 
-ADDRESS = "https://download.pytorch.org/torchaudio/models/"
+SAMPLE_RATE_HZ = 16_000
 
 
-def learn(root: Path, finished: Path, scratch: Path, device: str, *, bundle: wav2vec2.BUNDLES, layer: Count) -> None:
-    """Writes the network with its published weights.
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Which model is taken.
 
     Args:
-        root: where the bundle's file is looked for first; else it is downloaded.
-        finished: where the model goes.
-        scratch: not needed here.
-        device: not needed here.
         bundle: a name in `torchaudio.pipelines`.
-        layer: whose vectors the features are to be.
+        layer: whose vectors the features are to be, from 1.
+    """
+
+    bundle: wav2vec2.BUNDLES
+    layer: Count
+
+
+def learn(work: Work, recipe: Recipe) -> None:
+    """Writes the network with its published weights: those in the folder of downloaded models, else downloaded ones.
 
     Raises:
         UserError: the file is neither there nor to be had, damaged, another's, or would run code.
     """
-    import torch
     import torchaudio
 
-    network = wav2vec2.build(bundle=bundle, layer=layer)
-    name = getattr(torchaudio.pipelines, bundle)._path
-    path, address = root / name, ADDRESS + name
+    network = wav2vec2.build(bundle=recipe.bundle, layer=recipe.layer)
+    name = getattr(torchaudio.pipelines, recipe.bundle)._path
+    path, address = work.root / name, foreign.TORCHAUDIO + name
     if not path.is_file():
-        path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(address, str(path))
-        except (URLError, OSError) as error:
-            raise UserError(
-                f"the bundle {bundle}",
-                expected=f"its weights at {root / name}, or a way to {address}",
-                found=str(error),
-                do=f"fetch them where you are online, and put them into {root}",
-            ) from error
+        path = _downloaded(recipe.bundle, name, work.root)
     state = foreign.read_checkpoint(path, address=address, sha256=None)
     state = {f"model.{key}": value for key, value in state.items()}
-    foreign.write(finished, "wav2vec2", {"bundle": bundle, "layer": layer}, network, state, path)
+    shape = {"bundle": recipe.bundle, "layer": recipe.layer}
+    config = {"network": "wav2vec2", "parameters": shape, "sample_rate_hz": SAMPLE_RATE_HZ}
+    foreign.write(work.finished, network, state, path, config)
+
+
+def _downloaded(bundle: str, name: str, root: Path) -> Path:
+    """The file of a bundle in torch's own folder of downloads, fetched if it is not there."""
+    import torch
+
+    path, address = Path(torch.hub.get_dir()) / "checkpoints" / name, foreign.TORCHAUDIO + name
+    if path.is_file():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(address, str(path))
+    except (URLError, OSError) as error:
+        raise UserError(
+            f"the bundle {bundle}",
+            f"its weights at {root / name}, or a way to {address}",
+            str(error),
+            f"fetch them where you are online, and put them into {root}",
+        ) from error
+    return path

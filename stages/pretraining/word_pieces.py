@@ -28,7 +28,7 @@ def tokeniser(lines: list[str], size: int) -> Any:
 
 
 def vocabulary(counts: dict[str, int], size: int) -> list[str]:
-    """Pieces of words that occur so often: all letters, then the most frequent pairs of pieces joined (Sennrich et al. 2016).
+    """Pieces of words that occur so often: all letters, then the most frequent pairs joined (Sennrich et al. 2016).
 
     Of pairs that are equally frequent the first in the alphabet is joined. There are no more pieces than `size`, unless
     there are more letters.

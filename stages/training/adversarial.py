@@ -1,11 +1,13 @@
-"""Room of training: the method `adversarial`, which trains a classifier of images on real and adversarial data (Ren et al. 2020).
+"""Room of training: the method `adversarial`: a classifier of images on real and attacked data (Ren et al. 2020).
 
 One victim is a family of models: for each purpose, `development` (trained on the split train, to be judged on
 validation) and `test` (trained on both, to be judged on test), one model for each strength of the regime.
 """
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -14,72 +16,33 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from tqdm import tqdm
 
 from stages import victim
 from stages.frame import progress
 from stages.frame.clip_table import check_labels_everywhere
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
-from stages.frame.shards import ShardSet
-from stages.training import loop
-from stages.training.batches import in_random_order
-from stages.training.task import Task
+from stages.learning import loop
+from stages.learning.adam import Adam
+from stages.learning.batches import in_random_order
+from stages.measures.recall import uar
+from stages.training.task import Outcome, Task, by_share
 from stages.victim import padded_batch
 
 TRAINED_ON = {"development": ("train",), "test": ("train", "validation")}
 JUDGED_ON = {"development": "validation", "test": "test"}
+CLIPS_AT_ONCE = 64
+ATTACKED_REGIMES = ("vanilla", "similarity")
+MEMBERS = (
+    *("member", "regime", "purpose", "variant", "training_epsilon"),
+    *("judged_by", "judged_on", "attacked_at", "kept"),
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a family is trained; made by `recipe`."""
-
-    regime: str
-    seed: int
-    iterations: int
-    adversarial_from: int
-    batch_size: int
-    learning_rate: float
-    decay: float
-    decay_every_iterations: int
-    standardise: str
-    epsilons: list[float]
-    eta: float | None
-    alpha: float
-    beta: float
-    gamma: float
-    compared: str
-    noise_snr_db: float
-    noise_deviation: float
-
-    def variants(self) -> list[str]:
-        """What tells the models of one purpose apart: the epsilon as text, the kind of noise, or nothing."""
-        if self.regime == "single":
-            return [""]
-        return ["audio", "log_mel"] if self.regime == "noise" else [f"{epsilon:g}" for epsilon in self.epsilons]
-
-
-def recipe(
-    *,
-    regime: Literal["single", "vanilla", "similarity", "noise"],
-    seed: NonNegativeInt,
-    iterations: Count,
-    batch_size: Count,
-    learning_rate: Positive,
-    decay: Share,
-    decay_every_iterations: Count,
-    standardise: Literal["per_bin", "global", "none"],
-    adversarial_from: NonNegativeInt,
-    epsilons: list[Positive],
-    eta: Positive | None,
-    alpha: Share,
-    beta: Share,
-    gamma: Share,
-    compared: Literal["logits", "features"],
-    noise_snr_db: float,
-    noise_deviation: Positive,
-) -> Recipe:
-    """The recipe with checked values.
+    """How a family is trained.
 
     Args:
         regime: single (real data alone), vanilla (Eq. 3), similarity (Eq. 4), or noise: Eq. 3 with random noise in the
@@ -104,99 +67,157 @@ def recipe(
     Raises:
         UserError: the regime needs epsilons and there are none, or beta and gamma sum to more than 1.
     """
-    if regime in ("vanilla", "similarity") and not epsilons:
-        raise UserError(
-            f"params.yaml: epsilons of a {regime} regime", expected="at least one", found="none", do="add it"
-        )
-    if beta + gamma > 1:
-        raise UserError("params.yaml: beta + gamma", expected="at most 1", found=f"{beta + gamma:g}", do="lower one")
-    return Recipe(**locals())
+
+    regime: Literal["single", "vanilla", "similarity", "noise"]
+    seed: NonNegativeInt
+    iterations: Count
+    batch_size: Count
+    learning_rate: Positive
+    decay: Share
+    decay_every_iterations: Count
+    standardise: Literal["per_bin", "global", "none"]
+    adversarial_from: NonNegativeInt
+    epsilons: list[Positive]
+    eta: Positive | None
+    alpha: Share
+    beta: Share
+    gamma: Share
+    compared: Literal["logits", "features"]
+    noise_snr_db: float
+    noise_deviation: Positive
+
+    def __post_init__(self) -> None:
+        if self.regime in ATTACKED_REGIMES and not self.epsilons:
+            raise UserError(f"params.yaml: epsilons of a {self.regime} regime", "at least one", "none", "add it")
+        if self.beta + self.gamma > 1:
+            raise UserError("params.yaml: beta + gamma", "at most 1", f"{self.beta + self.gamma:g}", "lower one")
+
+    def variants(self) -> list[str]:
+        """What tells the models of one purpose apart: the epsilon as text, the kind of noise, or nothing."""
+        if self.regime == "single":
+            return [""]
+        return ["audio", "log_mel"] if self.regime == "noise" else [f"{epsilon:g}" for epsilon in self.epsilons]
 
 
-def train(task: Task, recipe: Recipe) -> None:
-    """Writes a folder for each model and `members.csv`: member, regime, purpose, variant, training_epsilon, judged_by, judged_on.
+@dataclass(frozen=True)
+class Member:
+    """One model of a family."""
 
-    A model is judged on the clips whose column `judged_by` says `judged_on`.
+    purpose: str
+    variant: str
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.purpose}-{self.variant}" if self.variant else self.purpose
+
+    def row(self, regime: str) -> tuple:
+        """Its row of `MEMBERS`: models that were trained on attacks are attacked at the same strength alone."""
+        attacked = regime in ATTACKED_REGIMES
+        attacked_at = self.variant if attacked else "never" if regime == "noise" else ""
+        epsilon = float(self.variant) if attacked else 0.0
+        judged_on = JUDGED_ON[self.purpose]
+        own = (self.name, regime, self.purpose, self.variant, epsilon)
+        return (*own, "split", judged_on, attacked_at, regime == "single")
+
+
+def train(task: Task, recipe: Recipe) -> Outcome:
+    """Writes a folder for each model and `members.csv`, whose columns are `MEMBERS`.
+
+    A model is judged on the clips whose column `judged_by` says `judged_on`; `attacked_at` is the one epsilon that it
+    is attacked at, empty for all of the plan's, `never` for none; `kept` says whether what attacks make may be kept.
     """
     check_labels_everywhere(task.clips.table, task.clips.folder)
     images, table = _load(task)
-    rows = []
+    rows, recalls = [], []
     total = len(TRAINED_ON) * (recipe.iterations * len(recipe.variants()))
     with progress.bar(total, "training", "batch") as bar:
         for purpose, splits in TRAINED_ON.items():
             chosen = np.flatnonzero(table.split.isin(splits))
-            own = _Data(images[chosen], table.iloc[chosen].reset_index(drop=True), task)
+            data = Data(images[chosen], table.iloc[chosen].reset_index(drop=True), task)
             for variant in recipe.variants():
-                member = f"{purpose}-{variant}" if variant else purpose
-                _fit_member(task, recipe, own, purpose, variant, bar, task.finished / member)
-                epsilon = float(variant) if recipe.regime in ("vanilla", "similarity") else 0.0
-                rows.append((member, recipe.regime, purpose, variant, epsilon, "split", JUDGED_ON[purpose]))
-    columns = ["member", "regime", "purpose", "variant", "training_epsilon", "judged_by", "judged_on"]
-    pd.DataFrame(rows, columns=columns).to_csv(task.finished / "members.csv", index=False)
+                member = Member(purpose, variant)
+                module = _fit_member(task, recipe, data, member, bar)
+                rows.append(member.row(recipe.regime))
+                if purpose == "test":
+                    recalls.append(_recall(module, task))
+    pd.DataFrame(rows, columns=MEMBERS).to_csv(task.finished / "members.csv", index=False)
+    tested = (task.clips.table.split == JUDGED_ON["test"]).sum()
+    return by_share("UAR", float(np.mean(recalls)), chance=1 / len(task.labels), clips=tested)
 
 
-class _Data:
+class Data:
     """What one model learns from: all images (clips, frames, mels) on the device, and what raw-audio noise needs."""
 
     def __init__(self, images: Tensor, table: pd.DataFrame, task: Task):
         self.images, self.keys = images, list(table.key)
-        index_of = {label: index for index, label in enumerate(task.labels)}
-        self.targets = torch.tensor([index_of[label] for label in table.label], device=task.device)
+        self.targets = torch.tensor([task.labels.index(label) for label in table.label], device=task.device)
         self.task = task
 
     def noisy_images(self, rows: np.ndarray, snr_db: float, generator: torch.Generator) -> Tensor:
         """Unstandardised images of the clips with white noise on their waveforms."""
-        clips, front_end = self._audio()
-        inputs = padded_batch([clips.load(self.keys[row])["audio"] for row in rows], self.task.device)
+        waveforms = [self.task.beside.load(self.keys[row])["audio"] for row in rows]
+        inputs = padded_batch(waveforms, self.task.device)
         audio, lengths = inputs["audio"], inputs["audio_length"]
         inside = torch.arange(audio.shape[-1]) < lengths[:, None]
         noise = torch.randn(audio.shape, generator=generator).to(audio) * inside.to(audio)
         power = audio.square().sum(1, keepdim=True) / noise.square().sum(1, keepdim=True)
-        return front_end(audio + noise * (power * 10 ** (-snr_db / 10)).sqrt(), lengths)
+        return self._front_end(audio + noise * (power * 10 ** (-snr_db / 10)).sqrt(), lengths)
 
-    def _audio(self) -> tuple[ShardSet, nn.Module]:
-        if not hasattr(self, "_opened"):
-            made_by = self.task.config["front_end"]
-            front_end = victim.front_end(made_by["feature"], made_by["parameters"], where="the features' about.json")
-            self._opened = self.task.beside, front_end.to(self.task.device)
-        return self._opened
+    @cached_property
+    def _front_end(self) -> nn.Module:
+        made_by = self.task.config["front_end"]
+        front_end = victim.front_end(made_by["feature"], made_by["parameters"], where="the features' about.json")
+        return front_end.to(self.task.device)
 
 
 def _load(task: Task) -> tuple[Tensor, pd.DataFrame]:
     table = task.clips.table[task.clips.table.split.isin(TRAINED_ON["test"])].reset_index(drop=True)
-    images = np.stack([task.clips.load(key)["log_mel"] for key in table.key])
-    return torch.from_numpy(images).to(task.device), table
+    return _images(task, table), table
 
 
-def _fit_member(task: Task, recipe: Recipe, data: _Data, purpose: str, variant: str, bar, folder: Path) -> None:
+def _images(task: Task, table: pd.DataFrame) -> Tensor:
+    return torch.from_numpy(np.stack([task.clips.load(key)["log_mel"] for key in table.key])).to(task.device)
+
+
+def _fit_member(task: Task, recipe: Recipe, data: Data, member: Member, bar: tqdm) -> nn.Module:
     """Trains and saves one model. The rounds before the regime are the same for all variants, and are done once."""
     torch.manual_seed(recipe.seed)
     module = task.build().to(task.device)
     _fit_standardisation(module, data.images, recipe.standardise)
-    optimiser = torch.optim.Adam(module.parameters(), recipe.learning_rate)
+    optimiser = Adam(module.parameters(), recipe.learning_rate)
+    descent, loss = loop.Descent(module, optimiser, bar), _loss(module, recipe, data, member)
     every = recipe.decay_every_iterations
-    rounds = -(-recipe.iterations // every)
+    rounds = loop.rounds_of(recipe.iterations, every)
 
     def work(number: int) -> dict[str, float]:
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * recipe.decay**number
-        iterations = range(number * every, min((number + 1) * every, recipe.iterations))
-        return _round(module, optimiser, recipe, data, variant, iterations, bar)
+        own, rate = rounds[number], recipe.learning_rate * recipe.decay**number
+        torch.manual_seed(recipe.seed + 1_000_003 * (1 + own.start))  # for dropout
+        module.train()
+        total = torch.zeros((), device=task.device)
+        for iteration, rows in zip(own, in_random_order(len(data.keys), recipe.batch_size, own, [recipe.seed])):
+            total += descent.step(loss(iteration, rows), rate)
+        return {"iteration": own.stop, "loss": total.item() / len(own)}
 
-    scratch, shared = task.scratch / f"variant-{purpose}-{variant}", task.scratch / f"shared-{purpose}"
-    common = min(rounds, recipe.adversarial_from // every)
-    if variant and common and not scratch.exists():
-        bar.update(min(len(loop.done(shared)) * every, recipe.iterations))
-        loop.run(module, optimiser, common, work, scratch=shared, device=task.device)
+    def run(count: int, scratch: Path) -> loop.History:
+        return loop.run(module, optimiser, count, work, scratch=scratch, device=task.device)
+
+    scratch = task.scratch / f"variant-{member.purpose}-{member.variant}"
+    shared = task.scratch / f"shared-{member.purpose}"
+    common = min(len(rounds), recipe.adversarial_from // every)
+    alone = not (member.variant and common) or scratch.exists()
+    bar.update(min(len(loop.done(scratch if alone else shared)) * every, recipe.iterations))
+    if not alone:
+        run(common, shared)
         arriving = scratch.with_suffix(".arriving")
         shutil.copytree(shared, arriving, dirs_exist_ok=True)
         arriving.rename(scratch)
-    else:
-        bar.update(min(len(loop.done(scratch)) * every, recipe.iterations))
-    history = loop.run(module, optimiser, rounds, work, scratch=scratch, device=task.device)
+    history = run(len(rounds), scratch)
+    folder = task.finished / member.name
     folder.mkdir()
     victim.save(folder, module, task.config)
     pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
+    return module
 
 
 def _fit_standardisation(module: nn.Module, images: Tensor, standardise: str) -> None:
@@ -208,34 +229,44 @@ def _fit_standardisation(module: nn.Module, images: Tensor, standardise: str) ->
     module.deviation.copy_(deviation.clamp_min(1e-6))
 
 
-def _round(module, optimiser, recipe: Recipe, data: _Data, variant: str, iterations: range, bar) -> dict[str, float]:
-    """Some iterations; their mean loss, and after which iteration it is."""
-    torch.manual_seed(recipe.seed + 1_000_003 * (1 + iterations.start))  # for dropout
-    module.train()
-    total = torch.zeros((), device=data.images.device)
-    batches = in_random_order(len(data.keys), recipe.batch_size, iterations, [recipe.seed])
-    for iteration, rows in zip(iterations, batches):
+Loss = Callable[[int, np.ndarray], Tensor]
+
+
+def _loss(module: nn.Module, recipe: Recipe, data: Data, member: Member) -> Loss:
+    """The loss of a batch by the number of the iteration and the clips' rows."""
+
+    def loss(iteration: int, rows: np.ndarray) -> Tensor:
         chosen = torch.from_numpy(rows).to(data.images.device)
         images, targets = module.standardised(data.images[chosen]), data.targets[chosen]
         if recipe.regime == "single" or iteration < recipe.adversarial_from:
-            loss = cross_entropy(module.vector_and_logits(images)[1], targets)
-        elif recipe.regime == "noise":
-            noisy = _noisy(module, images, data, rows, recipe, variant, iteration)
-            loss = vanilla_loss(
-                *(cross_entropy(module.vector_and_logits(x)[1], targets) for x in (images, noisy)), recipe
-            )
+            return cross_entropy(module.vector_and_logits(images)[1], targets)
+        if recipe.regime != "noise":
+            return adversarial_loss(module, images, targets, float(member.variant), recipe)
+        generator = torch.Generator().manual_seed(recipe.seed + 1_000_003 * (1 + iteration))
+        if member.variant == "audio":
+            noisy = module.standardised(data.noisy_images(rows, recipe.noise_snr_db, generator))
         else:
-            loss = adversarial_loss(module, images, targets, float(variant), recipe)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward(inputs=list(module.parameters()))
-        optimiser.step()
-        total += loss.detach()
-        bar.update()
-    return {"iteration": iterations.stop, "loss": total.item() / len(iterations)}
+            noisy = images + recipe.noise_deviation * torch.randn(images.shape, generator=generator).to(images)
+        losses = (cross_entropy(module.vector_and_logits(one)[1], targets) for one in (images, noisy))
+        return vanilla_loss(*losses, recipe)
+
+    return loss
+
+
+@torch.no_grad()
+def _recall(module: nn.Module, task: Task) -> float:
+    """The unweighted average recall on the test clips."""
+    module.eval()
+    table = task.clips.table[task.clips.table.split == JUDGED_ON["test"]]
+    decided = []
+    for start in range(0, len(table), CLIPS_AT_ONCE):
+        images = module.standardised(_images(task, table.iloc[start : start + CLIPS_AT_ONCE]))
+        decided += module.vector_and_logits(images)[1].argmax(-1).tolist()
+    return uar(table.label, [task.labels[label] for label in decided])
 
 
 def adversarial_loss(module: nn.Module, images: Tensor, targets: Tensor, epsilon: float, recipe: Recipe) -> Tensor:
-    """Eq. 3 or 4 on standardised images (examples, frames, mels), the adversarial ones made of the module as it is (Eq. 1, 2).
+    """Eq. 3 or 4 on standardised images (examples, frames, mels); adversarial ones by the module as it is (Eq. 1, 2).
 
     The attack takes the gradient of the very loss on the real data that training goes down, so its forward pass serves
     both: two forward passes, one backward to the images, one through both graphs.
@@ -258,12 +289,3 @@ def adversarial_loss(module: nn.Module, images: Tensor, targets: Tensor, epsilon
 def vanilla_loss(real: Tensor, other: Tensor, recipe: Recipe) -> Tensor:
     """Eq. 3."""
     return recipe.alpha * real + (1 - recipe.alpha) * other
-
-
-def _noisy(
-    module, images: Tensor, data: _Data, rows: np.ndarray, recipe: Recipe, variant: str, iteration: int
-) -> Tensor:
-    generator = torch.Generator().manual_seed(recipe.seed + 1_000_003 * (1 + iteration))
-    if variant == "audio":
-        return module.standardised(data.noisy_images(rows, recipe.noise_snr_db, generator))
-    return images + recipe.noise_deviation * torch.randn(images.shape, generator=generator).to(images)

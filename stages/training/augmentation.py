@@ -14,33 +14,23 @@ BRIGHTNESS, CONTRAST, GAIN_DB = 20.0, 0.2, 6.0
 FULL_SCALE = 32768
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Noise:
-    """Random noise in files' own integer steps; made by `noise`."""
-
-    audio_levels: float
-    video_levels: float
-    share: float
-
-
-def noise(
-    *,
-    audio_levels: Annotated[float, Range(0, FULL_SCALE)],
-    video_levels: Annotated[float, Range(0, 255)],
-    share: Share,
-) -> Noise:
-    """The noise with checked values.
+    """Random noise in files' own integer steps.
 
     Args:
         audio_levels: largest amplitude in the sound, in steps of 16 bits.
         video_levels: largest amplitude in the video, in steps of 8 bits.
         share: of the clips that get it, for each of the streams by itself.
     """
-    return Noise(**locals())
+
+    audio_levels: Annotated[float, Range(0, FULL_SCALE)]
+    video_levels: Annotated[float, Range(0, 255)]
+    share: Share
 
 
 def with_noise(inputs: Inputs, noise: Noise, rng: np.random.Generator) -> Inputs:
-    """The streams there are, with random signs or values of a uniform distribution of a random amplitude on some clips."""
+    """The streams there are, with random signs or uniform values of a random amplitude on some clips."""
     largest = {"audio": noise.audio_levels / FULL_SCALE, "video": noise.video_levels}
     limits = {"audio": (-1, 1), "video": (0, 255)}
     made = {}
@@ -54,7 +44,7 @@ def with_noise(inputs: Inputs, noise: Noise, rng: np.random.Generator) -> Inputs
 
 
 def varied(inputs: Inputs, side: int, rng: np.random.Generator) -> Inputs:
-    """Pictures cropped at random to `side`, half of them mirrored, with other brightness and contrast; other loudness."""
+    """Pictures cropped at random to `side`, half mirrored, with other brightness and contrast; other loudness."""
     made = {}
     if "video" in inputs:
         video, clips = inputs["video"], len(inputs["video"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,40 +13,15 @@ from stages import victim
 from stages.frame import progress
 from stages.frame.clip_table import check_labels_everywhere
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Share
-from stages.frame.shards import ShardSet
-from stages.training import loop
-from stages.training.task import Task
-from stages.victim import padded_batch
+from stages.learning import loop
+from stages.learning.adam import Adam
+from stages.training.task import Outcome, Task, by_share
+from stages.victim import Inputs, padded_batch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a classifier is trained; made by `recipe`."""
-
-    seed: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    decay: float
-    decay_every_epochs: int
-    mixup_alpha: float
-    masked_above: float
-    averaged_epochs: int
-
-
-def recipe(
-    *,
-    seed: NonNegativeInt,
-    epochs: Count,
-    batch_size: Count,
-    learning_rate: Positive,
-    decay: Share,
-    decay_every_epochs: Count,
-    mixup_alpha: NonNegative,
-    masked_above: Share,
-    averaged_epochs: Count,
-) -> Recipe:
-    """The recipe with checked values.
+    """How a classifier is trained.
 
     Args:
         seed: of weights, batches and mixup.
@@ -61,70 +35,93 @@ def recipe(
             out (Jeong and Lim); 1 leaves out none.
         averaged_epochs: the weights are the mean of those after this many epochs of best validation.
     """
-    return Recipe(**locals())
+
+    seed: NonNegativeInt
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    decay: Share
+    decay_every_epochs: Count
+    mixup_alpha: NonNegative
+    masked_above: Share
+    averaged_epochs: Count
 
 
-def train(task: Task, recipe: Recipe) -> None:
+@dataclass(frozen=True)
+class Batch:
+    """Examples (clips, ...), one of each clip, their labels (clips,), and whose label a person checked (clips,)."""
+
+    examples: Tensor
+    targets: Tensor
+    verified: Tensor
+
+
+def train(task: Task, recipe: Recipe) -> Outcome:
     """Writes the one model, its history, and its decision on every clip of the corpus."""
     check_labels_everywhere(task.clips.table, task.clips.folder)
     torch.manual_seed(recipe.seed)
     module = task.build()
-    history = fit(module, task.clips, task.labels, recipe, device=task.device, scratch=task.scratch)
+    history = fit(module, task, recipe)
     victim.save(task.finished, module, task.config)
     pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
-    decided = decisions(module, task.clips, task.labels, recipe.batch_size, task.device)
+    decided = decisions(module, task, recipe.batch_size)
     decided.to_csv(task.finished / "decisions.csv", index=False)
+    test = decided[decided.split == "test"]
+    chance = test.label.value_counts(normalize=True).max()
+    return by_share("accuracy", (test.decision == test.label).mean(), chance=chance, clips=len(test))
 
 
-def fit(
-    module: nn.Module, clips: ShardSet, labels: list[str], recipe: Recipe, *, device: str, scratch: Path
-) -> loop.History:
+def fit(module: nn.Module, task: Task, recipe: Recipe) -> loop.History:
     """Trains `module` in place on the split `train`; a row of history for each epoch.
 
     A front end that standardises gets its mean and deviation from the training clips first.
     """
-    train, validation = (clips.table[clips.table.split == split] for split in ("train", "validation"))
-    module.to(device)
-    _fit_standardisation(module, clips, train, recipe.batch_size, device)
-    optimiser = torch.optim.Adam(module.network.parameters(), recipe.learning_rate)
+    train, validation = (task.clips.table[task.clips.table.split == split] for split in ("train", "validation"))
+    module.to(task.device)
+    _fit_standardisation(module, task, train, recipe.batch_size)
+    optimiser = Adam(module.network.parameters(), recipe.learning_rate)
     steps = -(-len(train) // recipe.batch_size)
-    finished = len(loop.done(scratch)) * steps
+    finished = len(loop.done(task.scratch)) * steps
     with progress.bar(recipe.epochs * steps, "training", "batch", done=finished) as bar:
+        descent = loop.Descent(module.network, optimiser, bar)
 
         def epoch(number: int) -> dict[str, float]:
-            for group in optimiser.param_groups:
-                group["lr"] = recipe.learning_rate * recipe.decay ** (number // recipe.decay_every_epochs)
-            loss = _epoch(module, optimiser, clips, train, labels, recipe, number, device, bar)
-            accuracy, precision = _validate(module, clips, validation, labels, recipe.batch_size, device)
+            rate = recipe.learning_rate * recipe.decay ** (number // recipe.decay_every_epochs)
+            rng = np.random.default_rng([recipe.seed, number])
+            module.train()
+            total = 0.0
+            for rows in _batches(train, recipe.batch_size, rng):
+                loss = _loss(module.network, _batch(module, task, rows, rng), recipe, rng)
+                total += descent.step(loss, rate).item() * len(rows)
+            accuracy, precision = _validate(module, task, validation, recipe.batch_size)
+            loss = total / len(train)
             return {"epoch": number, "loss": loss, "validation_accuracy": accuracy, "validation_map": precision}
 
         history = loop.run(
-            module, optimiser, recipe.epochs, epoch, scratch=scratch, device=device, keep_every_round=True
+            module, optimiser, recipe.epochs, epoch, scratch=task.scratch, device=task.device, keep_every_round=True
         )
-    _average_best(module, history, recipe.averaged_epochs, scratch)
+    _average_best(module, history, recipe.averaged_epochs, task)
     return history
 
 
-def decisions(module: nn.Module, clips: ShardSet, labels: list[str], batch_size: int, device: str) -> pd.DataFrame:
+def decisions(module: nn.Module, task: Task, batch_size: int) -> pd.DataFrame:
     """Decision and confidence for every clip, in columns beside key, split, label and verified."""
-    table = clips.table.sort_values(["duration_s", "key"], ignore_index=True)
+    table = task.clips.table.sort_values(["duration_s", "key"], ignore_index=True)
     rows = []
-    for keys, logits in predict(module, clips, list(table.key), batch_size, device):
+    for keys, logits in predict(module, task, list(table.key), batch_size):
         confidence, decided = logits.softmax(-1).max(-1)
-        rows += zip(keys, [labels[index] for index in decided.tolist()], confidence.tolist())
+        rows += zip(keys, [task.labels[index] for index in decided.tolist()], confidence.tolist())
     decided = pd.DataFrame(rows, columns=["key", "decision", "confidence"])
-    return clips.table[["key", "split", "label", "verified", "duration_s"]].merge(decided, on="key")
+    return task.clips.table[["key", "split", "label", "verified", "duration_s"]].merge(decided, on="key")
 
 
 @torch.no_grad()
-def predict(
-    module: nn.Module, clips: ShardSet, keys: list[str], batch_size: int, device: str
-) -> Iterator[tuple[list[str], Tensor]]:
+def predict(module: nn.Module, task: Task, keys: list[str], batch_size: int) -> Iterator[tuple[list[str], Tensor]]:
     """Logits on the CPU, batch by batch, of the clips named."""
     module.eval()
     for start in range(0, len(keys), batch_size):
         batch = keys[start : start + batch_size]
-        yield batch, module(padded_batch([clips.load(key)["audio"] for key in batch], device)).cpu()
+        yield batch, module(_loaded(task, batch)).cpu()
 
 
 def balanced_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -137,27 +134,25 @@ def balanced_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return turns.ravel()[: len(labels)]
 
 
-def _epoch(module, optimiser, clips, train, labels, recipe, epoch, device, bar) -> float:
-    rng = np.random.default_rng([recipe.seed, epoch])
-    index_of = {label: index for index, label in enumerate(labels)}
+def _batches(train: pd.DataFrame, batch_size: int, rng: np.random.Generator) -> Iterator[pd.DataFrame]:
+    """Rows of the training clips, batch by batch."""
     order = balanced_order(train.label.to_numpy(), rng)
-    module.train()
-    total = 0.0
-    for start in range(0, len(order), recipe.batch_size):
-        rows = train.iloc[order[start : start + recipe.batch_size]]
-        inputs = padded_batch([clips.load(key)["audio"] for key in rows.key], device)
-        with torch.no_grad():
-            examples, owners = module.examples(inputs)
-        examples = examples[_one_of_each(owners, len(rows), rng)]
-        targets = torch.tensor([index_of[label] for label in rows.label], device=device)
-        verified = torch.tensor(rows.verified.to_numpy(dtype=bool), device=device)
-        loss = _loss(module.network, examples, targets, verified, recipe, rng)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        total += loss.item() * len(rows)
-        bar.update()
-    return total / len(order)
+    for start in range(0, len(order), batch_size):
+        yield train.iloc[order[start : start + batch_size]]
+
+
+def _batch(module: nn.Module, task: Task, rows: pd.DataFrame, rng: np.random.Generator) -> Batch:
+    with torch.no_grad():
+        examples, owners = module.examples(_loaded(task, rows.key))
+    return Batch(
+        examples[_one_of_each(owners, len(rows), rng)],
+        torch.tensor([task.labels.index(label) for label in rows.label], device=task.device),
+        torch.tensor(rows.verified.to_numpy(dtype=bool), device=task.device),
+    )
+
+
+def _loaded(task: Task, keys: list[str]) -> Inputs:
+    return padded_batch([task.clips.load(key)["audio"] for key in keys], task.device)
 
 
 def _one_of_each(owners: Tensor, count: int, rng: np.random.Generator) -> Tensor:
@@ -167,7 +162,8 @@ def _one_of_each(owners: Tensor, count: int, rng: np.random.Generator) -> Tensor
     return torch.from_numpy(rng.integers(first, last))
 
 
-def _loss(network, examples: Tensor, targets: Tensor, verified: Tensor, recipe: Recipe, rng) -> Tensor:
+def _loss(network: nn.Module, batch: Batch, recipe: Recipe, rng: np.random.Generator) -> Tensor:
+    examples, targets, verified = batch.examples, batch.targets, batch.verified
     if recipe.mixup_alpha > 0:
         weight = torch.from_numpy(rng.beta(recipe.mixup_alpha, recipe.mixup_alpha, len(examples))).to(examples)
         partner = torch.from_numpy(rng.permutation(len(examples))).to(examples.device)
@@ -182,37 +178,36 @@ def _loss(network, examples: Tensor, targets: Tensor, verified: Tensor, recipe: 
     return (losses * kept).sum() / kept.sum().clamp_min(1)
 
 
-def _validate(module, clips, validation, labels, batch_size, device) -> tuple[float, float]:
+def _validate(module: nn.Module, task: Task, validation: pd.DataFrame, batch_size: int) -> tuple[float, float]:
     """Accuracy and mean average precision (the mean reciprocal rank of the one true label) on whole clips."""
     ordered = validation.sort_values(["duration_s", "key"])
-    index_of = {label: index for index, label in enumerate(labels)}
-    truth = torch.tensor([index_of[label] for label in ordered.label])
-    logits = torch.cat([batch for _, batch in predict(module, clips, list(ordered.key), batch_size, device)])
+    truth = torch.tensor([task.labels.index(label) for label in ordered.label])
+    logits = torch.cat([batch for _, batch in predict(module, task, list(ordered.key), batch_size)])
     rank = 1 + (logits > logits.gather(1, truth[:, None])).sum(1)
     return (rank == 1).float().mean().item(), rank.float().reciprocal().mean().item()
 
 
 @torch.no_grad()
-def _fit_standardisation(module, clips, train, batch_size: int, device: str) -> None:
+def _fit_standardisation(module: nn.Module, task: Task, train: pd.DataFrame, batch_size: int) -> None:
     front_end = module.front_end
     if not hasattr(front_end, "deviation"):
         return
     count, total, squares = 0, 0.0, 0.0
     keys = list(train.sort_values(["duration_s", "key"]).key)
     for start in range(0, len(keys), batch_size):
-        batch = padded_batch([clips.load(key)["audio"] for key in keys[start : start + batch_size]], device)
-        values = module.examples(batch)[0].double()
+        values = module.examples(_loaded(task, keys[start : start + batch_size]))[0].double()
         count, total, squares = count + values.numel(), total + values.sum(), squares + values.square().sum()
     mean = total / count
     front_end.mean.copy_(mean)
     front_end.deviation.copy_((squares / count - mean.square()).sqrt())
 
 
-def _average_best(module, history: loop.History, count: int, scratch: Path) -> None:
+def _average_best(module: nn.Module, history: loop.History, count: int, task: Task) -> None:
+    """Gives the module the mean of the weights after its best epochs."""
     from safetensors.torch import load_file
 
     ranked = sorted(history, key=lambda row: (-row["validation_map"], -row["epoch"]))[:count]
-    states = [load_file(loop.weights(scratch, row["epoch"])) for row in ranked]
+    states = [load_file(loop.weights(task.scratch, row["epoch"])) for row in ranked]
     mean = {
         name: torch.stack([state[name] for state in states]).double().mean(0).to(value.dtype)
         for name, value in states[0].items()

@@ -19,8 +19,7 @@ which are then cut; the enhancer's is of the cut pieces.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -28,39 +27,27 @@ import torch
 from torch import Tensor, nn
 
 from stages import victim
-from stages.frame import parameters, progress
+from stages.frame import progress
 from stages.frame.clip_table import SPLITS
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
+from stages.learning import loop
+from stages.learning.adam import Adam
+from stages.learning.batches import in_random_order
 from stages.measures.perturbation import snr_db
-from stages.training import loop
-from stages.training.batches import in_random_order
-from stages.training.task import Task
-from stages.victim import Goal, Inputs, Transcriber, padded_batch
+from stages.training.task import Outcome, Task
+from stages.victim import Goal, Inputs, Victim, padded_batch
 
 # Share of the iterations in which the learning rate rises to its full size, and of that rate what is left at the end.
 # Full steps at the start can drive a U-Net's last tanh to its ends, from where it does not come back.
 WARM_UP, LAST_RATE = 0.05, 0.02
 
+Loss = Callable[[pd.DataFrame, np.random.Generator], Tensor]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Perturbation:
-    """What Eq. 6 adds; made by `perturbation`."""
-
-    alpha: float
-    snr_db: list[float]
-    gradient_of: str
-    inputs: str
-
-
-def perturbation(
-    *,
-    alpha: Share,
-    snr_db: list[float],
-    gradient_of: Literal["enhancer", "recogniser"],
-    inputs: Literal["noisy", "clean", "both"],
-) -> Perturbation:
-    """The part of a recipe that is for `harden`, with checked values.
+    """What Eq. 6 adds, the part of a recipe that is for `harden`.
 
     Args:
         alpha: weight of the loss on mixtures; that on what is perturbed has the rest.
@@ -71,36 +58,25 @@ def perturbation(
     Raises:
         UserError: `snr_db` is no lowest and highest value.
     """
-    if len(snr_db) != 2 or snr_db[0] > snr_db[1]:
-        what = {"expected": "the lowest and the highest", "found": f"{snr_db}", "do": "correct it"}
-        raise UserError("params.yaml: recipes.*.adversarial.snr_db", **what)
-    return Perturbation(**locals())
+
+    alpha: Share
+    snr_db: list[float]
+    gradient_of: Literal["enhancer", "recogniser"]
+    inputs: Literal["noisy", "clean", "both"]
+
+    def __post_init__(self) -> None:
+        if len(self.snr_db) != 2 or self.snr_db[0] > self.snr_db[1]:
+            raise UserError(
+                "params.yaml: recipes.*.adversarial.snr_db",
+                "the lowest and the highest",
+                f"{self.snr_db}",
+                "correct it",
+            )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How an enhancer is trained; made by `recipe`."""
-
-    seed: int
-    iterations: int
-    iterations_per_round: int
-    batch_size: int
-    learning_rate: float
-    crop_s: float
-    adversarial: Perturbation | None
-
-
-def recipe(
-    *,
-    seed: NonNegativeInt,
-    iterations: Count,
-    iterations_per_round: Count,
-    batch_size: Count,
-    learning_rate: Positive,
-    crop_s: Positive,
-    adversarial: dict[str, Any] | None,
-) -> Recipe:
-    """The recipe with checked values.
+    """How an enhancer is trained.
 
     Args:
         seed: of weights, batches, crops and perturbations.
@@ -109,18 +85,19 @@ def recipe(
         batch_size: clips in a batch.
         learning_rate: Adam's largest, after the first twentieth; from there it falls as a cosine to a fiftieth.
         crop_s: of each clip so much is learned from at a time, of a shorter one all.
-        adversarial: null for `train`, for `harden` as of `perturbation`.
-
-    Raises:
-        UserError: a wrong entry of `adversarial`.
+        adversarial: null for `train`.
     """
-    values = locals()
-    if adversarial is not None:
-        values |= {"adversarial": parameters.bind(perturbation, "recipes.*.adversarial", adversarial)()}
-    return Recipe(**values)
+
+    seed: NonNegativeInt
+    iterations: Count
+    iterations_per_round: Count
+    batch_size: Count
+    learning_rate: Positive
+    crop_s: Positive
+    adversarial: Perturbation | None
 
 
-def train(task: Task, recipe: Recipe) -> None:
+def train(task: Task, recipe: Recipe) -> Outcome:
     """Writes the one network, its history, and `decisions.csv`: of each validation and test mixture the signal-to-noise
     ratio before, `snr_in_db`, and after, `snr_out_db`.
 
@@ -128,8 +105,9 @@ def train(task: Task, recipe: Recipe) -> None:
         UserError: a recipe for `harden`, or a split without mixtures.
     """
     if recipe.adversarial is not None:
-        what = {"expected": "null", "found": "a mapping", "do": "name the recipe in an item of hardening"}
-        raise UserError("params.yaml: recipes.*.adversarial of a victim", **what)
+        raise UserError(
+            "params.yaml: recipes.*.adversarial", "null to train from scratch", "a mapping", "say what it starts_from"
+        )
     torch.manual_seed(recipe.seed)
     module = task.build().to(task.device)
     if hasattr(module, "fit"):
@@ -141,35 +119,41 @@ def train(task: Task, recipe: Recipe) -> None:
         mixtures, clean = cut([mixtures, clean], recipe.crop_s * _rate_hz(task), rng)
         return squared_error(module, mixtures, clean).mean()
 
-    _fit(module, task, recipe, loss)
+    return _fit(module, task, recipe, loss)
 
 
-def harden(task: Task, recipe: Recipe, start: Path, recogniser: Transcriber) -> None:
-    """Goes on from the model in `start` by Eq. 6, and writes what `train` does.
+def harden(task: Task, recipe: Recipe, start: Victim, against: Victim | None) -> Outcome:
+    """Goes on from the model `start` by Eq. 6, and writes what `train` does; `against` is the recogniser.
 
     Raises:
-        UserError: a recipe for `train`, or a split without mixtures.
+        UserError: a recipe for `train`, no recogniser where its gradient is wanted, or a split without mixtures.
     """
     how = recipe.adversarial
     if how is None:
-        what = {"expected": "a mapping", "found": "null", "do": "say alpha, snr_db, gradient_of and inputs"}
-        raise UserError("params.yaml: recipes.*.adversarial of an item of hardening", **what)
-    module = victim.load(start, network=task.config["network"], device=task.device).module.requires_grad_(True)
+        raise UserError(
+            "params.yaml: recipes.*.adversarial",
+            "a mapping, to train further",
+            "null",
+            "say alpha, snr_db, gradient_of and inputs",
+        )
+    if how.gradient_of == "recogniser" and against is None:
+        raise UserError("params.yaml: victims.*.against", "a recogniser, whose gradient is wanted", "none", "name it")
+    module = start.module.requires_grad_(True)
 
     def loss(rows: pd.DataFrame, rng: np.random.Generator) -> Tensor:
         mixtures, clean = _batch(task, rows)
         attacked = _chosen(how.inputs, mixtures, clean, rng)
         ratios = torch.from_numpy(rng.uniform(*how.snr_db, len(rows))).to(attacked["audio"])
         if how.gradient_of == "recogniser":
-            said = Goal(recogniser.encode(list(rows.text)), targeted=True)
-            attacked = perturbed(attacked, ratios, lambda inputs: recogniser.loss(inputs, said))
+            said = Goal(against.encode(list(rows.text)), targeted=True)
+            attacked = perturbed(attacked, ratios, lambda inputs: against.loss(inputs, said))
         mixtures, clean, attacked = cut([mixtures, clean, attacked], recipe.crop_s * _rate_hz(task), rng)
         if how.gradient_of == "enhancer":
             attacked = perturbed(attacked, ratios, lambda inputs: squared_error(module, inputs, clean))
         losses = (squared_error(module, inputs, clean).mean() for inputs in (mixtures, attacked))
         return weighted(*losses, how.alpha)
 
-    _fit(module, task, recipe, loss)
+    return _fit(module, task, recipe, loss)
 
 
 def squared_error(module: nn.Module, inputs: Inputs, clean: Inputs) -> Tensor:
@@ -226,42 +210,43 @@ def _chosen(which: str, mixtures: Inputs, clean: Inputs, rng: np.random.Generato
     return mixtures | {"audio": torch.where(noisy[:, None], mixtures["audio"], clean["audio"])}
 
 
-def _fit(
-    module: nn.Module, task: Task, recipe: Recipe, loss: Callable[[pd.DataFrame, np.random.Generator], Tensor]
-) -> None:
+def _fit(module: nn.Module, task: Task, recipe: Recipe, loss: Loss) -> Outcome:
     """Goes down `loss` of batches of training rows, and writes what `train` says."""
     table = task.clips.table
     _check_splits(task)
     rows = table[table.split == "train"]
-    optimiser = torch.optim.Adam(module.parameters(), recipe.learning_rate)
-    every = recipe.iterations_per_round
-    rounds = -(-recipe.iterations // every)
-    finished = min(len(loop.done(task.scratch)) * every, recipe.iterations)
+    optimiser = Adam(module.parameters(), recipe.learning_rate)
+    rounds = loop.rounds_of(recipe.iterations, recipe.iterations_per_round)
+    finished = min(len(loop.done(task.scratch)) * recipe.iterations_per_round, recipe.iterations)
     with progress.bar(recipe.iterations, "training", "batch", done=finished) as bar:
+        descent = loop.Descent(module, optimiser, bar)
 
         def work(number: int) -> dict[str, float]:
-            iterations = range(number * every, min((number + 1) * every, recipe.iterations))
-            rng = np.random.default_rng([recipe.seed, 1, number])
+            own, rng = rounds[number], np.random.default_rng([recipe.seed, 1, number])
             module.train()
             total = torch.zeros((), device=task.device)
-            batches = in_random_order(len(rows), recipe.batch_size, iterations, [recipe.seed, 0])
-            for iteration, chosen in zip(iterations, batches):
-                optimiser.param_groups[0]["lr"] = _rate(iteration / recipe.iterations, recipe)
-                value = loss(rows.iloc[chosen], rng)
-                optimiser.zero_grad(set_to_none=True)
-                value.backward()
-                optimiser.step()
-                total += value.detach()
-                bar.update()
-            gain = _judged(module, task, "validation", recipe).eval("snr_out_db - snr_in_db").mean()
-            done = {"iteration": iterations.stop, "loss": total.item() / len(iterations)}
-            return done | {"validation_gain_db": float(gain)}
+            batches = in_random_order(len(rows), recipe.batch_size, own, [recipe.seed, 0])
+            for iteration, chosen in zip(own, batches):
+                total += descent.step(loss(rows.iloc[chosen], rng), _rate(iteration / recipe.iterations, recipe))
+            gain = _gain_db(_judged(module, task, "validation", recipe))
+            return {"iteration": own.stop, "loss": total.item() / len(own), "validation_gain_db": gain}
 
-        history = loop.run(module, optimiser, rounds, work, scratch=task.scratch, device=task.device)
+        history = loop.run(module, optimiser, len(rounds), work, scratch=task.scratch, device=task.device)
     victim.save(task.finished, module, task.config)
     pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
     judged = pd.concat([_judged(module, task, split, recipe) for split in ("validation", "test")])
     judged.to_csv(task.finished / "decisions.csv", index=False)
+    return _outcome(judged[judged.split == "test"])
+
+
+def _gain_db(judged: pd.DataFrame) -> float:
+    return float((judged.snr_out_db - judged.snr_in_db).mean())
+
+
+def _outcome(judged: pd.DataFrame) -> Outcome:
+    gain = _gain_db(judged)
+    warning = "leaving them as they are gains 0 dB" if gain <= 0 else ""
+    return Outcome(f"signal-to-noise ratio {gain:+.2f} dB on {len(judged)} test mixtures", warning)
 
 
 def _rate(done: float, recipe: Recipe) -> float:
@@ -289,5 +274,9 @@ def _check_splits(task: Task) -> None:
     """Passes splits that can be learned from and judged on."""
     for split in SPLITS:
         if not (task.clips.table.split == split).any():
-            what = {"expected": f"mixtures in the split {split}", "found": "none"}
-            raise UserError(task.clips.folder, **what, do="change how corpora.* deals its speakers to the splits")
+            raise UserError(
+                task.clips.folder,
+                f"mixtures in the split {split}",
+                "none",
+                "change how corpora.* deals its speakers to the splits",
+            )

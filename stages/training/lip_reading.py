@@ -7,19 +7,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from stages import victim
 from stages.decoding import ctc as ctc_search
 from stages.features.video import FRAMES_PER_S
-from stages.frame import parameters, progress
+from stages.frame import progress
 from stages.frame.modules import find
-from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Share
+from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.frame.shards import ShardSet
+from stages.learning import loop
+from stages.learning.adam import Adam
 from stages.networks.lip_reader import SAMPLES_PER_FRAME, LipReader
-from stages.training import augmentation, loop
-from stages.training.task import Task
+from stages.training import augmentation
+from stages.training.task import Outcome, Task, by_share, by_texts
 from stages.victim import PADDING, Inputs, characters, ctc, padded_batch
 
 LARGEST_GRADIENT = 5.0
@@ -27,40 +29,9 @@ LARGEST_GRADIENT = 5.0
 STREAMS = {"video": 1, "audio": SAMPLES_PER_FRAME}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a recogniser is trained; made by `recipe`."""
-
-    seed: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    label_smoothing: float
-    audio_epochs: int
-    ctc_from_epoch: int
-    dropped_stream_share: float
-    shifted_frames: int
-    noise: augmentation.Noise
-    beam_width: int | None
-    grammar: str | None
-
-
-def recipe(
-    *,
-    seed: NonNegativeInt,
-    epochs: Count,
-    batch_size: Count,
-    learning_rate: Positive,
-    label_smoothing: Share,
-    audio_epochs: NonNegativeInt,
-    ctc_from_epoch: NonNegativeInt,
-    dropped_stream_share: Share,
-    shifted_frames: NonNegativeInt,
-    noise: dict[str, NonNegative],
-    beam_width: Count | None,
-    grammar: str | None,
-) -> Recipe:
-    """The recipe with checked values.
+    """How a recogniser is trained.
 
     Args:
         seed: of weights, batches and what they are varied by.
@@ -71,19 +42,43 @@ def recipe(
         audio_epochs: of these, the first so many hear the sound alone, which costs little and is learned first anyway.
         ctc_from_epoch: for texts, when the loss of CTC, a character's share of it, joins that of each step's character,
             which the words' known times give. CTC alone hardly starts.
-        dropped_stream_share: of the other batches that have no sound, and as many no picture, so that neither is leant on
-            alone.
+        dropped_stream_share: of the other batches that have no sound, and as many no picture, so that neither is leant
+            on alone.
         shifted_frames: by how many frames at most a word is not in the middle; of a sentence, how much more than its
             words is heard and seen, on either side of the longest of a batch.
-        noise: see `stages.training.augmentation.noise`.
+        noise: on both streams.
         beam_width: for texts, of the beam search that is reported beside the most probable path; null for none.
         grammar: the file in `stages/decoding` whose sentences a second beam search keeps to; null for none.
     """
-    return Recipe(**locals() | {"noise": parameters.bind(augmentation.noise, "recipes.*.noise", noise)()})
+
+    seed: NonNegativeInt
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    label_smoothing: Share
+    audio_epochs: NonNegativeInt
+    ctc_from_epoch: NonNegativeInt
+    dropped_stream_share: Share
+    shifted_frames: NonNegativeInt
+    noise: augmentation.Noise
+    beam_width: Count | None
+    grammar: str | None
 
 
-def train(task: Task, recipe: Recipe) -> None:
-    """Writes the one model, its history, its decisions on all validation and test clips, also by one stream alone."""
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training clips: its number, and what all that is random in it is drawn from."""
+
+    number: int
+    rng: np.random.Generator
+
+
+def train(task: Task, recipe: Recipe) -> Outcome:
+    """Writes the one model, its history, its decisions on all validation and test clips, also by one stream alone.
+
+    The model is listed in `members.csv` (member, judged_by, judged_on, attacked_at, kept), once for each split that it
+    is attacked on.
+    """
     torch.manual_seed(recipe.seed)
     module = task.build().to(task.device)
     history = _fit(module, task, recipe)
@@ -95,35 +90,38 @@ def train(task: Task, recipe: Recipe) -> None:
     decided = judged[["key", "clip_id", "split", "speaker", "label", "text"]]
     decided = decided.assign(**_decisions(module, task, judged, recipe))
     decided.to_csv(task.finished / "decisions.csv", index=False)
-    member = {"member": "model", "regime": "single", "purpose": "attacked", "variant": "", "training_epsilon": ""}
-    members = [member | {"judged_by": "split", "judged_on": split} for split in ("validation", "test")]
+    member = {"member": folder.name, "judged_by": "split"}
+    members = [member | {"judged_on": split, "attacked_at": "", "kept": True} for split in ("validation", "test")]
     pd.DataFrame(members).to_csv(task.finished / "members.csv", index=False)
+    return _outcome(decided[decided.split == "test"])
+
+
+def _outcome(test: pd.DataFrame) -> Outcome:
+    if not any(test.label):
+        return by_texts(list(test.text), list(test.decision))
+    chance = test.label.value_counts(normalize=True).max()
+    return by_share("accuracy", (test.decision == test.label).mean(), chance=chance, clips=len(test))
 
 
 def _fit(module: LipReader, task: Task, recipe: Recipe) -> loop.History:
     table = task.clips.table
     train, validation = table[table.split == "train"], table[table.split == "validation"]
-    optimiser = torch.optim.Adam(module.parameters(), recipe.learning_rate)
+    optimiser = Adam(module.parameters(), recipe.learning_rate)
     steps = -(-len(train) // recipe.batch_size)
     done = len(loop.done(task.scratch)) * steps
     with progress.bar(recipe.epochs * steps, "training", "batch", done=done) as bar:
+        descent = loop.Descent(module, optimiser, bar)
 
         def epoch(number: int) -> dict[str, Any]:
-            rng = np.random.default_rng([recipe.seed, number])
-            torch.manual_seed(int(rng.integers(2**62)))
-            order, total = rng.permutation(len(train)), 0.0
+            this = Epoch(number, np.random.default_rng([recipe.seed, number]))
+            torch.manual_seed(int(this.rng.integers(2**62)))
+            order, total = this.rng.permutation(len(train)), 0.0
             module.train()
             for step in range(steps):
-                progressed = (number * steps + step) / (recipe.epochs * steps)
-                optimiser.param_groups[0]["lr"] = recipe.learning_rate * (1 + math.cos(math.pi * progressed)) / 2
+                rate = _rate((number * steps + step) / (recipe.epochs * steps), recipe)
                 rows = train.iloc[order[step * recipe.batch_size : (step + 1) * recipe.batch_size]]
-                loss = _loss(module, rows, task, recipe, number, rng)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                nn.utils.clip_grad_norm_(module.parameters(), LARGEST_GRADIENT)
-                optimiser.step()
-                total += loss.item() * len(rows)
-                bar.update()
+                loss = _loss(module, rows, task, recipe, this)
+                total += descent.step(loss, rate, largest_gradient=LARGEST_GRADIENT).item() * len(rows)
             without = "video" if number < recipe.audio_epochs else ""
             wrong = _error_rate(_decided(module, task, validation, recipe.batch_size, without), validation)
             return {"epoch": number, "loss": total / len(train), "validation_error": wrong}
@@ -131,17 +129,12 @@ def _fit(module: LipReader, task: Task, recipe: Recipe) -> loop.History:
         return loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch, device=task.device)
 
 
-def _loss(
-    module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, epoch: int, rng: np.random.Generator
-) -> Tensor:
-    without = _dropped(epoch, recipe, rng)
-    if module.text:
-        windows = _around_words(rows, recipe.shifted_frames, rng)
-        inputs, shifts = _batch(task.clips, list(rows.key), task.device, without, windows), -windows[0]
-    else:
-        shifts = rng.integers(-recipe.shifted_frames, recipe.shifted_frames + 1, len(rows))
-        inputs = _shifted(_batch(task.clips, list(rows.key), task.device, without), shifts)
-    inputs = augmentation.with_noise(augmentation.varied(inputs, module.side, rng), recipe.noise, rng)
+def _rate(done: float, recipe: Recipe) -> float:
+    return recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
+
+
+def _loss(module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, epoch: Epoch) -> Tensor:
+    inputs, shifts = _varied(module, rows, task, recipe, epoch)
     if not module.text:
         truth = torch.tensor([task.labels.index(label) for label in rows.label], device=task.device)
         return cross_entropy(module(inputs), truth, label_smoothing=recipe.label_smoothing)
@@ -151,10 +144,24 @@ def _loss(
         for row, shift in zip(rows.word_times, shifts)
     ]
     loss = cross_entropy(logits[inside], torch.stack(aligned).to(task.device)[inside])
-    if epoch < recipe.ctc_from_epoch:
+    if epoch.number < recipe.ctc_from_epoch:
         return loss
     targets = characters(list(rows.text), task.labels).to(task.device)
     return loss + (ctc(module.decided(logits, inside), targets) / (targets != PADDING).sum(1)).mean()
+
+
+def _varied(
+    module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, epoch: Epoch
+) -> tuple[Inputs, np.ndarray]:
+    """A batch with all that varies it, and by how many frames each clip is later than it was."""
+    without, keys, rng = _dropped(epoch, recipe), list(rows.key), epoch.rng
+    if module.text:
+        windows = _around_words(rows, recipe.shifted_frames, rng)
+        inputs, shifts = _batch(task.clips, keys, task.device, without, windows), -windows[0]
+    else:
+        shifts = rng.integers(-recipe.shifted_frames, recipe.shifted_frames + 1, len(rows))
+        inputs = _shifted(_batch(task.clips, keys, task.device, without), shifts)
+    return augmentation.with_noise(augmentation.varied(inputs, module.side, rng), recipe.noise, rng), shifts
 
 
 def aligned_characters(word_times: str, steps: int, steps_per_frame: int, alphabet: list[str], shift: int) -> Tensor:
@@ -219,14 +226,12 @@ def _shifted(inputs: Inputs, frames: np.ndarray) -> Inputs:
     return inputs | moved
 
 
-def _dropped(epoch: int, recipe: Recipe, rng: np.random.Generator) -> str:
+def _dropped(epoch: Epoch, recipe: Recipe) -> str:
     """Which stream a batch lacks, mostly none."""
-    if epoch < recipe.audio_epochs:
+    if epoch.number < recipe.audio_epochs:
         return "video"
-    drawn = rng.random()
-    return (
-        "audio" if drawn < recipe.dropped_stream_share else "video" if drawn < 2 * recipe.dropped_stream_share else ""
-    )
+    drawn, share = epoch.rng.random(), recipe.dropped_stream_share
+    return "audio" if drawn < share else "video" if drawn < 2 * share else ""
 
 
 @torch.no_grad()

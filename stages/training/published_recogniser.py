@@ -11,31 +11,25 @@ from stages import victim
 from stages.decoding import ctc
 from stages.frame import progress
 from stages.frame.errors import UserError
+from stages.learning import foreign
 from stages.networks.wav2vec2_ctc import ALPHABET
-from stages.pretraining import foreign
-from stages.pretraining.torchaudio_bundle import ADDRESS
-from stages.training.task import Task
+from stages.training.task import Outcome, Task, by_texts
 
 NETWORK = "wav2vec2_ctc"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Where the weights are; made by `recipe`."""
-
-    weights: str
-
-
-def recipe(*, weights: str) -> Recipe:
-    """The recipe with checked values.
+    """Where the weights are.
 
     Args:
         weights: path of the bundle's file, as torchaudio publishes it.
     """
-    return Recipe(weights)
+
+    weights: str
 
 
-def train(task: Task, recipe: Recipe) -> None:
+def train(task: Task, recipe: Recipe) -> Outcome:
     """Writes the one model, and its decisions on all validation and test clips that have a text.
 
     The model's labels are the bundle's characters, whatever those of the clips' texts are.
@@ -45,8 +39,9 @@ def train(task: Task, recipe: Recipe) -> None:
     """
     network, parameters = task.config["network"], task.config["parameters"]
     if network != NETWORK:
-        what = {"expected": f"the network {NETWORK}", "found": network}
-        raise UserError("method published_recogniser", **what, do="correct the victim's network or method")
+        raise UserError(
+            "method published_recogniser", f"the network {NETWORK}", network, "correct the victim's network or method"
+        )
     table = task.clips.table[task.clips.table.text != ""]
     _check_texts(table)
     signal = task.clips.about["signal"]
@@ -57,14 +52,20 @@ def train(task: Task, recipe: Recipe) -> None:
     decided = judged[["key", "clip_id", "split", "speaker", "text", "duration_s"]]
     decided = decided.join(_decided(module.to(task.device).eval(), task, judged))
     decided.to_csv(task.finished / "decisions.csv", index=False)
+    test = decided[decided.split == "test"]
+    return by_texts(list(test.text), list(test.decision))
 
 
 def _check_texts(table: pd.DataFrame) -> None:
     for key, text in zip(table.key, table.text):
         strange = sorted(set(text) - set(ALPHABET))
         if strange:
-            what = {"expected": f"a text of {''.join(ALPHABET)!r}", "found": f"{strange[0]!r} in {text!r}"}
-            raise UserError(f"clip {key}", **what, do="spell it otherwise, or leave it out of the corpus")
+            raise UserError(
+                f"clip {key}",
+                f"a text of {''.join(ALPHABET)!r}",
+                f"{strange[0]!r} in {text!r}",
+                "spell it otherwise, or leave it out of the corpus",
+            )
 
 
 def _load(module: nn.Module, bundle: str, path: Path) -> None:
@@ -72,7 +73,7 @@ def _load(module: nn.Module, bundle: str, path: Path) -> None:
     import torchaudio
 
     pipeline = getattr(torchaudio.pipelines, bundle)
-    state = foreign.read_checkpoint(path, address=ADDRESS + pipeline._path, sha256=None)
+    state = foreign.read_checkpoint(path, address=foreign.TORCHAUDIO + pipeline._path, sha256=None)
     try:
         for name in ("aux.weight", "aux.bias"):
             kept = [row for row in range(len(state[name])) if row not in pipeline._remove_aux_axis]
@@ -81,9 +82,9 @@ def _load(module: nn.Module, bundle: str, path: Path) -> None:
     except (RuntimeError, KeyError, TypeError) as error:
         raise UserError(
             path,
-            expected=f"the weights of {bundle}",
-            found=" ".join(str(error).split())[:200],
-            do=f"fetch {ADDRESS}{pipeline._path}, or name the bundle of this file",
+            f"the weights of {bundle}",
+            " ".join(str(error).split())[:200],
+            f"fetch {foreign.TORCHAUDIO}{pipeline._path}, or name the bundle of this file",
         ) from error
 
 

@@ -1,9 +1,8 @@
-"""Room of training: the method `speech_recognition`, which fits a recogniser of speech to texts by CTC, also under attack."""
+"""Room of training: the method `speech_recognition`: a recogniser of speech and its texts by CTC, also under attack."""
 
 import itertools
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,63 +12,48 @@ from torch import Tensor, nn
 
 from stages import victim
 from stages.decoding import ctc as ctc_search
-from stages.frame import parameters, progress
+from stages.frame import progress
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Range, Share
-from stages.training import loop
-from stages.training.task import Task
-from stages.victim import PADDING, Inputs, characters, ctc, padded_batch
+from stages.learning import loop
+from stages.learning.adam import Adam
+from stages.training.task import Outcome, Task, by_texts
+from stages.victim import PADDING, Inputs, Victim, characters, ctc, padded_batch
 
 LARGEST_GRADIENT = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Adversarial:
-    """Training on attacks of its own; made by `adversarial`."""
+    """Training on attacks of its own.
 
-    alpha: float
+    Args:
+        alpha: weight of the loss on the clips as they are; the rest is that of the loss on attacked ones.
+        snr_db: the lowest and the highest signal-to-noise ratio of an attack; each clip's is drawn from between them.
+
+    Raises:
+        UserError: a range that is none.
+    """
+
+    alpha: Annotated[float, Range(0, 1, above=True)]
     snr_db: list[float]
 
+    def __post_init__(self) -> None:
+        _check_range("adversarial.snr_db", self.snr_db)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class NGram:
-    """A beam search with a model of words; made by `n_gram`."""
+    """A beam search with a model of the training texts' words; see `stages.decoding.n_gram`."""
 
-    order: int
-    weight: float
+    order: Count
+    weight: NonNegative
     word_bonus: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a recogniser is trained; made by `recipe`."""
-
-    seed: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    shortest_first_epochs: int
-    speed: float
-    noise_snr_db: list[float] | None
-    adversarial: Adversarial | None
-    beam_width: int | None
-    n_gram: NGram | None
-
-
-def recipe(
-    *,
-    seed: NonNegativeInt,
-    epochs: Count,
-    batch_size: Count,
-    learning_rate: Positive,
-    shortest_first_epochs: NonNegativeInt,
-    speed: Share,
-    noise_snr_db: list[float] | None,
-    adversarial: dict | None,
-    beam_width: Count | None,
-    n_gram: dict | None,
-) -> Recipe:
-    """The recipe with checked values.
+    """How a recogniser is trained.
 
     Args:
         seed: of weights, batches and what they are varied by.
@@ -79,52 +63,43 @@ def recipe(
         shortest_first_epochs: of these, the first so many take the clips in the order of their lengths.
         speed: by which share at most a clip is played faster or slower, its pitch moved with it.
         noise_snr_db: the lowest and the highest signal-to-noise ratio of white noise on a clip; null for none.
-        adversarial: of `harden` alone, null for plain training: see `adversarial`.
+        adversarial: of `harden` alone, null for plain training.
         beam_width: of the beam search that is reported beside the most probable path; null for none.
-        n_gram: of a second beam search, null for none: see `n_gram`.
+        n_gram: of a second beam search, null for none.
 
     Raises:
-        UserError: a wrong entry of one of the mappings, a range that is none, an n-gram without a beam.
+        UserError: a range that is none, an n-gram without a beam.
     """
-    values = locals()
-    if noise_snr_db is not None:
-        _check_range("recipes.*.noise_snr_db", noise_snr_db)
-    if n_gram is not None and beam_width is None:
-        what = {"expected": "a beam_width beside n_gram", "found": "null"}
-        raise UserError("params.yaml: recipes.*.beam_width", **what, do="set one, or n_gram to null")
-    makers = {"adversarial": globals()["adversarial"], "n_gram": globals()["n_gram"]}
-    bound = {
-        name: parameters.bind(make, f"recipes.*.{name}", values[name])()
-        for name, make in makers.items()
-        if values[name] is not None
-    }
-    return Recipe(**values | bound)
+
+    seed: NonNegativeInt
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    shortest_first_epochs: NonNegativeInt
+    speed: Share
+    noise_snr_db: list[float] | None
+    adversarial: Adversarial | None
+    beam_width: Count | None
+    n_gram: NGram | None
+
+    def __post_init__(self) -> None:
+        if self.noise_snr_db is not None:
+            _check_range("noise_snr_db", self.noise_snr_db)
+        if self.n_gram is not None and self.beam_width is None:
+            raise UserError(
+                "params.yaml: recipes.*.beam_width",
+                "a beam_width beside n_gram",
+                "null",
+                "set one, or n_gram to null",
+            )
 
 
-def adversarial(*, alpha: Annotated[float, Range(0, 1, above=True)], snr_db: list[float]) -> Adversarial:
-    """The checked values of adversarial training.
-
-    Args:
-        alpha: weight of the loss on the clips as they are; the rest is that of the loss on attacked ones.
-        snr_db: the lowest and the highest signal-to-noise ratio of an attack; each clip's is drawn from between them.
-    """
-    _check_range("recipes.*.adversarial.snr_db", snr_db)
-    return Adversarial(alpha, snr_db)
-
-
-def n_gram(*, order: Count, weight: NonNegative, word_bonus: float) -> NGram:
-    """The checked values of the beam search with a model of the training texts' words; see `stages.decoding.n_gram`."""
-    return NGram(order, weight, word_bonus)
-
-
-def _check_range(where: str, limits: list[float]) -> None:
+def _check_range(name: str, limits: list[float]) -> None:
     if len(limits) != 2 or limits[0] > limits[1]:
-        raise UserError(
-            f"params.yaml: {where}", expected="a lowest and a highest value", found=f"{limits}", do="correct it"
-        )
+        raise UserError(f"params.yaml: recipes.*.{name}", "a lowest and a highest value", f"{limits}", "correct it")
 
 
-def train(task: Task, recipe: Recipe) -> None:
+def train(task: Task, recipe: Recipe) -> Outcome:
     """Writes the model, `history.csv` (epoch, loss a character, validation WER of the best path), and `decisions.csv`.
 
     The decisions are those on all validation and test clips that have a text, other clips are not used at all.
@@ -133,31 +108,39 @@ def train(task: Task, recipe: Recipe) -> None:
         UserError: an adversarial recipe, a text with a character that is not of the alphabet or too long for its clip.
     """
     if recipe.adversarial is not None:
-        what = {"expected": "null to train a recogniser from scratch", "found": "a mapping"}
-        raise UserError("params.yaml: recipes.*.adversarial", **what, do="harden the trained model with this recipe")
+        raise UserError(
+            "params.yaml: recipes.*.adversarial",
+            "null to train a recogniser from scratch",
+            "a mapping",
+            "say what it starts_from",
+        )
     torch.manual_seed(recipe.seed)
-    _fit_and_judge(task.build().to(task.device), task, recipe)
+    return _fit_and_judge(task.build().to(task.device), task, recipe)
 
 
-def harden(task: Task, recipe: Recipe, start: Path, recogniser: victim.Transcriber) -> None:
-    """Goes on from the model in `start` by Eq. 6 of Yang et al. 2020, and writes what `train` writes.
+def harden(task: Task, recipe: Recipe, start: Victim, against: Victim | None) -> Outcome:
+    """Goes on from the model `start` by Eq. 6 of Yang et al. 2020, and writes what `train` writes.
 
-    What is attacked is the model that is trained, as it is at each step; the given `recogniser` is not used.
+    What is attacked is the model that is trained, as it is at each step; `against` is not used.
 
     Raises:
         UserError: as `train`, a recipe that is not adversarial, or a model of another alphabet.
     """
     if recipe.adversarial is None:
-        what = {"expected": "alpha and snr_db, to harden a recogniser", "found": "null"}
-        raise UserError("params.yaml: recipes.*.adversarial", **what, do="add them")
-    begun = victim.load(start, network=task.config["network"], device=task.device)
-    if begun.labels != task.labels:
-        what = {"expected": f"the alphabet {''.join(task.labels)!r}", "found": repr("".join(begun.labels))}
-        raise UserError(start, **what, do="train it on the same clips")
-    _fit_and_judge(begun.module.requires_grad_(True), task, recipe)
+        raise UserError(
+            "params.yaml: recipes.*.adversarial", "alpha and snr_db, to harden a recogniser", "null", "add them"
+        )
+    if start.labels != task.labels:
+        raise UserError(
+            "params.yaml: victims.*.starts_from",
+            f"a model of the alphabet {''.join(task.labels)!r}",
+            repr("".join(start.labels)),
+            "train it on the same clips",
+        )
+    return _fit_and_judge(start.module.requires_grad_(True), task, recipe)
 
 
-def _fit_and_judge(module: nn.Module, task: Task, recipe: Recipe) -> None:
+def _fit_and_judge(module: nn.Module, task: Task, recipe: Recipe) -> Outcome:
     table = task.clips.table[task.clips.table.text != ""]
     train, judged = table[table.split == "train"], table[table.split != "train"]
     _check_lengths(module, train, task)
@@ -167,6 +150,8 @@ def _fit_and_judge(module: nn.Module, task: Task, recipe: Recipe) -> None:
     decided = judged[["key", "clip_id", "split", "speaker", "text", "duration_s"]]
     decided = decided.assign(**_decisions(module, task, judged, recipe, list(train.text)))
     decided.to_csv(task.finished / "decisions.csv", index=False)
+    test = decided[decided.split == "test"]
+    return by_texts(list(test.text), list(test.decision))
 
 
 def _check_lengths(module: nn.Module, rows: pd.DataFrame, task: Task) -> None:
@@ -175,17 +160,19 @@ def _check_lengths(module: nn.Module, rows: pd.DataFrame, task: Task) -> None:
     needed = [len(text) + sum(one == other for one, other in itertools.pairwise(text)) for text in rows.text]
     for key, steps, least in zip(rows.key, module.steps_of(samples).tolist(), needed):
         if steps < least:
-            what = {"expected": f"at least {least} steps for its text", "found": f"{steps}"}
-            raise UserError(f"clip {key}", **what, do="leave it out of the corpus")
+            raise UserError(
+                f"clip {key}", f"at least {least} steps for its text", f"{steps}", "leave it out of the corpus"
+            )
 
 
 def _fit(module: nn.Module, task: Task, recipe: Recipe, train: pd.DataFrame, validation: pd.DataFrame) -> loop.History:
     from stages.measures.transcripts import wer
 
-    optimiser = torch.optim.Adam(module.parameters(), recipe.learning_rate)
+    optimiser = Adam(module.parameters(), recipe.learning_rate)
     steps = -(-len(train) // recipe.batch_size)
     done = len(loop.done(task.scratch)) * steps
     with progress.bar(recipe.epochs * steps, "training", "batch", done=done) as bar:
+        descent = loop.Descent(module, optimiser, bar)
 
         def epoch(number: int) -> dict[str, Any]:
             rng = np.random.default_rng([recipe.seed, number])
@@ -196,21 +183,22 @@ def _fit(module: nn.Module, task: Task, recipe: Recipe, train: pd.DataFrame, val
             module.train()
             total = 0.0
             for step in range(steps):
-                progressed = (number * steps + step) / (recipe.epochs * steps)
-                optimiser.param_groups[0]["lr"] = recipe.learning_rate * (1 + math.cos(math.pi * progressed)) / 2
                 rows = train.iloc[order[step * recipe.batch_size : (step + 1) * recipe.batch_size]]
                 inputs = _varied(task, list(rows.key), recipe, rng)
                 targets = characters(list(rows.text), task.labels).to(task.device)
                 optimiser.zero_grad(set_to_none=True)
                 total += _backward(module, inputs, targets, recipe.adversarial, rng) * len(rows)
-                nn.utils.clip_grad_norm_(module.parameters(), LARGEST_GRADIENT)
-                optimiser.step()
-                bar.update()
+                rate = _rate((number * steps + step) / (recipe.epochs * steps), recipe)
+                descent.move(rate, largest_gradient=LARGEST_GRADIENT)
             decided = _decided(module, task, validation, recipe.batch_size).decision
             wrong = wer(list(validation.text), list(decided))
             return {"epoch": number, "loss": total / len(train), "validation_wer": wrong}
 
         return loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch, device=task.device)
+
+
+def _rate(done: float, recipe: Recipe) -> float:
+    return recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
 
 def _backward(

@@ -13,14 +13,16 @@ from torch.nn.functional import cross_entropy, normalize, pairwise_distance
 from stages import victim
 from stages.detection.lip_sync import synchrony
 from stages.features.video import SAMPLES_PER_FRAME
-from stages.frame import parameters, progress
+from stages.frame import progress
 from stages.frame.clip_table import SPLITS, stable_hash
 from stages.frame.errors import UserError
-from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive
+from stages.frame.parameters import Count, NonNegativeInt, Positive
 from stages.frame.shards import ShardSet
+from stages.learning import loop
+from stages.learning.adam import Adam
 from stages.networks.syncnet import FRAMES
-from stages.training import augmentation, loop
-from stages.training.task import Task
+from stages.training import augmentation
+from stages.training.task import Outcome, Task, by_share
 from stages.victim import Inputs, padded_batch
 
 FIRST_SCALE = 10.0
@@ -30,30 +32,9 @@ LARGEST_OFFSET, SHIFTS = 10, 15
 LEAST_FRAMES = FRAMES + LARGEST_OFFSET
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a SyncNet is trained; made by `recipe`."""
-
-    seed: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    loss: str
-    margin: float
-    noise: augmentation.Noise | None
-
-
-def recipe(
-    *,
-    seed: NonNegativeInt,
-    epochs: Count,
-    batch_size: Count,
-    learning_rate: Positive,
-    loss: Literal["multiway", "contrastive"],
-    margin: Positive,
-    noise: dict[str, NonNegative] | None,
-) -> Recipe:
-    """The recipe with checked values.
+    """How a SyncNet is trained.
 
     Args:
         seed: of weights, batches, augmentation and noise.
@@ -62,18 +43,19 @@ def recipe(
         learning_rate: Adam's first; it falls as a cosine to a fiftieth.
         loss: `multiway`, to tell each window's partner from all others of the clip, or `contrastive`, from one of them.
         margin: how far apart the contrastive loss wants what does not belong together.
-        noise: null, or as of `stages.training.augmentation.noise`.
-
-    Raises:
-        UserError: a wrong entry of `noise`.
+        noise: on clips, null for none.
     """
-    values = locals()
-    if noise is not None:
-        values |= {"noise": parameters.bind(augmentation.noise, "recipes.*.noise", noise)()}
-    return Recipe(**values)
+
+    seed: NonNegativeInt
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    loss: Literal["multiway", "contrastive"]
+    margin: Positive
+    noise: augmentation.Noise | None
 
 
-def train(task: Task, recipe: Recipe) -> None:
+def train(task: Task, recipe: Recipe) -> Outcome:
     """Writes the one network, its history, and `offsets.csv`, what `offsets` finds in the splits validation and test.
 
     Raises:
@@ -84,26 +66,47 @@ def train(task: Task, recipe: Recipe) -> None:
     torch.manual_seed(recipe.seed)
     pair = Pair(task.build()).to(task.device)
     if pair.network.sees != "video":
-        what = {"expected": "a network that sees mouths", "found": f"one that sees {pair.network.sees}"}
-        raise UserError("method synchronisation", **what, do="name another, or convert this one: published_syncnet")
-    optimiser = torch.optim.Adam(pair.parameters(), recipe.learning_rate)
-    steps = -(-len(keys["train"]) // recipe.batch_size)
-    finished = len(loop.done(task.scratch)) * steps
-    with progress.bar(recipe.epochs * steps, "training", "batch", done=finished) as bar:
-
-        def epoch(number: int) -> dict[str, float]:
-            loss = _epoch(pair, optimiser, task, keys["train"], recipe, number, bar)
-            found = offsets(pair.network, task.clips, keys["validation"], recipe.batch_size, task.device)
-            return {"epoch": number, "loss": loss} | _summary(found)
-
-        history = loop.run(pair, optimiser, recipe.epochs, epoch, scratch=task.scratch, device=task.device)
+        raise UserError(
+            "method synchronisation",
+            "a network that sees mouths",
+            f"one that sees {pair.network.sees}",
+            "name another, or convert this one: published_syncnet",
+        )
+    history = _fit(pair, task, keys, recipe)
     victim.save(task.finished, pair.network, task.config)
     pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
-    found = [
-        offsets(pair.network, task.clips, keys[split], recipe.batch_size, task.device).assign(split=split)
-        for split in ("validation", "test")
-    ]
-    pd.concat(found).to_csv(task.finished / "offsets.csv", index=False)
+    found = pd.concat([_offsets(pair, task, keys[split], recipe).assign(split=split) for split in SPLITS[1:]])
+    found.to_csv(task.finished / "offsets.csv", index=False)
+    test = found[(found.split == "test") & found.true_offset.notna()]
+    right = ((test.offset - test.true_offset).abs() <= 1).mean()
+    chance = 3 / (2 * SHIFTS + 1)
+    return by_share("offsets within one frame", float(right), chance=chance, clips=test.key.nunique())
+
+
+def _fit(pair: "Pair", task: Task, keys: dict[str, list[str]], recipe: Recipe) -> loop.History:
+    optimiser = Adam(pair.parameters(), recipe.learning_rate)
+    starts = range(0, len(keys["train"]), recipe.batch_size)
+    finished = len(loop.done(task.scratch)) * len(starts)
+    with progress.bar(recipe.epochs * len(starts), "training", "batch", done=finished) as bar:
+        descent = loop.Descent(pair, optimiser, bar)
+
+        def epoch(number: int) -> dict[str, float]:
+            rng = np.random.default_rng([recipe.seed, number])
+            order = rng.permutation(len(keys["train"]))
+            pair.train()
+            total = torch.zeros((), device=task.device)
+            for step, start in enumerate(starts, number * len(starts)):
+                chosen = [keys["train"][row] for row in order[start : start + recipe.batch_size]]
+                loss = _loss(pair, _batch(task, chosen, rng), recipe, rng)
+                total += descent.step(loss, _rate(step / (recipe.epochs * len(starts)), recipe)) * len(chosen)
+            found = _offsets(pair, task, keys["validation"], recipe)
+            return {"epoch": number, "loss": total.item() / len(keys["train"])} | _summary(found)
+
+        return loop.run(pair, optimiser, recipe.epochs, epoch, scratch=task.scratch, device=task.device)
+
+
+def _offsets(pair: "Pair", task: Task, keys: list[str], recipe: Recipe) -> pd.DataFrame:
+    return offsets(pair.network, task.clips, keys, recipe.batch_size, task.device)
 
 
 @torch.no_grad()
@@ -183,26 +186,6 @@ def contrastive(video: Tensor, audio: Tensor, partner: Tensor, margin: float) ->
     return (pairwise_distance(video, audio).square() + lacking.square()).mean() / 2
 
 
-def _epoch(pair: Pair, optimiser, task: Task, keys: list[str], recipe: Recipe, number: int, bar) -> float:
-    """The mean loss of one pass over the clips."""
-    rng = np.random.default_rng([recipe.seed, number])
-    order = rng.permutation(len(keys))
-    starts = range(0, len(keys), recipe.batch_size)
-    pair.train()
-    total = torch.zeros((), device=task.device)
-    for step, start in enumerate(starts, number * len(starts)):
-        for group in optimiser.param_groups:
-            group["lr"] = _rate(step / (recipe.epochs * len(starts)), recipe)
-        chosen = [keys[row] for row in order[start : start + recipe.batch_size]]
-        loss = _loss(pair, _batch(task, chosen, rng), recipe, rng)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        total += loss.detach() * len(chosen)
-        bar.update()
-    return total.item() / len(keys)
-
-
 def _rate(done: float, recipe: Recipe) -> float:
     return recipe.learning_rate * (LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * done)) / 2)
 
@@ -242,7 +225,7 @@ def _load(clips: ShardSet, key: str) -> tuple[np.ndarray, np.ndarray]:
     frames = len(arrays["video"])
     if frames < LEAST_FRAMES:
         expected = f"at least {LEAST_FRAMES} frames"
-        raise UserError(f"clip {key}", expected=expected, found=f"{frames}", do="leave it out of the corpus")
+        raise UserError(f"clip {key}", expected, f"{frames}", "leave it out of the corpus")
     return arrays["video"], arrays["audio"]
 
 
@@ -250,5 +233,9 @@ def _check_splits(clips: ShardSet, keys: dict[str, list[str]]) -> None:
     """Passes splits that can be learned from and, where sound is to be another's, judged on."""
     for split, own in keys.items():
         if len(own) < 2:
-            what = {"expected": f"two clips or more in the split {split}", "found": f"{len(own)}"}
-            raise UserError(clips.folder, **what, do="change how corpora.* deals its clips or speakers to the splits")
+            raise UserError(
+                clips.folder,
+                f"two clips or more in the split {split}",
+                f"{len(own)}",
+                "change how corpora.* deals its clips or speakers to the splits",
+            )

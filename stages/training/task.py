@@ -1,16 +1,48 @@
-"""Room of training: what every training method is given."""
+"""Room of training: what every training method is given, and what it tells."""
 
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
 from stages import victim
 from stages.frame import shards
+from stages.frame.errors import UserError
+from stages.learning.memory import KeptSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An entry of a study's `victims`.
+
+    Args:
+        inputs: the set of clips that the network takes in.
+        network: the file in `stages/networks`.
+        method: the file in `stages/training`.
+        recipe: the study's entry in `recipes`.
+        beside: another set of the same clips that the method may read; `inputs` where there is none.
+        parameters: of the network; where the victim starts from another one, that one's hold.
+        training: what differs from the recipe.
+        attacked_on: what attacks take margins of.
+        starts_from: the victim that is trained further, null for none.
+        against: the victim whose attackers it is trained against, null for none.
+    """
+
+    inputs: str
+    network: str
+    method: str
+    recipe: str
+    beside: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    attacked_on: Literal["logits", "probabilities"] = "logits"
+    starts_from: str | None = None
+    against: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,39 +65,84 @@ class Task:
     finished: Path
 
 
-@contextmanager
-def opened(
-    name: str, values: dict[str, Any], *, where: str, device: str, settings: Any, models: tuple[Path, ...] = ()
-) -> Iterator[Task]:
-    """The task of training the model `name`; what was written into `finished` is moved to its place in the end.
+@dataclass(frozen=True)
+class Outcome:
+    """What a trained victim is worth: a measure of it, and where it is no better than chance, what it should beat."""
 
-    Args:
-        name: of the model, `models/<study>/<network>/<name>`.
-        values: `study`, `network`, its `parameters`, and of the study's sets `inputs` and `beside`.
-        where: the section of params.yaml that says so.
-        device: to train on.
-        settings: all else that the result depends on.
-        models: folders of other models that it depends on.
+    told: str
+    warning: str = ""
+
+
+def by_share(measure: str, share: float, *, chance: float, clips: int) -> Outcome:
+    """A share of right decisions on so many clips, which is doubtful within two standard errors of chance."""
+    doubtful = share <= chance + 2 * math.sqrt(chance * (1 - chance) / max(1, clips))
+    warning = f"chance is {chance:.3f}" if doubtful else ""
+    return Outcome(f"{measure} {share:.3f} on {clips} test clips", warning)
+
+
+def by_texts(texts: list[str], decided: list[str]) -> Outcome:
+    """The word error rate of texts, which is doubtful where it is no better than saying nothing."""
+    from stages.measures.transcripts import wer
+
+    rate = wer(texts, decided)
+    warning = "saying nothing at all has 1.000" if rate >= 1 else ""
+    return Outcome(f"word error rate {rate:.3f} on {len(texts)} test clips", warning)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Of which study and under which name a victim is trained, on which device, by which section of params.yaml."""
+
+    study: str
+    name: str
+    device: str
+    where: str
+
+
+@contextmanager
+def opened(entry: Entry, recipe: Any, place: Place) -> Iterator[Task]:
+    """The task of training a victim; what was written into `finished` is moved to `models/<study>/<name>` in the end.
+
+    Raises:
+        UserError: there is no such set, or no model to start from.
     """
-    data = Path("data", values["study"])
-    clips, beside = (shards.ShardSet(data / values[name]) for name in ("inputs", "beside"))
+    data, models = Path("data", place.study), Path("models", place.study)
+    clips, beside = KeptSet(data / entry.inputs), KeptSet(data / (entry.beside or entry.inputs))
     clips.table = clips.table[clips.table.problem == ""]
     labels, decides = victim.labels_of(clips.table)
-    output = Path("models", values["study"], values["network"], name)
+    others = [models / name for name in (entry.starts_from, entry.against) if name]
+    entry = _as_started(entry, models, f"params.yaml: {place.where}.parameters")
+    output = models / place.name
     scratch = shards.scratch_folder(
-        output, inputs=[clips.folder, beside.folder, *models], settings=[values, settings, device.split(":")[0]]
+        output,
+        inputs=[clips.folder, beside.folder, *others],
+        settings=[asdict(entry), asdict(recipe), place.device.split(":")[0]],
     )
     finished = scratch / "finished"
     shutil.rmtree(finished, ignore_errors=True)
     finished.mkdir()
 
     def build(**changes: Any) -> nn.Module:
-        given, signal = values["parameters"] | changes, clips.about["signal"]
-        return victim.build(values["network"], len(labels), given, where=f"{where}.parameters", signal=signal)
+        given, signal = entry.parameters | changes, clips.about["signal"]
+        return victim.build(entry.network, len(labels), given, where=f"{place.where}.parameters", signal=signal)
 
-    config = {"network": values["network"], "parameters": values["parameters"], "labels": labels, "decides": decides}
-    yield Task(clips, beside, labels, build, config | clips.about, device, scratch, finished)
+    config = {"network": entry.network, "parameters": entry.parameters, "labels": labels, "decides": decides}
+    config |= {"attacked_on": entry.attacked_on} | clips.about
+    yield Task(clips, beside, labels, build, config, place.device, scratch, finished)
     if (clips.folder / shards.FRONT_END).is_dir():
         shutil.copytree(clips.folder / shards.FRONT_END, finished / shards.FRONT_END)
     shards.move(finished, output)
     shutil.rmtree(scratch)
+
+
+def _as_started(entry: Entry, models: Path, where: str) -> Entry:
+    """The entry with the network's parameters of the model that it starts from, if it starts from one."""
+    if entry.starts_from is None:
+        return entry
+    if entry.parameters:
+        raise UserError(where, "none, as those of `starts_from` hold", "some", "leave them out")
+    start = models / entry.starts_from
+    config = victim.config_of(start)
+    if config["network"] != entry.network:
+        raise UserError(start, f"the network {entry.network!r}", config["network"], "name this one in the victim")
+    return replace(entry, parameters=config["parameters"])

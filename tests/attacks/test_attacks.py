@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 from small_victims import affine, affine_distance, relu_distance, relu_net
 
 from stages.attacks import problem
+from stages.attacks.problem import Setting
 from stages.frame.errors import UserError
 from stages.victim import Goal
 
 SETTINGS = {
-    "deepfool": {"iterations": 50, "overshoot": 0.02, "candidates": 10, "kept_candidates": 3, "step_growth": 0.0, "growth_after": 0, "bisections": 0},
-    "carlini_wagner": {"iterations": 800, "searches": 6, "confidence": 0.0, "learning_rate": 1e-3, "initial_c": 1.0},
-    "carlini_wagner_normalised": {
+    "deepfool": {
+        "iterations": 50, "overshoot": 0.02, "candidates": 10, "kept_candidates": 3, "step_growth": 0.0,
+        "growth_after": 0, "bisections": 0,
+    },
+    "cw": {"iterations": 800, "searches": 6, "confidence": 0.0, "learning_rate": 1e-3, "initial_c": 1.0},
+    "cw_normalised": {
         "iterations": 60, "searches": 1, "confidence": 0.0, "step": 0.2, "last_step": 0.01, "penalty": 3.0,
     },
     "lbfgs": {"iterations": 20, "searches": 6, "history": 10},
@@ -28,7 +32,7 @@ CASES = [(name, False) for name in SETTINGS if name != "lbfgs"] + [
 
 def run(name, victim, x, goal, **changes):
     attack = importlib.import_module(f"stages.attacks.{name}").attack
-    return attack(victim, {"audio": x}, goal, bounds=victim.bounds, **{**SETTINGS[name], **changes})
+    return attack(victim, {"audio": x}, goal, setting=Setting(bounds=victim.bounds), **{**SETTINGS[name], **changes})
 
 
 def points(count, size, seed, scale=0.2):
@@ -66,21 +70,21 @@ def test_affine_distance_within_two_percent(name, targeted, shift):
     else:
         exact = affine_distance(victim, x)
     found = problem.norm(result.adversarial["audio"] - x)
-    # L-BFGS stops where the target's probability passes one half, and is then shortened along a ray: not the exact foot.
+    # L-BFGS stops where the target's probability passes one half, then shortened along a ray: not the exact foot.
     allowance = {"deepfool": 1.0201, "lbfgs": 1.35 if targeted else None}.get(name, 1.02)
     assert (found >= exact * (1 - 1e-6)).all()
     assert (found / exact).median() <= allowance
     assert (found / exact).max() <= allowance + 0.01 or name == "lbfgs"
 
 
-@pytest.mark.parametrize("name", ["carlini_wagner_normalised", "carlini_wagner"])
+@pytest.mark.parametrize("name", ["cw_normalised", "cw"])
 def test_relu_net_distance_within_two_percent_of_enumeration(name):
     victim = relu_net(3, 4, 5, seed=31)
     victim.module.network[2].bias.zero_()
     x = points(8, 4, seed=4, scale=0.3)
     changes = {
-        "carlini_wagner": {"iterations": 500, "searches": 9, "learning_rate": 5e-3},
-        "carlini_wagner_normalised": {"iterations": 300, "searches": 3},
+        "cw": {"iterations": 500, "searches": 9, "learning_rate": 5e-3},
+        "cw_normalised": {"iterations": 300, "searches": 3},
     }
     result = run(name, victim, x, goal_for(victim, x, False), **changes[name])
     exact = relu_distance(victim, x)
@@ -174,7 +178,7 @@ def test_binary_search_keeps_old_and_new_c_apart():
     goal = goal_for(victim, x, False)
     exact = affine_distance(victim, x)
     for c in (1e-4, 1e3):
-        found = problem.norm(run("carlini_wagner", victim, x, goal, searches=14, initial_c=c).adversarial["audio"] - x)
+        found = problem.norm(run("cw", victim, x, goal, searches=14, initial_c=c).adversarial["audio"] - x)
         assert (found / exact).max() < 1.03
 
 
@@ -182,7 +186,7 @@ def test_normalised_search_recovers_from_a_penalty_far_too_small():
     victim = affine(3, 10, seed=19)
     x = points(8, 10, seed=20)
     goal = goal_for(victim, x, False)
-    found = run("carlini_wagner_normalised", victim, x, goal, penalty=0.03, searches=4)
+    found = run("cw_normalised", victim, x, goal, penalty=0.03, searches=4)
     assert (problem.norm(found.adversarial["audio"] - x) / affine_distance(victim, x)).max() < 1.02
 
 
@@ -192,8 +196,8 @@ def test_more_budget_is_never_less_success(seed):
     victim = relu_net(4, 6, 12, seed=seed)
     x = points(8, 6, seed=seed + 1, scale=0.4).clamp(-1, 1)
     goal = goal_for(victim, x, True)
-    little = run("carlini_wagner_normalised", victim, x, goal, iterations=5)
-    much = run("carlini_wagner_normalised", victim, x, goal, iterations=40)
+    little = run("cw_normalised", victim, x, goal, iterations=5)
+    much = run("cw_normalised", victim, x, goal, iterations=40)
     assert (much.success | ~little.success).all()
     shorter = problem.norm(much.adversarial["audio"] - x) <= 1.05 * problem.norm(little.adversarial["audio"] - x)
     assert (~shorter & little.success).sum() <= 1
@@ -203,7 +207,7 @@ def test_confidence_is_reached():
     victim = affine(3, 10, seed=21)
     x = points(6, 10, seed=22)
     goal = goal_for(victim, x, True)
-    for name in ("carlini_wagner", "carlini_wagner_normalised"):
+    for name in ("cw", "cw_normalised"):
         result = run(name, victim, x, goal, confidence=0.3)
         scores = victim.logits({"audio": result.adversarial["audio"]})
         own = scores.gather(1, goal.labels[:, None])[:, 0]
@@ -217,7 +221,7 @@ def test_passes_are_counted():
     calls = {"forward": 0}
     victim.module.register_forward_hook(lambda *_: calls.__setitem__("forward", calls["forward"] + 1))
     x = points(1, 6, seed=24)
-    result = run("carlini_wagner_normalised", victim, x, Goal(victim.logits({"audio": x}).argmax(1), False))
+    result = run("cw_normalised", victim, x, Goal(victim.logits({"audio": x}).argmax(1), False))
     # One call above belongs to the goal, one to the final decision.
     assert result.forwards[0] == calls["forward"] - 2
     assert 0 < result.backwards[0] <= result.forwards[0]
@@ -247,9 +251,13 @@ def test_several_modalities_are_perturbed_together():
 
     victim = Victim(Both(), ["a", "b"], bounds={"audio": (-1.0, 1.0), "video": (0.0, 1.0)})
     inputs = {"audio": torch.full((2, 4), 0.4), "video": torch.full((2, 2, 2), 0.3), "fps": torch.tensor([25, 25])}
-    attack = importlib.import_module("stages.attacks.carlini_wagner_normalised").attack
+    attack = importlib.import_module("stages.attacks.cw_normalised").attack
     result = attack(
-        victim, inputs, Goal(torch.tensor([0, 0]), False), bounds=victim.bounds, **SETTINGS["carlini_wagner_normalised"]
+        victim,
+        inputs,
+        Goal(torch.tensor([0, 0]), False),
+        setting=Setting(bounds=victim.bounds),
+        **SETTINGS["cw_normalised"],
     )
     assert result.success.all()
     assert torch.equal(result.adversarial["fps"], inputs["fps"])

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from stages.attacks import basic_iterative, fgsm
+from stages.attacks.problem import Setting
 from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.victim import Goal, Victim
@@ -37,10 +38,12 @@ def victim_and_inputs(count=6):
     return victim, inputs, Goal(victim.decode(victim.logits(inputs))[0], False)
 
 
-def run(victim, inputs, goal, audio=512.0, video=8.0, **changes):
-    epsilon = {"audio": audio * UNIT["audio"], "video": video}
-    values = {"epsilon": epsilon, "unit": UNIT, "step": STEP, "counted_on": "video"} | changes
-    return basic_iterative.attack(victim, inputs, goal, bounds=victim.bounds, **values)
+def run(victim, inputs, goal, audio=512.0, video=8.0, *, epsilon=None, **changes):
+    epsilon = epsilon or {"audio": audio * UNIT["audio"], "video": video}
+    setting = Setting(bounds=victim.bounds, epsilon=epsilon, unit=UNIT)
+    return basic_iterative.attack(
+        victim, inputs, goal, setting=setting, **{"step": STEP, "counted_on": "video"} | changes
+    )
 
 
 def most_units(result, inputs, name):
@@ -71,7 +74,7 @@ def test_one_step_of_the_whole_epsilon_is_the_fast_gradient_sign_method():
     victim, inputs, goal = victim_and_inputs()
     epsilon = {"audio": 256 * UNIT["audio"], "video": 4.0}
     many = run(victim, inputs, goal, 256.0, 4.0, step={"audio": 256.0, "video": 4.0})
-    one = fgsm.attack(victim, inputs, goal, bounds=BOUNDS, epsilon=epsilon, eta=None)
+    one = fgsm.attack(victim, inputs, goal, setting=Setting(bounds=BOUNDS, epsilon=epsilon), eta=None)
     assert many.iterations.tolist() == one.iterations.tolist() == [1] * 6
     for name in inputs:
         assert torch.equal(many.adversarial[name], one.adversarial[name])
@@ -134,6 +137,13 @@ def test_what_is_missing_is_named():
         run(victim, inputs, goal, step={"audio": 64.0})
     with pytest.raises(UserError, match="'video'"):
         run(victim, inputs, goal, epsilon={"audio": 0.1})
-    passed = ("bounds", "epsilon", "unit")
     with pytest.raises(UserError, match="number > 0"):
-        parameters.bind(basic_iterative.attack, "bim", {"step": {"video": 0}, "counted_on": "video"}, passed=passed)
+        values = {"step": {"video": 0}, "counted_on": "video"}
+        parameters.bind(basic_iterative.attack, "bim", values, passed=("setting",))
+
+
+def test_steps_are_counted_in_the_inputs_own_scale_where_no_unit_is_given():
+    victim, inputs, goal = victim_and_inputs()
+    setting = Setting(bounds=victim.bounds, epsilon={"video": 8.0})
+    result = basic_iterative.attack(victim, inputs, goal, setting=setting, step={"video": 2.0}, counted_on="video")
+    assert result.iterations.tolist() == [5] * 6 and most_units(result, inputs, "video") == 8

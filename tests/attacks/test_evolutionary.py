@@ -1,4 +1,4 @@
-"""The attack by evolution: what it calls a success is what the victim then writes, within the bound, by queries alone."""
+"""The attack by evolution: its success is what the victim then writes, within the bound, by queries alone."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from stages.attacks import evolutionary
-from stages.attacks.problem import norm
+from stages.attacks.problem import Setting, norm
 from stages.features.mfcc import Mfcc
 from stages.frame import parameters
 from stages.frame.errors import UserError
@@ -25,7 +25,8 @@ VALUES = {
     "rooms_per_generation": 0,
     "noise_snr_db": 30.0,
 }
-PASSED = ("bounds", "snr_db", "rooms")
+PASSED = ("setting", "snr_db")
+QUANTUM = {"audio": 2**-15}
 
 
 class Listener(nn.Module):
@@ -76,8 +77,8 @@ def rooms():
 
 def run(victim, inputs, phrases=("ab", "ca", "bc"), *, snr_db=0.0, **changes):
     goal = Goal(victim.encode(list(phrases)), True)
-    values = {"snr_db": snr_db, "rooms": rooms()} | VALUES | changes
-    return evolutionary.attack(victim, inputs, goal, bounds=victim.bounds, **values)
+    setting = Setting(bounds=victim.bounds, quantum=QUANTUM, rooms=rooms())
+    return evolutionary.attack(victim, inputs, goal, setting=setting, **{"snr_db": snr_db} | VALUES | changes)
 
 
 def written(victim, inputs):
@@ -210,4 +211,8 @@ def test_parameters_are_checked_and_the_goal_must_be_a_phrase():
     victim, inputs = victim_and_inputs()
     goal = Goal(victim.encode(["a", "b", "c"]), False)
     with pytest.raises(UserError, match="targeted"):
-        evolutionary.attack(victim, inputs, goal, bounds=victim.bounds, snr_db=0.0, rooms=rooms(), **VALUES)
+        evolutionary.attack(victim, inputs, goal, setting=Setting(bounds=victim.bounds), snr_db=0.0, **VALUES)
+    goal = Goal(goal.labels, True)
+    with pytest.raises(UserError, match=r"expected rooms to be known; found none; .*`playback`"):
+        setting, played = Setting(bounds=victim.bounds, quantum=QUANTUM), VALUES | {"rooms_per_generation": 1}
+        evolutionary.attack(victim, inputs, goal, setting=setting, snr_db=0.0, **played)

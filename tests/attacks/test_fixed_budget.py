@@ -1,6 +1,7 @@
-"""Attacks whose perturbation has a given size: exact where the victim is linear, and never more than they are allowed."""
+"""Attacks whose perturbation has a given size: exact where the victim is linear, never more than they are allowed."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from small_victims import affine, relu_net
 
 from stages.attacks import bim, fgsm
+from stages.attacks.problem import Setting
 from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.victim import Goal, Victim
@@ -25,9 +27,8 @@ TARGETED = pytest.mark.parametrize("targeted", [False, True])
 
 def run(name, victim, x, goal, epsilon, bounds=None, **changes):
     attack, values = ATTACKS[name]
-    return attack(
-        victim, {"audio": x}, goal, bounds=bounds or victim.bounds, epsilon={"audio": epsilon}, **{**values, **changes}
-    )
+    setting = Setting(bounds=bounds or victim.bounds, epsilon={"audio": epsilon})
+    return attack(victim, {"audio": x}, goal, setting=setting, **{**values, **changes})
 
 
 def points(count, size, seed, scale=0.2):
@@ -120,12 +121,13 @@ def test_every_modality_has_its_own_epsilon(name):
     inputs = {"audio": torch.full((2, 4), 0.9), "video": torch.full((2, 2, 2), 0.1), "fps": torch.tensor([25, 25])}
     goal = Goal(torch.tensor([0, 0]), False)
     attack, values = ATTACKS[name]
-    both = attack(victim, inputs, goal, bounds=victim.bounds, epsilon={"audio": 0.3, "video": 0.6}, **values)
+    setting = Setting(bounds=victim.bounds, epsilon={"audio": 0.3, "video": 0.6})
+    both = attack(victim, inputs, goal, setting=setting, **values)
     assert both.success.all()
     assert torch.allclose(both.adversarial["audio"], torch.full((2, 4), 0.6))
     assert torch.allclose(both.adversarial["video"], torch.full((2, 2, 2), 0.7))
     assert torch.equal(both.adversarial["fps"], inputs["fps"])
-    one = attack(victim, inputs, goal, bounds=victim.bounds, epsilon={"video": 2.0}, **values)
+    one = attack(victim, inputs, goal, setting=replace(setting, epsilon={"video": 2.0}), **values)
     assert torch.equal(one.adversarial["audio"], inputs["audio"])
     assert one.success.all()
     assert one.adversarial["video"].max() == 1
@@ -220,10 +222,19 @@ def test_passes_are_counted_and_a_finished_example_costs_no_more(random_start):
 
 
 def test_the_parameters_of_a_section_are_checked():
-    passed = ("bounds", "epsilon")
+    passed = ("setting",)
     parameters.bind(fgsm.attack, "fgsm", {"eta": None}, passed=passed)
     parameters.bind(bim.attack, "bim", {"steps": 10, "relative_step": 0.25, "random_start": True}, passed=passed)
     with pytest.raises(UserError, match=r"fgsm.eta: expected a number > 0 or null"):
         parameters.bind(fgsm.attack, "fgsm", {"eta": 0}, passed=passed)
     with pytest.raises(UserError, match=r"bim.steps: expected a whole number >= 1"):
         parameters.bind(bim.attack, "bim", {**STEPS, "steps": 0}, passed=passed)
+
+
+@EVERY
+def test_without_an_epsilon_it_is_told_what_to_say(name):
+    victim = affine(2, 6, seed=18)
+    x = points(2, 6, seed=19)
+    attack, values = ATTACKS[name]
+    with pytest.raises(UserError, match="expected epsilon to be known; found none; say `epsilons` in the plan"):
+        attack(victim, {"audio": x}, goal_for(victim, x, False), setting=Setting(bounds=victim.bounds), **values)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from stages.attacks import noise, over_the_air
+from stages.attacks.problem import Setting
 from stages.features.playback import played
 from stages.frame import parameters
 from stages.frame.errors import UserError
@@ -56,9 +57,13 @@ def victim_and_inputs(lengths=(STEPS, 14, 17, STEPS, 12, 15)):
     return Transcriber(Reader(), ALPHABET, bounds=BOUNDS), {"audio": audio * inside, "audio_length": lengths}
 
 
+def setting(bounds=BOUNDS, rooms=None):
+    return Setting(bounds=bounds, quantum={"audio": 2**-15}, rooms=rooms)
+
+
 def run(values, victim, inputs, phrases=PHRASES, *, bounds=BOUNDS, rooms=ROOMS):
     goal = Goal(victim.encode(phrases), True)
-    return over_the_air.attack(victim, inputs, goal, bounds=bounds, rooms=rooms, **values)
+    return over_the_air.attack(victim, inputs, goal, setting=setting(bounds=bounds, rooms=rooms), **values)
 
 
 def written(victim, inputs):
@@ -185,26 +190,33 @@ def test_every_pass_is_counted():
 def test_noise_is_as_loud_as_it_should_be_its_clips_own_and_no_attack(band):
     victim, inputs = victim_and_inputs()
     goal = Goal(victim.encode(PHRASES), True)
-    result = noise.attack(victim, inputs, goal, bounds=BOUNDS, snr_db=10.0, **band)
+    result = noise.attack(victim, inputs, goal, setting=setting(), snr_db=10.0, **band)
     assert (snr_db(result, inputs) - 10).abs().max() < 0.05
     assert not result.success.any()
     for row, length in enumerate(inputs["audio_length"].tolist()):
         own = {"audio": inputs["audio"][row : row + 1, :length], "audio_length": inputs["audio_length"][row : row + 1]}
-        alone = noise.attack(victim, own, Goal(goal.labels[row : row + 1], True), bounds=BOUNDS, snr_db=10.0, **band)
+        alone = noise.attack(
+            victim, own, Goal(goal.labels[row : row + 1], True), setting=setting(), snr_db=10.0, **band
+        )
         assert (alone.adversarial["audio"][0] - result.adversarial["audio"][row, :length]).abs().max() <= 1 / 32768
         assert result.adversarial["audio"][row, length:].count_nonzero() == 0
     said = Goal(victim.encode(written(victim, result.adversarial)), True)
-    assert noise.attack(victim, inputs, said, bounds=BOUNDS, snr_db=10.0, **band).success.all()
+    assert noise.attack(victim, inputs, said, setting=setting(), snr_db=10.0, **band).success.all()
 
 
 def test_parameters_are_checked_and_the_goal_must_be_a_phrase():
     victim, inputs = victim_and_inputs()
-    parameters.bind(over_the_air.attack, "attack", OVER_THE_AIR, passed=("bounds", "rooms"))
+    parameters.bind(over_the_air.attack, "attack", OVER_THE_AIR, passed=("setting",))
     with pytest.raises(UserError, match="needed"):
-        parameters.bind(over_the_air.attack, "attack", DIRECT | {"needed": 2.0}, passed=("bounds", "rooms"))
+        parameters.bind(over_the_air.attack, "attack", DIRECT | {"needed": 2.0}, passed=("setting",))
     for band in ([4000.0, 1000.0], [1000.0], [0.0, 9000.0]):
         with pytest.raises(UserError, match="two frequencies"):
             run(DIRECT | {"band_hz": band}, victim, inputs)
     with pytest.raises(UserError, match="targeted"):
         goal = Goal(victim.encode(PHRASES), False)
-        over_the_air.attack(victim, inputs, goal, bounds=BOUNDS, rooms=ROOMS, **DIRECT)
+        over_the_air.attack(victim, inputs, goal, setting=setting(), **DIRECT)
+    with pytest.raises(UserError, match=r"expected rooms to be known; found none; .*`playback`"):
+        run(OVER_THE_AIR, victim, inputs, rooms=None)
+    with pytest.raises(UserError, match=r"expected quantum to be known; found none; .*about\.json"):
+        goal = Goal(victim.encode(PHRASES), True)
+        over_the_air.attack(victim, inputs, goal, setting=Setting(bounds=BOUNDS), **DIRECT)

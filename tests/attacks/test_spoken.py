@@ -1,4 +1,4 @@
-"""The phrase spoken over a clip: as quiet as its listener still hears it, within the clip, told as it is where it fails."""
+"""The phrase spoken over a clip: as quiet as its listener still hears it, told as it is where it fails."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ import torch
 from test_evolutionary import ALPHABET, Listener
 
 from stages.attacks import spoken
+from stages.attacks.problem import Setting
 from stages.frame.errors import UserError
 from stages.victim import Goal, Transcriber
 
@@ -36,7 +37,8 @@ def run(phrases, text="ab", **changes):
     inputs = {"audio": audio, "audio_length": torch.tensor(LENGTHS)}
     goal = Goal(victim.encode([text] * len(LENGTHS)), True)
     values = {"snr_db": -10.0, "quietest_db": 40.0, "step_db": 0.5} | changes
-    return inputs, spoken.attack(victim, inputs, goal, bounds=victim.bounds, spoken_phrases=str(phrases), **values)
+    setting = Setting(bounds=victim.bounds, quantum={"audio": 2**-15}, spoken_phrases=phrases and str(phrases))
+    return inputs, spoken.attack(victim, inputs, goal, setting=setting, **values)
 
 
 def ratios_db(inputs, result):
@@ -74,6 +76,8 @@ def test_the_recording_is_that_of_the_phrase(phrases):
 def test_a_phrase_without_a_recording_and_ratios_the_wrong_way_round_are_errors(phrases):
     with pytest.raises(UserError, match=r"c-a\.wav: expected an audio file; found no such file"):
         run(phrases, text="c a")
+    with pytest.raises(UserError, match=r"expected spoken_phrases to be known; found none; .* `playback`"):
+        run(None)
     with pytest.raises(UserError, match="quietest_db: expected at least snr_db, 50"):
         run(phrases, snr_db=50.0)
     soundfile.write(phrases / "c.wav", np.zeros(100), RATE_HZ, subtype="PCM_16")

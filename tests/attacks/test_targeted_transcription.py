@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from stages.attacks import targeted_transcription
+from stages.attacks.problem import Setting
 from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.measures.transcripts import word_error_counts
@@ -52,11 +53,11 @@ def victim_and_inputs(lengths=(STEPS,) * 6):
     return Transcriber(Reader(), ALPHABET, bounds=BOUNDS), inputs
 
 
-def run(victim, inputs, phrases=PHRASES, *, audio=1024, video=16, quantum=UNIT, **changes):
-    epsilon = {"audio": audio / 32768, "video": float(video)}
+def run(victim, inputs, phrases=PHRASES, *, audio=1024, video=16, quantum=UNIT, epsilon=None, **changes):
+    epsilon = epsilon or {"audio": audio / 32768, "video": float(video)}
+    setting = Setting(bounds=BOUNDS, epsilon=epsilon, quantum=quantum)
     goal = Goal(victim.encode(phrases), True)
-    values = {"epsilon": epsilon, "quantum": quantum} | VALUES | changes
-    return targeted_transcription.attack(victim, inputs, goal, bounds=BOUNDS, **values)
+    return targeted_transcription.attack(victim, inputs, goal, setting=setting, **VALUES | changes)
 
 
 def written(victim, inputs):
@@ -192,11 +193,11 @@ def test_every_pass_is_counted():
 
 def test_parameters_are_checked_and_the_goal_must_be_a_phrase():
     victim, inputs = victim_and_inputs()
-    passed = ("bounds", "epsilon", "quantum")
+    passed = ("setting",)
     parameters.bind(targeted_transcription.attack, "attack", VALUES, passed=passed)
     with pytest.raises(UserError, match="checked_every"):
         parameters.bind(targeted_transcription.attack, "attack", VALUES | {"checked_every": 0}, passed=passed)
     with pytest.raises(UserError, match="targeted"):
-        values = VALUES | {"epsilon": {"audio": 0.1}, "quantum": None}
+        setting = Setting(bounds=BOUNDS, epsilon={"audio": 0.1})
         goal = Goal(victim.encode(PHRASES), False)
-        targeted_transcription.attack(victim, inputs, goal, bounds=BOUNDS, **values)
+        targeted_transcription.attack(victim, inputs, goal, setting=setting, **VALUES)

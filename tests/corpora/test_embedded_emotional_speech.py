@@ -1,4 +1,4 @@
-"""The built-in emotional speech: DEMoS's layout through the real reader, the same bytes twice, and cues that can be heard."""
+"""The built-in emotional speech: DEMoS's layout through the real reader, the same bytes twice, cues that are heard."""
 
 import hashlib
 

@@ -91,8 +91,8 @@ def test_what_is_said_at_a_moment_is_heard_at_that_moment(tmp_path, form):
     path = tmp_path / ("a.mpg" if form is talking_faces.GRID else "a.mp4")
     rng = np.random.default_rng(2)
     burst = rng.standard_normal(4000) / 4
-    person = talking_faces.person_of(1, 1)
-    talking_faces.write_video(path, form, person, burst, speak_with_events("a", "en", **SAID)[2], 0.5, rng)
+    said = talking_faces.Said(talking_faces.person_of(1, 1), burst, speak_with_events("a", "en", **SAID)[2], 0.5)
+    talking_faces.write_video(path, form, said, rng)
     heard = read_video(path, frames_per_clip=form.frames).audio
     assert abs(np.argmax(np.correlate(heard, burst, "valid")) - 8000) <= 16  # a millisecond
 

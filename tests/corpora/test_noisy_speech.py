@@ -1,4 +1,4 @@
-"""The reader of LibriSpeech with noises on made-up copies, a list as long as the paper needs, a real excerpt, and faults."""
+"""The reader of LibriSpeech with noises on made-up copies, a list as long as the paper needs, a real excerpt, faults"""
 
 from pathlib import Path
 

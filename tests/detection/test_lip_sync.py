@@ -143,7 +143,7 @@ def test_a_clip_is_the_same_in_any_batch(network):
 def test_the_detector_scores_by_the_confidence_of_a_saved_network(network, tmp_path):
     config = {"network": "syncnet_mouth", "parameters": SMALL, "signal": SIGNAL, "labels": [], "decides": "label"}
     victim.save(tmp_path, network, config | {"bounds": {"video": [0, 255], "audio": [-1, 1]}})
-    values = {"model": str(tmp_path), "network": "syncnet_mouth", "shifts": 15, "pairs": "padded"}
+    values = {"model": str(tmp_path), "shifts": 15, "pairs": "padded"}
     score = parameters.bind(lip_sync.detector, "detectors.lip_sync", values)("cpu")
     scored = score(batch((29, 45)))
     expected = lip_sync.of_clips(network, batch((29, 45)), shifts=15, pairs="padded")

@@ -20,8 +20,14 @@ from stages.victim import padded_batch
 ROOT = Path(__file__).resolve().parents[2]
 EMOVO = ROOT.parent / "shared" / "corpora" / "EMOVO"
 PAPER = {
-    "sample_rate_hz": 16000, "window_length": 512, "hop_length": 256, "mels": 64, "lowest_hz": 20.0, "frames": 373, "fit": "tile",
-}  # fmt: skip
+    "sample_rate_hz": 16000,
+    "window_length": 512,
+    "hop_length": 256,
+    "mels": 64,
+    "lowest_hz": 20.0,
+    "frames": 373,
+    "fit": "tile",
+}
 FITS = pytest.mark.parametrize("fit", ["tile", "resize", "zero"])
 
 

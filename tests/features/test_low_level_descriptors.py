@@ -1,4 +1,4 @@
-"""The 34 descriptors: against their definitions frame by frame, against pyAudioAnalysis where it is installed, by hand."""
+"""The 34 descriptors: against their definitions frame by frame, against pyAudioAnalysis if it is there, by hand."""
 
 import math
 from pathlib import Path

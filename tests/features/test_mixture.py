@@ -1,4 +1,4 @@
-"""Mixtures of speech and noise: the level is what was asked for, nothing clips, seams are not heard, silence is told."""
+"""Mixtures of speech and noise: the level is what was asked for, nothing clips, no seam is heard, silence is told."""
 
 import numpy as np
 import pytest

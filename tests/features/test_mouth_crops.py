@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from stages.features.carried import carried
 from stages.features.face_mesh import landmarks
-from stages.features.mouth_crops import LIPS, carried, crops
+from stages.features.mouth_crops import LIPS, crops
 from stages.features.video import read_video
 from stages.frame.errors import UserError
 

@@ -36,7 +36,7 @@ def test_interval_of_three_speakers_by_hand():
 
 
 def many_speakers() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, decisions and speakers of 40 speakers, who differ in how well they are understood and in what they say."""
+    """Labels, decisions and speakers of 40 speakers, who differ in how well they are understood and what they say."""
     rng = np.random.default_rng(3)
     rows = [
         (label, label if rng.random() < ease * skill else "z", f"s{number}")

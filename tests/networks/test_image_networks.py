@@ -1,4 +1,4 @@
-"""Classifiers of images: torchvision's and the paper's plans, training, standardisation, independence of batch mates."""
+"""Classifiers of images: torchvision's and the paper's plans, training, standardisation, who has no influence."""
 
 import pytest
 import torch
@@ -12,14 +12,16 @@ SMALL = {
     "cnn4": {"width": 0.125, "layers": 4},
     "resnet50": {"width": 0.0625, "blocks": [1, 1, 1, 1]},
     "vgg16": {
-        "width": 0.0625, "convolutions": [1, 1, 2, 2, 2], "batch_norm": True, "hidden_units": 64, "dropout": 0.2, "pooled": 1,
+        "width": 0.0625, "convolutions": [1, 1, 2, 2, 2], "batch_norm": True,
+        "hidden_units": 64, "dropout": 0.2, "pooled": 1,
     },
 }  # fmt: skip
 PAPER = {
     "cnn4": {"width": 1.0, "layers": 4},
     "resnet50": {"width": 1.0, "blocks": [3, 4, 6, 3]},
     "vgg16": {
-        "width": 1.0, "convolutions": [2, 2, 3, 3, 3], "batch_norm": False, "hidden_units": 4096, "dropout": 0.5, "pooled": 7,
+        "width": 1.0, "convolutions": [2, 2, 3, 3, 3], "batch_norm": False,
+        "hidden_units": 4096, "dropout": 0.5, "pooled": 7,
     },
 }  # fmt: skip
 # Four convolutions of 25ab weights, four batch norms of 2b, and the last layer.
@@ -141,7 +143,7 @@ def test_standardisation_is_kept_with_the_weights_and_undone_exactly(network, tm
         "signal": {"mels": 64},
     }
     victim.save(tmp_path, module, {**config, "bounds": {"log_mel": None}})
-    loaded = victim.load(tmp_path, network=network, device="cpu")
+    loaded = victim.load(tmp_path, device="cpu")
     assert torch.equal(loaded.module.standardised(log_mel), standardised)
     assert torch.equal(loaded.logits({"log_mel": standardised}), module({"log_mel": standardised}))
     assert set(module.state_dict()) >= {"mean", "deviation", "last.weight", "last.bias"}

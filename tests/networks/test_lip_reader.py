@@ -37,7 +37,7 @@ FRAMES = (7, 12, 9)
 
 
 def network(decides, **changed):
-    """An untrained network in evaluation mode, whose normalisations have seen clips, so that none leaves a zero zero."""
+    """An untrained network in evaluation mode, whose normalisations have seen clips: none leaves a zero zero."""
     torch.manual_seed(0)
     values = SMALL | {"decides": decides} | changed
     module = victim.build("lip_reader", LABELS, values, where="t", signal=SIGNAL)

@@ -1,5 +1,7 @@
 """Victims: shapes, paper sizes, independence of batch mates, gradients, and what a wrong name says."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -124,16 +126,26 @@ def test_saved_and_loaded_a_victim_decides_the_same(tmp_path):
         "labels": list("abcde"),
         "decides": "label",
         "bounds": {"audio": [-1.0, 1.0]},
+        "attacked_on": "probabilities",
     }
     victim.save(tmp_path, model, config)
     inputs = padded_batch(waveforms([5000]), "cpu")
-    loaded = victim.load(tmp_path, network="dense", device="cpu", attacked_on="probabilities")
+    loaded = victim.load(tmp_path, device="cpu")
     assert torch.equal(loaded.logits(inputs), model(inputs))
     assert torch.allclose(loaded.attacked_scores(inputs).sum(1), torch.ones(1))
-    with pytest.raises(UserError, match="expected the network 'spectrogram_cnn'; found dense"):
-        victim.load(tmp_path, network="spectrogram_cnn", device="cpu")
+    (tmp_path / "config.json").write_text(
+        json.dumps(config | {"network": "spectrogram_cnn", "parameters": SMALL["vgg13"][1]})
+    )
+    with pytest.raises(UserError, match="expected weights of this network"):
+        victim.load(tmp_path, device="cpu")
     with pytest.raises(UserError, match=r"no config\.json"):
-        victim.load(tmp_path / "nowhere", network="dense", device="cpu")
+        victim.load(tmp_path / "nowhere", device="cpu")
+
+
+def test_classifiers_of_clips_say_what_they_take_and_are_attacked_on_it():
+    model, inputs = module("vgg13"), padded_batch(waveforms([5000]), "cpu")
+    assert model.takes == ("audio",)
+    assert model.prepare(inputs) is inputs
 
 
 def test_a_wrong_name_lists_the_right_ones():

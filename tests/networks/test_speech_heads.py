@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from stages import victim
 from stages.frame import parameters
+from stages.frame.code import TOP
 from stages.frame.errors import UserError
 from stages.networks import aligned, pooling
 
@@ -160,9 +161,7 @@ def test_dropout_acts_in_training_alone():
 @pytest.mark.parametrize("scale", ["params.yaml", "scales/paper.yaml"])
 def test_both_features_have_an_mlp_of_the_same_capacity(scale):
     """LLD's few features get more layers and units, as in the paper, to within 2 % of wav2vec's parameters."""
-    from pathlib import Path
-
-    values = parameters.read(Path(__file__).parents[2] / scale)["victims"]
+    values = parameters.section("transfer.victims", TOP / scale)
     counts = []
     for name, features in (("lld_heads", 34), ("wav2vec_heads", 512 if "paper" in scale else 64)):
         units = values[name]["parameters"]["hidden_units"]

@@ -8,6 +8,7 @@ import torch
 
 from stages import victim
 from stages.frame.errors import UserError
+from stages.learning.work import Work
 from stages.networks import syncnet, syncnet_mouth
 from stages.pretraining import published_syncnet
 
@@ -80,10 +81,9 @@ class Malicious:
 
 def learned(tmp_path, **changed):
     (tmp_path / "finished").mkdir(exist_ok=True)
-    published_syncnet.learn(
-        tmp_path, tmp_path / "finished", tmp_path, "cpu", **{"file": "s.model", "sha256": None} | changed
-    )
-    return victim.load(tmp_path / "finished", network="syncnet", device="cpu").module
+    recipe = published_syncnet.Recipe(**{"file": "s.model", "sha256": None} | changed)
+    published_syncnet.learn(Work(tmp_path, tmp_path / "finished", tmp_path, "cpu"), recipe)
+    return victim.load(tmp_path / "finished", device="cpu").module
 
 
 @torch.no_grad()

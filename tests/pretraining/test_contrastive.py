@@ -7,10 +7,12 @@ import torch
 from scipy.io import wavfile
 
 from stages.features import wav2vec as features
+from stages.frame import parameters
 from stages.frame.errors import UserError
+from stages.learning import loop
+from stages.learning.work import Work
 from stages.networks import wav2vec
 from stages.pretraining import contrastive
-from stages.training import loop
 
 SHAPE = {
     "encoder": [[8, 10, 5], [8, 8, 4], [8, 4, 4]],
@@ -45,10 +47,14 @@ def sounds(tmp_path_factory):
     return root
 
 
+def recipe(**changed):
+    return parameters.bind(contrastive.Recipe, "pretraining.t", VALUES | changed)()
+
+
 def learn(root, folder, **changed):
     finished, scratch = folder / "finished", folder / "scratch"
     finished.mkdir(parents=True, exist_ok=True)
-    contrastive.learn(root, finished, scratch, "cpu", **VALUES | changed)
+    contrastive.learn(Work(root, finished, scratch, "cpu"), recipe(**changed))
     return finished
 
 
@@ -110,12 +116,12 @@ def test_logits_are_products_with_the_true_frame_first_and_then_with_others_of_t
 
 
 def test_the_learning_rate_rises_and_falls():
-    recipe = contrastive.Recipe(1, 110, 4, 1.0, 0.5, 10, 3, 4, 0.1)
-    assert contrastive._rate(0, recipe) == pytest.approx(1e-7)
-    assert contrastive._rate(5, recipe) == pytest.approx(0.25, rel=1e-3)
-    assert contrastive._rate(10, recipe) == 0.5
-    assert contrastive._rate(60, recipe) == pytest.approx(0.25)
-    assert contrastive._rate(109, recipe) < 2e-4
+    made = recipe(updates=110, learning_rate=0.5, warm_up=10)
+    assert contrastive._rate(0, made) == pytest.approx(1e-7)
+    assert contrastive._rate(5, made) == pytest.approx(0.25, rel=1e-3)
+    assert contrastive._rate(10, made) == 0.5
+    assert contrastive._rate(60, made) == pytest.approx(0.25)
+    assert contrastive._rate(109, made) < 2e-4
 
 
 def test_an_empty_folder_and_a_short_crop_are_one_line(sounds, tmp_path):

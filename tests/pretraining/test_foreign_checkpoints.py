@@ -10,6 +10,7 @@ import torch
 
 from stages.features import wav2vec as features
 from stages.frame.errors import UserError
+from stages.learning.work import Work
 from stages.networks import wav2vec, wav2vec2
 from stages.pretraining import fairseq, torchaudio_bundle
 
@@ -34,7 +35,7 @@ def checkpoint(network, **more):
 def learn(tmp_path, **changed):
     (tmp_path / "finished").mkdir(exist_ok=True)
     values = {"file": "w.pt", "sha256": None, "size": "large"} | changed
-    fairseq.learn(tmp_path, tmp_path / "finished", tmp_path, "cpu", **values)
+    fairseq.learn(Work(tmp_path, tmp_path / "finished", tmp_path, "cpu"), fairseq.Recipe(**values))
     return tmp_path / "finished"
 
 
@@ -102,16 +103,17 @@ def test_a_bundle_is_read_from_the_folder_or_says_where_to_get_it(tmp_path, monk
     }
     monkeypatch.setattr(bundle, "_params", tiny)
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    recipe = torchaudio_bundle.Recipe(bundle="WAV2VEC2_BASE", layer=2)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing answers there
     with pytest.raises(
         UserError, match=r"the bundle WAV2VEC2_BASE: expected its weights at .*wav2vec2_fairseq_base_ls960.pth"
     ):
-        torchaudio_bundle.learn(tmp_path, tmp_path, tmp_path, "cpu", bundle="WAV2VEC2_BASE", layer=2)
+        torchaudio_bundle.learn(Work(tmp_path, tmp_path, tmp_path, "cpu"), recipe)
     torch.manual_seed(0)
     model = torchaudio.models.wav2vec2_model(**tiny).eval()
     torch.save(model.state_dict(), tmp_path / bundle._path)
     (tmp_path / "finished").mkdir()
-    torchaudio_bundle.learn(tmp_path, tmp_path / "finished", tmp_path, "cpu", bundle="WAV2VEC2_BASE", layer=2)
+    torchaudio_bundle.learn(Work(tmp_path, tmp_path / "finished", tmp_path, "cpu"), recipe)
     front_end = features.load(tmp_path / "finished", "cpu", longest_s=None)
     audio = torch.randn(1, 3000)
     with torch.no_grad():

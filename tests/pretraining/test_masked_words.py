@@ -1,4 +1,4 @@
-"""A small BERT of one's own: its vocabulary, that it learns, that a break changes nothing, and what its features are."""
+"""A small BERT of one's own: its vocabulary, that it learns, that a break changes nothing, what its features are."""
 
 import numpy as np
 import pandas as pd
@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from stages.features import bert
+from stages.frame import parameters
 from stages.frame.errors import UserError
+from stages.learning import loop
+from stages.learning.work import Work
 from stages.pretraining import hugging_face, masked_words, word_pieces
-from stages.training import loop
 
 VALUES = {
     "seed": 1,
@@ -41,7 +43,8 @@ def text(tmp_path_factory):
 
 def learn(text, folder, **changed):
     (folder / "finished").mkdir(parents=True, exist_ok=True)
-    masked_words.learn(text, folder / "finished", folder / "scratch", "cpu", **VALUES | changed)
+    work = Work(text, folder / "finished", folder / "scratch", "cpu")
+    masked_words.learn(work, parameters.bind(masked_words.Recipe, "pretraining.t", VALUES | changed)())
     return folder / "finished"
 
 
@@ -122,7 +125,8 @@ def test_a_text_of_one_line_is_one_line(tmp_path):
 
 def take(root, folder, name="mine"):
     (folder / "taken").mkdir(parents=True, exist_ok=True)
-    hugging_face.learn(root, folder / "taken", folder, "cpu", name=name, revision=None)
+    recipe = hugging_face.Recipe(name=name, revision=None)
+    hugging_face.learn(Work(root, folder / "taken", folder, "cpu"), recipe)
     return folder / "taken"
 
 

@@ -1,138 +1,22 @@
-"""The study's tables, from files in the form of the sweeps' whose recalls are known."""
+"""The emotion study's tables, from adversarial sets whose recalls are known."""
 
 import math
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
+from emotion_sets import EPSILONS, FAMILIES, NETWORKS, uar, write
 
-from stages.frame import shards
-from stages.frame.clip_table import stable_hash
-from stages.frame.devices import Worker
-from stages.frame.errors import UserError
 from stages.measures.recall import uar_interval
-from stages.studies import emotion
-
-NETWORKS = ("cnn4", "resnet50", "vgg16")
-SPLITS = {"train": "", "validation": "development", "test": "test"}
-LABELS = {"anger": 20, "fear": 20, "neutral": 10}  # clips a split, of five speakers
-EPSILONS = (0.04, 0.08)
-# Recall of anger and fear by CNN-4; that of neutral is lower by .2.
-RECALLS = {
-    "single": {"none": 0.8, "fgsm": (0.4, 0.2), "bim": (0.2, 0.0)},
-    "vanilla": {"none": 0.9, "fgsm": (0.7, 0.4), "bim": (0.1, 0.0)},
-    "similarity": {"none": 0.7, "fgsm": (0.7, 0.6), "bim": (0.5, 0.4)},
-    "noise": {"audio": 0.8, "log_mel": 0.6},
-}
-BETTER = {"cnn4": 0.0, "resnet50": -0.1, "vgg16": 0.1}
-KEPT = (3, 10)  # of anger and fear the ranks that FGSM never fools of CNN-4, and always
-
-
-def recall(network: str, regime: str, variant: str, attack: str, epsilon: float) -> float:
-    """The recall of anger and fear, a multiple of .1."""
-    known = RECALLS[regime]
-    value = known[variant] if regime == "noise" else known[attack]
-    value = value[EPSILONS.index(epsilon)] if isinstance(value, tuple) else value
-    return min(1.0, max(0.0, value + BETTER[network]))
-
-
-def uar(*model) -> float:
-    """The UAR over the three labels, to the tables' four places."""
-    return round((2 * recall(*model) + max(0.0, recall(*model) - 0.2)) / 3, 4)
-
-
-def clip_list() -> pd.DataFrame:
-    """Each label's clips of each split in a row; `rank` is which of them falls first as the recall goes down."""
-    rows = []
-    for part, split in enumerate(SPLITS):
-        for label, count in LABELS.items():
-            for number in range(count):
-                speaker = 10 * part + number // (count // 5)
-                rows.append(
-                    (f"{split}-{label}{number}", label, f"{'fm'[speaker % 2]}{speaker:02d}", split, number * 7 % count)
-                )
-    table = pd.DataFrame(rows, columns=["clip_id", "label", "speaker", "split", "rank"])
-    return table.assign(duration_s=2.0, problem="")
-
-
-def decisions(clips: pd.DataFrame, share: float) -> pd.Series:
-    count = clips.label.map(LABELS)
-    share = np.where(clips.label == "neutral", max(0.0, share - 0.2), share)
-    wrong = clips.label.map({"anger": "fear", "fear": "neutral", "neutral": "anger"})
-    return clips.label.where(clips["rank"] < np.round(share * count), wrong)
-
-
-def sweep(network: str, regimes: tuple[str, ...]) -> pd.DataFrame:
-    """All rows of one sweep; `kept` are two test clips of each label."""
-    variants = {"single": [""], "noise": ["audio", "log_mel"]}
-    made = []
-    for regime in regimes:
-        for split, purpose in list(SPLITS.items())[1:]:
-            for variant in variants.get(regime, [f"{epsilon:g}" for epsilon in EPSILONS]):
-                trained_with = float(variant) if regime in ("vanilla", "similarity") else 0.0
-                epsilons = {"single": EPSILONS, "noise": ()}.get(regime, (trained_with,))
-                runs = [("none", 0.0)] + [(attack, epsilon) for attack in ("fgsm", "bim") for epsilon in epsilons]
-                clips = clip_list().query("split == @split")
-                clean = decisions(clips, recall(network, regime, variant, "none", 0.0))
-                for attack, epsilon in runs:
-                    adversarial = decisions(clips, recall(network, regime, variant, attack, epsilon))
-                    member = f"{purpose}-{variant}" if variant else purpose
-                    rows = clips.assign(victim=f"{network}-{regime}", network=network, regime=regime, variant=variant)
-                    made.append(
-                        rows.assign(
-                            key=clips.clip_id + f"/{network}-{regime}/{member}/{attack}-{epsilon:g}",
-                            purpose=purpose,
-                            training_epsilon=trained_with,
-                            attack=attack,
-                            epsilon=epsilon,
-                            clean_prediction=clean,
-                            clean_confidence=0.9 - clips["rank"] / 100,
-                            adversarial_prediction=adversarial,
-                            confidence=0.6,
-                            success=adversarial != clips.label,
-                            kept=(split == "test") & (regime == "single") & clips["rank"].isin(KEPT),
-                        )
-                    )
-    return pd.concat(made, ignore_index=True)
-
-
-def image(row) -> np.ndarray:
-    """A standardised log-mel image (frames, mels) of ramps, with random signs of the row's epsilon on it."""
-    frame, mel = np.mgrid[:40, :16]
-    signs = np.sign(np.random.default_rng(stable_hash(row.key) % 2**32).standard_normal(frame.shape))
-    return (np.sin(frame / 5 + mel / 4) - mel / 10 + row.epsilon * signs).astype("f")
-
-
-def write(items: dict[str, tuple[str, ...]]) -> dict:
-    """Writes what the study reads below the working directory, and returns the parameters that name it.
-
-    Sound leaves anger as it was, loses fear always, and brings neutral back.
-    """
-
-    def compute(rows):
-        return rows, [{"log_mel": image(row)} if row.kept else {} for row in rows.itertuples()]
-
-    kept = []
-    for network, regimes in items.items():
-        table = sweep(network, regimes)
-        about = {"inputs": [], "settings": 0, "worker": Worker(), "description": "t", "clips_per_shard": 3000}
-        shards.write_set(table, f"data/emotion/sweeps/{network}", compute, **about)
-        kept.append(table[table.kept].assign(item=network))
-    inverted = pd.concat(kept)
-    inverted["inverted_prediction"] = inverted.adversarial_prediction.where(inverted.label == "anger", "neutral")
-    for folder, table in {"inverted": inverted, "audio": clip_list()}.items():
-        Path("data/emotion", folder).mkdir()
-        table.to_csv(Path("data/emotion", folder, "clips.csv"), index=False)
-    return {"sweep_items": {name: {"study": "emotion"} for name in items} | {"other": {"study": "events"}}}
+from stages.studies.emotion import robustness
+from stages.studies.emotion import tables as emotion
+from stages.studies.emotion.scores import scores
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("emotion"))
-        regimes = ("single", "vanilla", "similarity")
-        yield emotion.read(write(dict.fromkeys(NETWORKS, regimes) | {"vgg16": (*regimes, "noise")}))
+        yield emotion.read(write(FAMILIES))
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +70,7 @@ def test_recalls_are_unweighted_and_stand_beside_the_papers(made):
 
 
 def test_intervals_take_speakers_as_clusters(measured, made):
-    own = measured.sweeps.query("victim == 'cnn4-single' and attack == 'none' and purpose == 'test'")
+    own = measured.attacked.query("victim == 'cnn4/single' and attack == 'none' and purpose == 'test'")
     low, high = uar_interval(own.label, own.clean_prediction, own.speaker)
     single = row_of(made["table_2"], regime="single")
     assert (single.cnn4_real_test_low, single.cnn4_real_test_high) == pytest.approx((low, high), abs=1e-4)
@@ -201,11 +85,11 @@ def test_the_augmentations_epsilon_is_chosen_on_the_development_split(measured, 
     assert (noise.dev_paper, noise.test_paper, noise.n_test) == (0.808, 0.833, 50)
     ours = table.iloc[-1]
     assert (ours.epsilon, ours.epsilon_paper, ours.dev_paper, ours.test_paper) == (0.04, 0.08, 0.875, 0.867)
-    worse = measured.sweeps.copy()
-    other = (worse.victim == "vgg16-vanilla") & (worse.training_epsilon == 0.04) & (worse.purpose == "development")
+    worse = measured.attacked.copy()
+    other = (worse.victim == "vgg16/vanilla") & (worse.training_epsilon == 0.04) & (worse.purpose == "development")
     worse.loc[other & (worse.attack == "none"), "adversarial_prediction"] = "neutral"
     paper = pd.read_csv(emotion.PAPER, keep_default_na=False)
-    assert emotion._augmentations(emotion._scores(worse), paper).epsilon.iloc[-1] == 0.08
+    assert emotion._augmentations(scores(worse), paper).epsilon.iloc[-1] == 0.08
 
 
 def test_robustness_says_where_bim_takes_what_fgsm_left(made):
@@ -228,8 +112,8 @@ def test_robustness_says_where_bim_takes_what_fgsm_left(made):
 
 
 def test_fgsm_above_bim_is_called_impossible(measured):
-    swapped = measured.sweeps.replace({"attack": {"fgsm": "bim", "bim": "fgsm"}})
-    table = emotion._robustness(emotion._scores(swapped))
+    swapped = measured.attacked.replace({"attack": {"fgsm": "bim", "bim": "fgsm"}})
+    table = robustness.robustness(scores(swapped))
     assert set(table.impossible) == {"yes"}
 
 
@@ -265,7 +149,7 @@ def test_the_papers_z_tests_are_recomputed_and_stand_beside_ours(made):
 
 def test_another_epsilon_takes_the_place_of_the_papers(measured):
     paper = pd.read_csv(emotion.PAPER, keep_default_na=False)
-    table = emotion._tests(emotion._scores(measured.sweeps[measured.sweeps.training_epsilon != 0.08]), paper)
+    table = emotion._tests(scores(measured.attacked[measured.attacked.training_epsilon != 0.08]), paper)
     assert set(table.epsilon) == {0.04}
     assert set(table.epsilon_paper) == {0.08}
 
@@ -290,7 +174,7 @@ def test_the_example_is_of_anger_by_the_best_network_at_the_largest_epsilon(made
     assert (real.decision, fake.decision, real.probability, fake.probability) == ("anger", "fear", 0.8, 0.6)
     assert (real.decision_paper, real.probability_paper) == ("anger", 0.866)
     assert (fake.decision_paper, fake.probability_paper) == ("happiness", 0.958)
-    assert real.key.endswith("/vgg16-single/test/none-0") and fake.key.endswith("/vgg16-single/test/fgsm-0.08")
+    assert real.key.endswith("/vgg16/single/test/none-") and fake.key.endswith("/vgg16/single/test/fgsm-0.08")
 
 
 def test_curves_start_at_real_data_for_either_attack(made):
@@ -302,100 +186,6 @@ def test_curves_start_at_real_data_for_either_attack(made):
         known = [uar("resnet50", "single", "", attack if epsilon else "none", epsilon) for epsilon in curve.epsilon]
         assert curve.uar.tolist() == known
     assert table.chance.eq(0.3333).all()
-
-
-def test_figures_are_drawn(measured, made, tmp_path):
-    emotion.figures(made, measured, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == set(emotion.FIGURES)
-    assert all(path.stat().st_size > 20_000 for path in tmp_path.iterdir())
-
-
-def verdicts(made) -> dict[str, str]:
-    return dict(zip(made["claims"].claim, made["claims"].verdict))
-
-
-def verdict(made, start: str) -> tuple[str, str, str]:
-    own = made["claims"][made["claims"].claim.str.startswith(start)]
-    assert len(own) == 1
-    return own.verdict.iloc[0], own.here.iloc[0], own.paper.iloc[0]
-
-
-def test_claims_are_counted_in_the_papers_table_as_in_ours(made):
-    assert not made["claims"].claim.duplicated().any()
-    assert set(made["claims"].verdict) <= {"holds", "does not hold", "not testable here"}
-    assert verdict(made, "CNN-4, trained on real data")[0] == "holds"
-    claim = verdict(made, "Vanilla adversarial training mostly improves")
-    assert claim[0] == "holds" and claim[1].startswith("12 of 12 cells") and claim[2].startswith("27 of 30 cells")
-    claim = verdict(made, "Similarity adversarial training mostly improves")
-    assert claim[0] == "does not hold" and claim[1].startswith("0 of 12 cells")
-    assert claim[2].startswith("8 of 30 cells") and "contradicts" in claim[2]
-    # As good is not better, and half is not most.
-    better = ("does not hold", "6 of 12 cells", "23 of 30 cells")
-    assert verdict(made, "Similarity adversarial training is better on fake") == better
-    assert verdict(made, "Vanilla adversarial training is better on real")[1:] == ("12 of 12 cells", "27 of 30 cells")
-    assert verdict(made, "Similarity adversarial training protects")[1].startswith("12 of 12 cells")
-    claim = verdict(made, "VGG-16 is the best of the three networks on real")
-    assert claim[0] == "holds" and claim[1].startswith("10 of 10 cells") and claim[2].startswith("14 of 22 cells")
-    claim = verdict(made, "ResNet-50 is the worst of the three networks on fake")
-    assert claim[0] == "holds" and claim[1].startswith("8 of 8 cells") and claim[2].startswith("11 of 20 cells")
-    assert verdict(made, "The best result on real data")[:2] == (
-        "holds",
-        "VGG-16, vanilla at 0.04: dev 0.933, test 0.933",
-    )
-
-
-def test_the_check_against_bim_counts_who_holds(made):
-    assert verdict(made, "Vanilla adversarial training also holds")[1].startswith("0 of 12 cells")
-    holding = made["table_robustness"].query("regime == 'similarity'").holds_bim.eq("yes").sum()
-    claim = verdict(made, "Similarity adversarial training also holds")
-    assert claim[1].startswith(f"{holding} of 12 cells")
-
-
-def test_headline_numbers(made):
-    metrics = emotion.metrics(made)
-    assert 10 <= len(metrics) <= 30
-    assert metrics["uar_cnn4_single_dev"] == uar("cnn4", "single", "", "none", 0.0)
-    assert metrics["uar_cnn4_single_bim_largest"] == 0
-    assert metrics["uar_vgg16_single_fgsm_smallest"] == uar("vgg16", "single", "", "fgsm", 0.04)
-    assert metrics["uar_resnet50_similarity_fgsm_largest"] == uar("resnet50", "similarity", "0.08", "fgsm", 0.08)
-    assert metrics["uar_best_test"] == uar("vgg16", "vanilla", "0.04", "none", 0.0)
-    assert metrics["claims_that_hold"] == (made["claims"].verdict == "holds").sum()
-
-
-def test_what_was_not_measured_leaves_tables_smaller_and_claims_untested(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    measured = emotion.read(write({"cnn4": ("single", "similarity"), "vgg16": ("noise",)}))
-    made = emotion.tables(measured)
-    assert not any("resnet50" in column for column in made["table_2"])
-    assert list(made["table_2"].regime) == ["single", "similarity", "similarity"]
-    assert made["table_3"].dev.notna().tolist() == [False, True, True, False]
-    assert made["table_z"].z.isna().all() and made["table_z"].z_paper.notna().all()
-    assert set(made["table_given_back"].regime) == {"similarity"}
-    untested = {claim for claim, given in verdicts(made).items() if given == "not testable here"}
-    assert {claim.split(",")[0] for claim in untested} >= {"ResNet-50", "VGG-16"}
-    assert verdict(made, "CNN-4, trained on real data")[0] == "holds"
-    assert verdict(made, "Vanilla adversarial training mostly")[0] == "not testable here"
-    assert verdict(made, "Similarity adversarial training protects")[0] == "holds"
-    assert not any(math.isnan(value) for value in emotion.metrics(made).values())
-    emotion.figures(made, measured, tmp_path)
-    assert set(emotion.FIGURES) <= {path.name for path in tmp_path.iterdir()}
-
-
-def test_without_attacks_and_kept_images_tables_keep_their_columns(measured, tmp_path):
-    bare = measured.sweeps[measured.sweeps.attack == "none"].assign(kept=False)
-    none = emotion.Measured(measured.clips, bare, measured.inverted.head(0), measured.images)
-    made = emotion.tables(none)
-    for name in ("table_robustness", "table_inversion", "figure_2", "figure_3"):
-        assert made[name].empty and len(made[name].columns) > 5
-    assert verdict(made, "CNN-4, trained on real data")[0] == "not testable here"
-    emotion.figures(made, none, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == set(emotion.FIGURES)
-    assert "claims_that_hold" in emotion.metrics(made)
-
-
-def test_no_sweep_of_the_study_is_the_users_error():
-    with pytest.raises(UserError, match="sweep_items: expected one of the study emotion"):
-        emotion.read({"sweep_items": {"other": {"study": "events"}}})
 
 
 def test_the_papers_values_add_up():

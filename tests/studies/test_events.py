@@ -1,32 +1,36 @@
-"""The study's tables, from scores small enough to count by hand."""
+"""The sound-event study's tables, from scores small enough to count by hand."""
 
 import pandas as pd
 import pytest
+import small_events
 
-from stages.studies import events
+from stages.frame.errors import UserError
+from stages.studies.events import figures, sounds
+from stages.studies.events import tables as events
 
 
 def scores() -> pd.DataFrame:
-    """Two models, DeepFool and the control, two clips each; noise undoes three of four attacks, one attack failed."""
+    """Two models, DeepFool and the control, two clips each; noise undoes three of four attacks, one attack failed.
+
+    One more the attack took for a success, and its file of 16 bits is none.
+    """
     rows = []
     for model in ("vgg13", "dense_mel"):
         for clip, label in (("c1", "Flute"), ("c2", "Bass_drum")):
-            for transform, outcome in (("none", "Adv"), ("noise_20dB", "GT"), ("live_reverb", "Diff")):
-                if (model, clip, transform) == ("vgg13", "c2", "noise_20dB"):
+            for treatment, outcome in (("none", "Adv"), ("noise_20dB", "GT"), ("live_reverb", "Diff")):
+                if (model, clip, treatment) == ("vgg13", "c2", "noise_20dB"):
                     outcome = "Adv"
-                rows.append((model, "deepfool", clip, label, transform, outcome, True, 40.0))
+                rows.append((model, "deepfool", clip, label, treatment, outcome, True, True, 40.0))
             rows += [
-                (model, "clean", clip, label, transform, "GT", False, float("inf"))
-                for transform in ("none", "noise_20dB", "live_reverb")
+                (model, "none", clip, label, treatment, "GT", False, False, "")
+                for treatment in ("none", "noise_20dB", "live_reverb")
             ]
-    rows.append(("vgg13", "deepfool", "c3", "Flute", "none", "GT", False, float("inf")))
-    table = pd.DataFrame(
-        rows, columns=["model", "kind", "clip_id", "label", "transform", "outcome", "success", "snr_db"]
-    )
+    rows.append(("vgg13", "deepfool", "c3", "Flute", "none", "GT", False, True, float("inf")))
+    columns = ["victim", "attack", "clip_id", "label", "treatment", "outcome", "success", "found", "snr_db"]
+    table = pd.DataFrame(rows, columns=columns)
     decisions = {"GT": "label", "Adv": "Clarinet", "Diff": "Gong"}
     return table.assign(
-        attack=table.kind,
-        goal="untargeted",
+        target="",
         decision=[row.label if row.outcome == "GT" else decisions[row.outcome] for row in table.itertuples()],
         confidence=0.5,
         relative_loudness_db=-30.0,
@@ -37,11 +41,16 @@ def scores() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def made():
+def measured():
     decisions = pd.DataFrame(
         {"split": ["train", "test", "test", "test"], "label": list("aabb"), "decision": list("aaba")}
     )
-    return events.tables(events.Measured(scores(), {"vgg13": decisions, "dense_mel": decisions}))
+    return events.Measured(events.named(scores()), {"vgg13": decisions, "dense_mel": decisions})
+
+
+@pytest.fixture(scope="module")
+def made(measured):
+    return events.tables(measured)
 
 
 def test_accuracies_stand_beside_the_papers(made):
@@ -52,7 +61,7 @@ def test_accuracies_stand_beside_the_papers(made):
 
 
 def test_shares_are_over_fooled_clips_and_a_failed_attack_is_none_of_them(made):
-    table = made["table_3"].set_index("transform")
+    table = made["table_3"].set_index("treatment")
     assert table.loc["noise_20dB", ["Adv", "GT", "Diff"]].tolist() == [25, 75, 0]
     assert table.n["none"] == 4
     assert table.GT_paper["noise_20dB"] == 73.72
@@ -64,6 +73,7 @@ def test_a_failed_attack_stays_in_the_attacks_table(made):
     assert (row.attacked, row.fooled) == (3, 2)
     assert row.success == pytest.approx(66.67)
     assert row.snr_db == 40
+    assert row.survives_16_bit == pytest.approx(66.67)
 
 
 def test_clean_clips_have_a_table_of_their_own(made):
@@ -71,11 +81,11 @@ def test_clean_clips_have_a_table_of_their_own(made):
     assert made["table_2"].n.eq(4).all()
 
 
-def test_the_best_transform_is_never_the_control(made):
+def test_the_best_treatment_is_never_the_control(made):
     table = made["table_4"]
-    assert "none" not in set(table["transform"])
+    assert "none" not in set(table["treatment"])
     best = table[table["rank"] == 1].set_index("model")
-    assert best["transform"].to_dict() == {"vgg13": "noise_20dB", "dense_mel": "noise_20dB"}
+    assert best["treatment"].to_dict() == {"vgg13": "noise_20dB", "dense_mel": "noise_20dB"}
     assert best.GT_paper.to_dict() == {"vgg13": 58.74, "dense_mel": 97.86}
 
 
@@ -101,10 +111,10 @@ def test_claims_are_judged_or_said_to_be_untestable(made):
     assert set(claims.verdict) <= {"holds", "does not hold", "not testable here"}
 
 
-def test_figure_and_metrics(made, tmp_path):
-    events.figures(made, None, tmp_path)
+def test_figure_and_metrics(made, measured, tmp_path):
+    figures.draw(made, measured, tmp_path)
     assert (tmp_path / "figure_1.png").stat().st_size > 5000
-    assert set(made["figure_1"]["transform"]) == {"noise_20dB", "live_reverb"}
+    assert set(made["figure_1"]["treatment"]) == {"noise_20dB", "live_reverb"}
     metrics = events.metrics(made)
     assert metrics["recovered_noise_20dB"] == 75
     assert metrics["success_deepfool"] == 80
@@ -114,7 +124,39 @@ def test_the_papers_values_add_up():
     """Adv, GT and Diff of a row are a whole, to the paper's own rounding (two rows are off: 101.97 and 99.63)."""
     paper = pd.read_csv(events.PAPER, keep_default_na=False)
     sums = (
-        paper[paper.quantity.isin(["Adv", "GT", "Diff"])].groupby(["table", "model", "attack", "transform"]).value.sum()
+        paper[paper.quantity.isin(["Adv", "GT", "Diff"])].groupby(["table", "model", "attack", "treatment"]).value.sum()
     )
     off = sums[(sums - 100).abs() > 0.2]
     assert off.round(2).to_dict() == {(4, "vgg13", "", "noise_20dB"): 101.97, (5, "", "deepfool", "live_reverb"): 99.63}
+
+
+@pytest.mark.parametrize(
+    ("attack", "target", "told"),
+    [
+        ("none", "", ("clean", "untargeted")),
+        ("lbfgs", "Gong", ("lbfgs", "targeted")),
+        ("deepfool", "", ("deepfool", "untargeted")),
+        ("cw_normalised", "", ("cw-untargeted", "untargeted")),
+        ("cw_normalised", "Gong", ("cw-targeted", "targeted")),
+        ("mine", "Gong", ("mine-targeted", "targeted")),
+    ],
+)
+def test_attacks_are_called_as_in_the_paper(attack, target, told):
+    rows = scores().head(2).assign(attack=attack, target=target)
+    assert set(zip(*(events.named(rows)[name] for name in ("attack", "goal")))) == {told}
+    both = pd.concat([rows, rows.assign(attack="cw")])
+    assert ("cw_normalised" in attack) == ("cw_normalised" in " ".join(events.named(both).attack))
+
+
+def test_what_was_written_is_read_back_and_heard(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small_events.make()
+    measured = events.read(small_events.EVENTS)
+    assert (len(measured.scores), set(measured.scores.model), list(measured.decisions)) == (6, {"vgg13"}, ["vgg13"])
+    clip = sounds.clip("vgg13-x")
+    assert (clip.clip_id, clip.label, clip.strength, clip.sample_rate_hz) == ("c2", "Flute", "SNR 40.0 dB", 32000)
+    told = [(sound.name, sound.decision, round(float(sound.waveform[0]), 2)) for sound in clip.sounds]
+    original, attacked, difference = ("original", "Flute", 0.25), ("adversarial", "Gong", 0.35), ("difference", "", 0.1)
+    assert told == [original, attacked, difference, ("none", "Gong", 0.1), ("noise_20dB", "Gong", 0.1)]
+    with pytest.raises(UserError, match=r"expected names from events\.attacked; found 'vgg16'"):
+        sounds.clip("vgg16")

@@ -2,80 +2,19 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from transfer_sets import attacks, clips, decisions, write
 
-from stages.frame import shards
-from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 from stages.measures.recall import uar, uar_change, uar_interval
-from stages.studies import transfer, transfer_claims, transfer_sounds
-from stages.studies.verdicts import UNTESTABLE
-
-LABELS = ("angry", "happy", "neutral", "sad")
-SESSIONS = [f"Session{n}" for n in range(1, 6)]
-
-
-def clips() -> pd.DataFrame:
-    rows = [
-        (f"{session}-{label}-{n}", label, f"{session}{'FM'[n % 2]}", session)
-        for session in SESSIONS
-        for label in LABELS
-        for n in range(10)
-    ]
-    table = pd.DataFrame(rows, columns=["clip_id", "label", "speaker", "fold"])
-    return table.assign(duration_s=3.0, problem="", split="train")
-
-
-def decided(recall: float, seed: int) -> pd.DataFrame:
-    """Decisions of which exactly this share of each session's and class's clips is right."""
-    rng = np.random.default_rng(seed)
-    table = clips().drop(columns=["duration_s", "problem", "split"])
-    table["decision"] = table.label.map(dict(zip(LABELS, LABELS[1:] + LABELS[:1])))
-    for rows in table.groupby(["fold", "label"]).indices.values():
-        right = rng.choice(rows, round(recall * len(rows)), replace=False)
-        table.loc[right, "decision"] = table.label[right]
-    return table.assign(confidence=0.9)
-
-
-def decisions() -> pd.DataFrame:
-    recalls = {("lld", "mlp", "40"): 0.3, ("lld", "mlp", "100"): 0.5, ("lld", "mlp", "all"): 0.6}
-    recalls |= {("wav2vec", "mlp", "40"): 0.4, ("wav2vec", "mlp", "100"): 0.7, ("wav2vec", "mlp", "all"): 0.9}
-    recalls |= {("lld", head, "100"): 0.5 for head in ("mean", "mean_max", "attention")}
-    recalls |= {
-        ("wav2vec", "mean", "100"): 0.6,
-        ("wav2vec", "mean_max", "100"): 0.4,
-        ("wav2vec", "attention", "100"): 0.5,
-    }
-    single = {"bimodal": 1.0, "speech": 0.8, "text": 0.7, "bimodal-shuffled": 0.6}
-    recalls |= {("wav2vec", model, "all"): recall for model, recall in single.items()}
-    examples = {"40": 40, "100": 100, "all": 800}
-    tables = [
-        decided(recall, draw).assign(feature=feature, model=model, size=size, examples=examples[size], draw=draw)
-        for (feature, model, size), recall in recalls.items()
-        for draw in range(1 if model in single else 2)
-    ]
-    return pd.concat(tables, ignore_index=True)
-
-
-def attacks() -> pd.DataFrame:
-    """PGD turns every decision of speech alone and half of those of the bimodal model."""
-    rows = []
-    for model in ("speech", "bimodal"):
-        for place, clip in enumerate(clips().itertuples()):
-            for attack, epsilon in (("none", 0.0), ("bim", 0.001), ("bim", 0.01)):
-                fooled = attack == "bim" and (model == "speech" or place % 2 == 0 or epsilon == 0.01)
-                decision = "nothing" if fooled else clip.label
-                rows.append(
-                    {"clip_id": clip.clip_id, "label": clip.label, "speaker": clip.speaker, "fold": clip.fold}
-                    | {"victim": "bimodal", "variant": model, "attack": attack, "epsilon": epsilon}
-                    | {"clean_prediction": clip.label, "adversarial_prediction": decision, "success": fooled}
-                    | {"snr_db_audio": np.inf if attack == "none" else 30.0}
-                )
-    return pd.DataFrame(rows)
+from stages.reporting.verdicts import UNTESTABLE
+from stages.studies.transfer import claims as transfer_claims
+from stages.studies.transfer import figures, recalls
+from stages.studies.transfer import sounds as transfer_sounds
+from stages.studies.transfer import tables as transfer
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +143,7 @@ def test_metrics_are_plain_numbers(made):
 
 
 def test_figures_are_drawn(made, measured, tmp_path):
-    transfer.figures(made, measured, tmp_path)
+    figures.draw(made, measured, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(transfer.FIGURES)
 
 
@@ -227,8 +166,8 @@ def test_ua_is_the_mean_over_sessions_and_draws_and_not_the_recall_of_all_clips(
     few = few[~small].copy()
     wrong = few.label.map({"angry": "sad", "happy": "sad", "neutral": "sad", "sad": "angry"})
     few["decision"] = few.decision.where(few.draw == 0, few.label).where(few.fold != "Session5", wrong)
-    assert transfer._draws(few) == pytest.approx([0.7 * 4 / 5, 4 / 5])
-    assert transfer._ua(few)["ua"] == pytest.approx(0.68) != uar(few.label, few.decision)
+    assert recalls.draws(few) == pytest.approx([0.7 * 4 / 5, 4 / 5])
+    assert recalls.ua(few)["ua"] == pytest.approx(0.68) != uar(few.label, few.decision)
 
 
 def test_the_sign_flips_are_of_speakers_recalls_whatever_the_classes_sizes(measured):
@@ -256,7 +195,7 @@ def test_what_was_not_measured_leaves_tables_smaller_and_claims_untested(measure
     untested = {}
     for name, part in parts.items():
         made = transfer.tables(part)
-        transfer.figures(made, part, tmp_path)
+        figures.draw(made, part, tmp_path)
         assert not any(np.isnan(value) for value in transfer.metrics(made).values())
         verdicts = made["claims"].verdict
         assert len(verdicts) == 20
@@ -265,42 +204,6 @@ def test_what_was_not_measured_leaves_tables_smaller_and_claims_untested(measure
     assert any("better than speech alone" in claim for claim in untested["few only"])
     assert any("best head" in claim for claim in untested["all only"])
     assert any("harder to fool" in claim for claim in untested["no attacks"])
-
-
-def write(measured: transfer.Measured) -> dict:
-    """Writes what the study reads below the working directory, and returns the parameters that name it."""
-    victims = {"lld_heads": "lld", "wav2vec_heads": "wav2vec"}
-    for name, feature in victims.items():
-        folder = Path("models/transfer/speech_heads", name)
-        folder.mkdir(parents=True)
-        table = measured.decisions[measured.decisions.feature == feature].drop(columns="feature")
-        table.to_csv(folder / "decisions.csv", index=False)
-
-    def audio(rows):
-        waves = [np.full(160, number / 100, "f") for number in range(len(rows))]
-        return rows.assign(key=rows.clip_id), [{"audio": wave} for wave in waves]
-
-    def swept(rows):
-        return rows, [{"audio": np.full(160, 0.5, "f")} if row.kept else {} for row in rows.itertuples()]
-
-    attacks = measured.attacks
-    attacks["key"] = attacks.clip_id + "/" + attacks.variant + "/" + attacks.attack + attacks.epsilon.astype(str)
-    attacks["kept"] = attacks.clip_id.str.endswith(("-2", "-3"))
-    attacks["clean_confidence"] = attacks.clip_id.map({"Session1-sad-2": 0.95, "Session2-happy-3": 0.9}).fillna(0.8)
-    attacks["confidence"] = 0.6
-    about = {"inputs": [], "settings": 0, "worker": Worker(), "description": "t", "clips_per_shard": 3000}
-    signal = {"signal": {"sample_rate_hz": 16000}}
-    shards.write_set(measured.clips, "data/transfer/audio", audio, **about, about=signal)
-    shards.write_set(attacks, "data/transfer/sweeps/speech_heads", swept, **about)
-    return {
-        "victims": {
-            name: {"study": "transfer", "network": "speech_heads", "inputs": feature}
-            for name, feature in victims.items()
-        }
-        | {"other": {"study": "events"}},
-        "sweep_items": {"speech_heads": {"study": "transfer"}, "other": {"study": "emotion"}},
-        "recipes": {"transfer": {"few": 100}},
-    }
 
 
 def test_what_was_written_is_read_back_and_heard(tmp_path, monkeypatch):
@@ -320,13 +223,21 @@ def test_what_was_written_is_read_back_and_heard(tmp_path, monkeypatch):
     assert (original.decision, original.confidence, adversarial.decision) == ("happy", 0.9, "nothing")
     assert adversarial.waveform == pytest.approx(original.waveform + difference.waveform)
     assert [sound.is_difference for sound in clip.sounds] == [False, False, True]
-    with pytest.raises(UserError, match="expected a model of sweep_items with kept clips; found mlp"):
+    with pytest.raises(UserError, match=r"models of transfer\.attacked with kept clips; found 'mlp'"):
         transfer_sounds.clip("mlp")
 
 
 def test_no_victim_of_the_study_is_the_users_error():
-    with pytest.raises(UserError, match="victims: expected one of the study transfer"):
-        transfer.read({"victims": {"vgg13": {"study": "events"}}})
+    with pytest.raises(UserError, match=r"transfer\.victims: expected a victim; found none"):
+        transfer.read({"victims": {}})
+
+
+def test_few_examples_for_no_victim_is_the_users_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    section = write(transfer.Measured(clips(), decisions(), attacks(), 100))
+    section["recipes"]["own"]["few"] = None
+    with pytest.raises(UserError, match=r"transfer\.recipes: expected few examples for a victim; found `few` null"):
+        transfer.read(section)
 
 
 def test_the_papers_improvements_are_the_differences_of_its_table():

@@ -1,4 +1,4 @@
-"""Adversarial training: the losses of Ren et al. by hand, who learns from which clips, and equal bytes after a break."""
+"""Adversarial training: the losses of Ren et al. by hand, who learns from which clips, equal bytes after a break."""
 
 import shutil
 
@@ -7,12 +7,15 @@ import pandas as pd
 import pytest
 import torch
 
-from stages import scale, victim
-from stages.frame import parameters, shards
+from stages import victim
+from stages.frame import clip_table, parameters, shards
+from stages.frame.code import TOP
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
-from stages.training import adversarial, loop
-from stages.training.batches import in_random_order
+from stages.learning import loop
+from stages.learning.batches import in_random_order
+from stages.tools import scale
+from stages.training import adversarial
 from stages.training.task import Task
 
 FRONT_END = {
@@ -50,7 +53,7 @@ LABELS = ["high", "low"]
 
 
 def recipe(**changed):
-    return adversarial.recipe(**VALUES | changed)
+    return parameters.bind(adversarial.Recipe, "recipes.t", VALUES | changed)()
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +123,7 @@ TARGETS = torch.tensor([0, 1])
 
 
 def by_hand(epsilon: float):
-    """Real and adversarial cross-entropies, and both images, in numpy: the loss grows along the sign of w_other - w_own."""
+    """Real and adversarial cross-entropies, and both images: the loss grows along the sign of w_other - w_own."""
     weight, x = Linear().weight.detach().numpy(), IMAGES.flatten(1).numpy()
     own = weight[TARGETS.numpy()]
     adversarial_x = x + epsilon * np.sign(weight[1 - TARGETS.numpy()] - own)
@@ -166,10 +169,14 @@ def test_batches_go_through_all_clips_again_and_again_however_the_rounds_are_cut
 
 def test_a_family_has_a_model_for_each_purpose_and_epsilon(data, tmp_path):
     folder = trained(data, tmp_path)
-    members = pd.read_csv(folder / "members.csv", dtype={"variant": str})
+    members = clip_table.read(folder / "members.csv")
     assert list(members.member) == ["development-0.05", "development-0.1", "test-0.05", "test-0.1"]
     assert list(members.training_epsilon) == [0.05, 0.1, 0.05, 0.1]
-    models = [victim.load(folder / name, network="cnn4", device="cpu") for name in members.member]
+    assert list(members.attacked_at) == list(members.variant) == ["0.05", "0.1", "0.05", "0.1"]
+    assert list(members.purpose) == ["development", "development", "test", "test"]
+    assert list(members.judged_on) == ["validation", "validation", "test", "test"]
+    assert set(members.judged_by) == {"split"} and set(members.regime) == {"vanilla"} and not members.kept.any()
+    models = [victim.load(folder / name, device="cpu") for name in members.member]
     assert models[0].bounds == {"log_mel": (-np.inf, np.inf)}
     assert len({weights(folder / name) for name in members.member}) == 4
     history = pd.read_csv(folder / "test-0.1" / "history.csv")
@@ -237,7 +244,7 @@ def test_interrupted_it_ends_with_equal_bytes(data, tmp_path, monkeypatch, after
 def test_noise_on_audio_has_the_ratio_asked_for(data, tmp_path):
     made = task(data, tmp_path)
     images, table = adversarial._load(made)
-    own = adversarial._Data(images, table, made)
+    own = adversarial.Data(images, table, made)
     rows = np.arange(len(table))
     quiet, loud = (own.noisy_images(rows, snr_db, torch.Generator().manual_seed(0)) for snr_db in (100.0, 0.0))
     assert torch.allclose(quiet, images, atol=0.02)
@@ -268,6 +275,26 @@ def test_both_noises_make_models(data, tmp_path):
     names = ["development-audio", "development-log_mel", "test-audio", "test-log_mel"]
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == names
     assert len({weights(folder / name) for name in names}) == 4
+    members = clip_table.read(folder / "members.csv")
+    assert list(members.variant) == ["audio", "log_mel"] * 2 and not members.kept.any()
+    assert set(members.attacked_at) == {"never"}
+
+
+def test_a_model_on_real_data_alone_is_attacked_at_every_strength_and_kept(data, tmp_path):
+    folder = trained(data, tmp_path, regime="single")
+    members = clip_table.read(folder / "members.csv")
+    assert list(members.member) == ["development", "test"]
+    assert set(members.attacked_at) == set(members.variant) == {""} and members.kept.all()
+
+
+def test_it_tells_the_recall_of_the_models_judged_on_test_clips(data, tmp_path):
+    made = task(data, tmp_path)
+    outcome = adversarial.train(made, recipe(regime="single"))
+    loaded, test = victim.load(made.finished / "test", device="cpu"), made.clips.table[-4:]
+    inputs = {"log_mel": torch.from_numpy(np.stack([made.clips.load(key)["log_mel"] for key in test.key]))}
+    decided = loaded.names(loaded.decode(loaded.logits(loaded.module.prepare(inputs)))[0])
+    recalls = [np.mean([got == name for got, name in zip(decided, test.label) if name == label]) for label in LABELS]
+    assert outcome.told == f"UAR {np.mean(recalls):.3f} on 4 test clips"
 
 
 def test_a_recipe_that_makes_no_sense_is_refused():
@@ -279,16 +306,15 @@ def test_a_recipe_that_makes_no_sense_is_refused():
 
 @pytest.mark.parametrize("network", ["cnn4", "resnet50", "vgg16"])
 def test_at_the_papers_scale_a_step_of_training_changes_all_weights(network):
-    from test_pipeline import ROOT
-
-    values, changes = parameters.read(ROOT / "params.yaml"), parameters.read(ROOT / "scales" / "paper.yaml")
+    files = (TOP / "params.yaml", TOP / "scales" / "paper.yaml")
+    values, changes = (parameters.section("emotion", file) for file in files)
     scale.apply(values, changes, "paper")
-    victim_values = values["victims"][f"{network}-similarity"]
-    made = adversarial.recipe(**values["recipes"]["emotion"] | victim_values["training"])
+    given = values["recipes"]["adversarial"] | values["variants"]["similarity"]
+    made = parameters.bind(adversarial.Recipe, "paper", given)()
     assert (made.iterations, made.adversarial_from, made.batch_size) == (10000, 1000, 16)
     assert values["features"]["log_mel"]["parameters"]["frames"] == 373
     torch.manual_seed(0)
-    module = victim.build(network, 7, victim_values["parameters"], where="t", signal={"mels": 64}).train()
+    module = victim.build(network, 7, values["victims"][network]["parameters"], where="t", signal={"mels": 64}).train()
     before = [weight.detach().clone() for weight in module.parameters()]
     optimiser = torch.optim.Adam(module.parameters(), made.learning_rate)
     loss = adversarial.adversarial_loss(module, torch.randn(2, 373, 64), torch.tensor([0, 6]), 0.1, made)

@@ -1,6 +1,7 @@
 """Training: the same bytes with or without a break, balanced batches, masking, and that it learns."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,21 @@ import torch
 from stages import victim
 from stages.frame import shards
 from stages.frame.devices import Worker
-from stages.training import classification, loop
+from stages.learning import loop
+from stages.training import classification
+from stages.training.task import Task
 
-RECIPE = classification.recipe(
-    seed=1, epochs=6, batch_size=8, learning_rate=5e-3, decay=0.9, decay_every_epochs=2, mixup_alpha=0.2, masked_above=0.8, averaged_epochs=2
-)  # fmt: skip
+RECIPE = classification.Recipe(
+    seed=1,
+    epochs=6,
+    batch_size=8,
+    learning_rate=5e-3,
+    decay=0.9,
+    decay_every_epochs=2,
+    mixup_alpha=0.2,
+    masked_above=0.8,
+    averaged_epochs=2,
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +58,21 @@ def clips(tmp_path_factory):
     return shards.ShardSet(folder / "audio")
 
 
-def module():
-    torch.manual_seed(0)
+def build():
     values = {"architecture": "vgg13", "width": 0.0625, "blocks": 2}
     return victim.build("spectrogram_cnn", 2, values, where="t", signal={"sample_rate_hz": 32000})
 
 
+def task(clips, scratch):
+    config = {"network": "spectrogram_cnn", "labels": ["high", "low"], "decides": "label"}
+    (scratch / "finished").mkdir(parents=True, exist_ok=True)
+    return Task(clips, clips, ["high", "low"], build, config, "cpu", scratch, scratch / "finished")
+
+
 def fit(clips, scratch):
-    scratch.mkdir(exist_ok=True)
-    model = module()
-    history = classification.fit(model, clips, ["high", "low"], RECIPE, device="cpu", scratch=scratch)
-    return model, history
+    torch.manual_seed(0)
+    model = build()
+    return model, classification.fit(model, task(clips, scratch), RECIPE)
 
 
 def test_it_learns_and_twice_gives_equal_bytes(clips, tmp_path):
@@ -65,7 +80,7 @@ def test_it_learns_and_twice_gives_equal_bytes(clips, tmp_path):
     second, _ = fit(clips, tmp_path / "b")
     assert all(torch.equal(x, y) for x, y in zip(first.state_dict().values(), second.state_dict().values()))
     assert len(history) == 6
-    decided = classification.decisions(first, clips, ["high", "low"], 8, "cpu")
+    decided = classification.decisions(first, task(clips, tmp_path), 8)
     assert (decided.decision == decided.label).mean() >= 0.8
     assert set(decided.split) == {"train", "validation", "test"}
 
@@ -122,14 +137,20 @@ def test_masking_leaves_out_unverified_examples_of_large_loss():
         def forward(self, x):
             return torch.tensor([[0.0, 0.0], [4.0, 0.0], [4.0, 0.0]])
 
-    recipe = classification.recipe(
-        seed=1, epochs=1, batch_size=3, learning_rate=1.0, decay=1.0, decay_every_epochs=1, mixup_alpha=0.0, masked_above=0.8, averaged_epochs=1
-    )  # fmt: skip
+    recipe = replace(RECIPE, mixup_alpha=0.0)
 
     def loss(verified):
-        return classification._loss(Fixed(), examples, targets, torch.tensor(verified), recipe, None).item()
+        batch = classification.Batch(examples, targets, torch.tensor(verified))
+        return classification._loss(Fixed(), batch, recipe, None).item()
 
     low, high = np.log(2), np.log(1 + np.exp(4))
     assert loss([True, True, True]) == pytest.approx((low + 2 * high) / 3)
     assert loss([True, True, False]) == pytest.approx((low + high) / 2)
     assert loss([False, False, False]) == pytest.approx(low)
+
+
+def test_it_tells_its_accuracy_on_test_clips(clips, tmp_path):
+    outcome = classification.train(task(clips, tmp_path), RECIPE)
+    decided = pd.read_csv(tmp_path / "finished/decisions.csv")
+    test = decided[decided.split == "test"]
+    assert outcome.told == f"accuracy {(test.decision == test.label).mean():.3f} on 8 test clips"

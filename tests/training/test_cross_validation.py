@@ -7,11 +7,13 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from stages import victim
-from stages.frame import clip_table, shards
+from stages.frame import clip_table, parameters, shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
-from stages.training import cross_validation, loop
-from stages.training.batches import in_random_order
+from stages.learning import loop
+from stages.learning.batches import in_random_order
+from stages.measures.recall import uar
+from stages.training import cross_validation, folds
 from stages.training.task import Task
 
 LABELS = ["angry", "happy", "sad"]
@@ -32,12 +34,12 @@ ALIGNED = {"head": "aligned", "cell": "gru", "units": 4, "attention_heads": 2, "
 
 
 def recipe(**changed):
-    return cross_validation.recipe(**VALUES | changed)
+    return parameters.bind(cross_validation.Recipe, "recipes.t", VALUES | changed)()
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Three folds of clips of 5 to 9 frames of 4 features, of which one tells the label, and texts of which one does."""
+    """Three folds of clips of 5 to 9 frames of 4 features, one of which tells the label, and texts that tell it too."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
     rows = [(f"c{n:03d}", LABELS[n % 3], f"s{n // 20}", f"Session{n // 20}") for n in range(60)]
@@ -87,6 +89,17 @@ def done(data, tmp_path_factory):
     return made
 
 
+def test_it_tells_the_best_head_of_those_on_all_examples(data, tmp_path):
+    made = task(data, tmp_path)
+    outcome = cross_validation.train(made, recipe())
+    table = decisions(made)
+    whole = table[table["size"] == "all"]
+    recalls = {name: uar(own.label, own.decision) for name, own in whole.groupby("model")}
+    best = max(recalls, key=recalls.get)
+    assert outcome.told == f"UAR of {best} {recalls[best]:.3f} on 60 test clips"
+    assert outcome.warning == ""
+
+
 def decisions(made: Task) -> pd.DataFrame:
     return pd.read_csv(made.finished / "decisions.csv", dtype={"size": str})
 
@@ -112,25 +125,25 @@ def test_heads_learn_what_tells_the_label(done):
 
 def test_draws_are_even_over_labels_nested_and_never_of_the_fold_that_is_left_out(data):
     table = shards.ShardSet(data / "speech").table
-    small, large = (cross_validation._drawn(table, "Session1", size, [1, 0, 0]) for size in ("6", "12"))
+    small, large = (folds.drawn(table, "Session1", size, [1, 0, 0]) for size in ("6", "12"))
     assert set(small) < set(large)
     assert table.label[small].value_counts().tolist() == [2, 2, 2]
     assert table.label[large].value_counts().tolist() == [4, 4, 4]
     assert "Session1" not in set(table.fold[large])
-    assert set(cross_validation._drawn(table, "Session1", "6", [1, 0, 1])) != set(small)
-    assert len(cross_validation._drawn(table, "Session1", "all", [1, 0, 0])) == 40
+    assert set(folds.drawn(table, "Session1", "6", [1, 0, 1])) != set(small)
+    assert len(folds.drawn(table, "Session1", "all", [1, 0, 0])) == 40
 
 
 def test_a_label_that_runs_out_leaves_its_places_to_the_others():
     table = pd.DataFrame({"label": ["a"] * 2 + ["b"] * 10, "fold": ["x"] * 12}).assign(fold=["x"] * 11 + ["y"])
-    rows = cross_validation._drawn(table, "y", "8", [1, 0, 0])
+    rows = folds.drawn(table, "y", "8", [1, 0, 0])
     assert table.label[rows].value_counts().to_dict() == {"b": 6, "a": 2}
 
 
 def test_a_model_of_a_stack_is_the_one_that_trains_alone(data, done):
     """The same batches through one module and one optimiser give the weights that the stack saved."""
-    member = cross_validation._plan(done.clips.table, recipe())["mlp"]
-    member = next(one for one in member if (one.fold, one.size, one.draw) == ("Session1", "all", 0))
+    members = folds.members(done.clips.table, ["6", "12", "all"], 2, 1)
+    member = next(one for one in members if (one.fold, one.size, one.draw) == ("Session1", "all", 0))
     loaded = cross_validation._load(done, 1)
     module = cross_validation._untrained(done, recipe(), loaded, "mlp", member)
     optimiser = torch.optim.Adam(module.parameters(), VALUES["learning_rate"])
@@ -140,7 +153,7 @@ def test_a_model_of_a_stack_is_the_one_that_trains_alone(data, done):
         optimiser.zero_grad()
         cross_entropy(module(*inputs), loaded.targets[rows]).backward()
         optimiser.step()
-    saved = victim.load(done.finished / "mlp-Session1", network="speech_heads", device="cpu").module.state_dict()
+    saved = victim.load(done.finished / "mlp-Session1", device="cpu").module.state_dict()
     for name, value in module.state_dict().items():
         assert torch.allclose(value, saved[name], atol=1e-4), name
     mean = loaded.moments[0].total[torch.from_numpy(member.rows)].sum(0) / loaded.lengths[member.rows].sum()
@@ -151,6 +164,10 @@ def test_the_models_on_all_examples_are_listed_for_attacks(done):
     members = clip_table.read(done.finished / "members.csv")
     assert set(members.member) == {f"{model}-Session{n}" for model in ("mean", "mlp") for n in range(3)}
     assert set(zip(members.judged_by, members.judged_on)) == {("fold", f"Session{n}") for n in range(3)}
+    assert list(members.variant) == [name.split("-")[0] for name in members.member]
+    # At every strength, and all that is made may be kept.
+    assert set(members.attacked_at) == {""} and set(members.kept) == {True}
+    assert list(members) == ["member", "variant", "judged_by", "judged_on", "attacked_at", "kept"]
 
 
 def test_an_interrupted_run_gives_the_same_bytes(data, tmp_path, monkeypatch):

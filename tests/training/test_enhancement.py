@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from stages import victim
-from stages.frame import shards
+from stages.frame import parameters, shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
+from stages.learning import loop
 from stages.measures.perturbation import snr_db
-from stages.training import enhancement, loop
-from stages.training.task import Task
+from stages.training import enhancement
+from stages.training.task import Outcome, Task
 from stages.victim import Goal, Transcriber, padded_batch
 
 RATE_HZ = 16000
@@ -36,7 +37,8 @@ SPLITS = ("train",) * 24 + ("validation",) * 4 + ("test",) * 4
 
 def recipe(**changed):
     values = {"seed": 1, "iterations": 40, "iterations_per_round": 20, "batch_size": 4, "learning_rate": 5e-3}
-    return enhancement.recipe(**values | {"crop_s": 0.1, "adversarial": None} | changed)
+    values |= {"crop_s": 0.1, "adversarial": None} | changed
+    return parameters.bind(enhancement.Recipe, "recipes.t", values)()
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +87,11 @@ def trained(clips, tmp_path_factory):
     made = {}
     for network in NETWORKS:
         own = task(clips, tmp_path_factory.mktemp(network), network)
-        enhancement.train(own, recipe())
+        outcome = enhancement.train(own, recipe())
         made[network] = own.finished
+        judged = pd.read_csv(own.finished / "decisions.csv").query("split == 'test'")
+        gain = (judged.snr_out_db - judged.snr_in_db).mean()
+        assert outcome == Outcome(f"signal-to-noise ratio {gain:+.2f} dB on 4 test mixtures")
     return made
 
 
@@ -100,7 +105,7 @@ def test_it_lifts_the_ratio(clips, trained, network):
     assert list(history.iteration) == [20, 40]
     assert history.loss.iloc[1] < history.loss.iloc[0]
     # What the table says is so of the model that was written.
-    enhancer = victim.load(trained[network], network=network, device="cpu")
+    enhancer = victim.load(trained[network], device="cpu")
     row, arrays = decided.iloc[0], clips.load(decided.key.iloc[0])
     with torch.no_grad():
         enhanced = enhancer.module(padded_batch([arrays["audio"]], "cpu"))[0].numpy()
@@ -125,8 +130,8 @@ def test_the_same_bytes_with_and_without_a_break(clips, trained, recogniser, tmp
     def work(folder):
         own = task(clips, folder, network)
         if hardened:
-            enhancement.harden(own, recipe(iterations=4, iterations_per_round=2, adversarial=ADVERSARIAL),
-                               trained[network], recogniser)  # fmt: skip
+            given = recipe(iterations=4, iterations_per_round=2, adversarial=ADVERSARIAL)
+            enhancement.harden(own, given, victim.load(trained[network], device="cpu"), recogniser)
         else:
             enhancement.train(own, recipe(iterations=4, iterations_per_round=2))
         return files(own.finished)
@@ -150,14 +155,14 @@ def test_the_same_bytes_with_and_without_a_break(clips, trained, recogniser, tmp
 def test_hardening_takes_both_terms_and_alpha(clips, trained, recogniser, tmp_path, gradient_of):
     """The loss of the first batch by hand, of two alphas."""
     start = trained["wave_u_net"]
-    module = victim.load(start, network="wave_u_net", device="cpu").module
+    module = victim.load(start, device="cpu").module
     rows = clips.table[clips.table.split == "train"]
     losses = {}
     for alpha in (0.34, 1.0, 0.0):
         how = ADVERSARIAL | {"alpha": alpha, "inputs": "noisy", "snr_db": [10.0, 10.0], "gradient_of": gradient_of}
         one = recipe(iterations=1, batch_size=len(rows), crop_s=10.0, adversarial=how)
         own = task(clips, tmp_path / f"{alpha}")
-        enhancement.harden(own, one, start, recogniser)
+        enhancement.harden(own, one, victim.load(start, device="cpu"), recogniser)
         losses[alpha] = pd.read_csv(own.finished / "history.csv").loss[0]
     assert losses[0.34] == pytest.approx(0.34 * losses[1.0] + 0.66 * losses[0.0], rel=1e-5)
     assert losses[0.0] > losses[1.0] * 1.0001
@@ -205,10 +210,13 @@ def test_crops_are_of_the_same_place():
 
 
 def test_recipes_of_the_other_function(clips, trained, recogniser, tmp_path):
+    start = victim.load(trained["wave_u_net"], device="cpu")
     with pytest.raises(UserError, match="expected null"):
         enhancement.train(task(clips, tmp_path), recipe(adversarial=ADVERSARIAL))
     with pytest.raises(UserError, match="expected a mapping"):
-        enhancement.harden(task(clips, tmp_path), recipe(), trained["wave_u_net"], recogniser)
+        enhancement.harden(task(clips, tmp_path), recipe(), start, recogniser)
+    with pytest.raises(UserError, match="against: expected a recogniser, whose gradient is wanted"):
+        enhancement.harden(task(clips, tmp_path), recipe(adversarial=ADVERSARIAL), start, None)
     with pytest.raises(UserError, match="snr_db"):
         recipe(adversarial=ADVERSARIAL | {"snr_db": [20.0, 10.0]})
     with pytest.raises(UserError, match="gradient_of"):

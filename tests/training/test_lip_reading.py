@@ -1,4 +1,4 @@
-"""Training a recogniser of words or sentences: it learns, the same bytes with or without a break, what varies batches."""
+"""Training a reader of words or sentences: it learns, the same bytes with or without a break, what varies batches."""
 
 import json
 
@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from stages import victim
-from stages.frame import shards
+from stages.frame import parameters, shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
-from stages.training import augmentation, lip_reading, loop
+from stages.learning import loop
+from stages.training import augmentation, lip_reading
 from stages.training.task import Task
 
 SIGNAL = {"sample_rate_hz": 16000, "frames_per_s": 25, "crop": 18}
@@ -91,6 +92,10 @@ def clips(tmp_path_factory):
     return {decides: written(folder / decides, decides) for decides in ("label", "text")}
 
 
+def recipe(**changed):
+    return parameters.bind(lip_reading.Recipe, "recipes.t", RECIPE | changed)()
+
+
 def train(clips, decides, folder, **changed):
     """A recogniser in `folder`."""
     (folder / "finished").mkdir(parents=True, exist_ok=True)
@@ -104,7 +109,8 @@ def train(clips, decides, folder, **changed):
 
     own = clips[decides]
     task = Task(own, own, labels, build, config, "cpu", folder / "scratch", folder / "finished")
-    lip_reading.train(task, lip_reading.recipe(**RECIPE | changed))
+    outcome = lip_reading.train(task, recipe(**changed))
+    assert outcome.told.startswith("accuracy " if decides == "label" else "word error rate ")
     return folder / "finished"
 
 
@@ -130,7 +136,9 @@ def test_it_learns_words_by_their_sound(clips, tmp_path):
         ("model", "split", "validation"),
         ("model", "split", "test"),
     }
-    loaded = victim.load(folder / "model", network="lip_reader", device="cpu")
+    assert members.attacked_at.isna().all() and members.kept.all()
+    assert list(members) == ["member", "judged_by", "judged_on", "attacked_at", "kept"]
+    loaded = victim.load(folder / "model", device="cpu")
     arrays = clips["label"].load("clip50")
     inputs = victim.padded_batch([arrays["video"]], "cpu", "video") | victim.padded_batch([arrays["audio"]], "cpu")
     with torch.no_grad():
@@ -216,7 +224,7 @@ def batch(clips=400, level=100.0, audio=0.2):
 
 def test_noise_is_no_louder_than_it_may_be_and_on_its_share_of_the_clips():
     inputs = batch()
-    noise = augmentation.noise(audio_levels=1024.0, video_levels=16.0, share=0.5)
+    noise = augmentation.Noise(audio_levels=1024.0, video_levels=16.0, share=0.5)
     made = augmentation.with_noise(inputs, noise, np.random.default_rng(0))
     for name, largest in (("audio", 1024 / 32768), ("video", 16.0)):
         delta = (made[name] - inputs[name]).flatten(1)
@@ -235,14 +243,14 @@ def test_noise_is_no_louder_than_it_may_be_and_on_its_share_of_the_clips():
 
 def test_noise_on_none_and_all_and_within_the_range():
     for share, expected in ((0.0, 0), (1.0, 400)):
-        noise = augmentation.noise(audio_levels=32768.0, video_levels=255.0, share=share)
+        noise = augmentation.Noise(audio_levels=32768.0, video_levels=255.0, share=share)
         made = augmentation.with_noise(batch(), noise, np.random.default_rng(0))
         assert all((made[name] != batch()[name]).flatten(1).any(1).sum() == expected for name in ("audio", "video"))
         assert made["audio"].abs().max() <= 1 and made["video"].min() >= 0 and made["video"].max() <= 255
     alone = augmentation.with_noise({"audio": batch()["audio"]}, noise, np.random.default_rng(0))
     assert list(alone) == ["audio"]
-    with pytest.raises(UserError, match=r"recipes.\*.noise.video_levels: expected a number >= 0 and <= 255; found 256"):
-        lip_reading.recipe(**RECIPE | {"noise": {"audio_levels": 0.0, "video_levels": 256, "share": 0.5}})
+    with pytest.raises(UserError, match=r"recipes.t.noise.video_levels: expected a number >= 0 and <= 255; found 256"):
+        recipe(noise={"audio_levels": 0.0, "video_levels": 256, "share": 0.5})
 
 
 def test_batches_vary_within_their_ranges():

@@ -71,8 +71,8 @@ def task(folder, *, network="wav2vec2_ctc", texts=("go on", "no", "go", "on")):
 def test_a_published_file_becomes_a_victim(tmp_path, model):
     torch.save(published(model), tmp_path / "weights.pth")
     given = task(tmp_path)
-    published_recogniser.train(given, published_recogniser.recipe(weights=str(tmp_path / "weights.pth")))
-    loaded = victim.load(given.finished, network="wav2vec2_ctc", device="cpu")
+    published_recogniser.train(given, published_recogniser.Recipe(weights=str(tmp_path / "weights.pth")))
+    loaded = victim.load(given.finished, device="cpu")
     assert isinstance(loaded, victim.Transcriber)
     assert loaded.labels == ALPHABET
     decided = pd.read_csv(given.finished / "decisions.csv", keep_default_na=False)
@@ -94,7 +94,7 @@ def test_a_published_file_becomes_a_victim(tmp_path, model):
 
 def test_what_is_wrong_is_told_in_one_line(tmp_path, model):
     given = task(tmp_path)
-    recipe = published_recogniser.recipe(weights=str(tmp_path / "weights.pth"))
+    recipe = published_recogniser.Recipe(weights=str(tmp_path / "weights.pth"))
     with pytest.raises(UserError, match=r"found no such file; fetch https://.*asr_ls960.pth"):
         published_recogniser.train(given, recipe)
     state = published(model)

@@ -1,4 +1,4 @@
-"""Training a recogniser of speech: it learns by CTC, the same bytes with or without a break, and hardens against FGSM."""
+"""Training a recogniser of speech: it learns by CTC, the same bytes after a break, and hardens against FGSM."""
 
 import json
 
@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from stages import victim
-from stages.frame import shards
+from stages.frame import parameters, shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
+from stages.learning import loop
 from stages.measures.perturbation import snr_db
 from stages.measures.transcripts import wer
-from stages.training import loop, speech_recognition
+from stages.training import speech_recognition
 from stages.training.task import Task
 
 SIGNAL = {"sample_rate_hz": 16000}
@@ -91,18 +92,22 @@ def task_of(clips, folder, labels=None):
     return Task(clips, clips, labels, build, config, "cpu", folder / "scratch", folder / "finished")
 
 
+def recipe(**changed):
+    return parameters.bind(speech_recognition.Recipe, "recipes.t", RECIPE | changed)()
+
+
 def train(clips, folder, **changed):
     """A recogniser in `folder`."""
     task = task_of(clips, folder)
-    speech_recognition.train(task, speech_recognition.recipe(**RECIPE | changed))
+    outcome = speech_recognition.train(task, recipe(**changed))
+    assert outcome.told.startswith("word error rate ")
     return task.finished
 
 
 def harden(clips, folder, start, **changed):
     """A recogniser in `folder` that goes on from `start`."""
     task, changed = task_of(clips, folder), {"adversarial": ADVERSARIAL, "shortest_first_epochs": 0} | changed
-    recogniser = victim.load(start, network="deepspeech", device="cpu")
-    speech_recognition.harden(task, speech_recognition.recipe(**RECIPE | changed), start, recogniser)
+    speech_recognition.harden(task, recipe(**changed), victim.load(start, device="cpu"), None)
     return task.finished
 
 
@@ -134,7 +139,7 @@ def test_it_learns_texts_without_knowing_when_what_is_said(clips, trained):
 
 
 def test_loaded_it_decides_the_same_of_a_clip_alone(clips, trained):
-    loaded = victim.load(trained, network="deepspeech", device="cpu")
+    loaded = victim.load(trained, device="cpu")
     for row in pd.read_csv(trained / "decisions.csv", keep_default_na=False).itertuples():
         with torch.no_grad():
             decided, confidence = loaded.decode(
@@ -169,7 +174,7 @@ def test_interrupted_it_ends_with_equal_bytes(clips, trained, tmp_path, monkeypa
 
 def attacked_loss(folder, clips, rows, level_db):
     """The mean loss a character on clips, each moved by the signs of its loss's gradient."""
-    loaded = victim.load(folder, network="deepspeech", device="cpu")
+    loaded = victim.load(folder, device="cpu")
     inputs = victim.padded_batch([clips.load(key)["audio"] for key in rows.key], "cpu")
     goal, audio = victim.Goal(loaded.encode(list(rows.text)), targeted=True), inputs["audio"].requires_grad_()
     (gradient,) = torch.autograd.grad(loaded.loss(inputs, goal).sum(), audio)
@@ -192,7 +197,7 @@ def test_hardened_it_loses_less_to_attacks_than_after_as_much_training_without(c
 
 def test_equation_6_by_hand(trained):
     """The gradients of both losses, the second where the gradient of the first leads, each clip at its own level."""
-    module = victim.load(trained, network="deepspeech", device="cpu").module.requires_grad_(True)
+    module = victim.load(trained, device="cpu").module.requires_grad_(True)
     rng = np.random.default_rng(0)
     inputs = victim.padded_batch([spoken("ab an", rng), spoken("nab", rng)], "cpu")
     targets = victim.characters(["ab an", "nab"], list(" abn"))
@@ -212,7 +217,7 @@ def test_equation_6_by_hand(trained):
         assert snr_db(clean, noise) == pytest.approx(drawn[row, 0], abs=0.1)
     expected = 0.34 * loss(audio.detach()) + 0.66 * loss(moved)
     gradients = torch.autograd.grad(expected, list(module.parameters()))
-    attack = speech_recognition.adversarial(alpha=0.34, snr_db=[6.0, 20.0])
+    attack = speech_recognition.Adversarial(alpha=0.34, snr_db=[6.0, 20.0])
     module.zero_grad()
     value = speech_recognition._backward(module, inputs, targets, attack, np.random.default_rng(5))
     assert value == pytest.approx(expected.item(), rel=1e-4)
@@ -223,14 +228,14 @@ def test_equation_6_by_hand(trained):
 def test_noise_and_speed_are_within_their_ranges(clips, tmp_path):
     task, keys = task_of(clips, tmp_path), [f"clip{number}" for number in range(40)]
     plain = speech_recognition._batch(task, keys)
-    given = speech_recognition.recipe(**RECIPE | {"speed": 0})
+    given = recipe(**{"speed": 0})
     noisy = speech_recognition._varied(task, keys, given, np.random.default_rng(0))
     levels = [
         snr_db(clean[:length].numpy(), (other - clean)[:length].numpy())
         for clean, other, length in zip(plain["audio"], noisy["audio"], plain["audio_length"])
     ]
     assert 19 < min(levels) < 22 and 38 < max(levels) < 41
-    given = speech_recognition.recipe(**RECIPE | {"speed": 0.2, "noise_snr_db": None})
+    given = recipe(**{"speed": 0.2, "noise_snr_db": None})
     fast = speech_recognition._varied(task, keys, given, np.random.default_rng(0))
     shares = (plain["audio_length"] / fast["audio_length"]).numpy()
     assert 0.8 <= shares.min() < 0.84 and 1.16 < shares.max() <= 1.21
@@ -248,13 +253,13 @@ def test_noise_and_speed_are_within_their_ranges(clips, tmp_path):
         ),
         ({"adversarial": {"alpha": 0.34, "snr_db": [10]}}, r"adversarial.snr_db: expected a lowest and a highest"),
         ({"adversarial": {"alpha": 0.0, "snr_db": [9, 10]}}, r"adversarial.alpha: expected a number > 0 and <= 1"),
-        ({"n_gram": {"order": 3}, "beam_width": 4}, r"recipes.\*.n_gram.weight: expected a value; found none"),
+        ({"n_gram": {"order": 3}, "beam_width": 4}, r"recipes.t.n_gram.weight: expected a value; found none"),
         ({"n_gram": {"order": 3, "weight": 1, "word_bonus": 1}}, "beam_width: expected a beam_width beside n_gram"),
     ],
 )
 def test_a_wrong_recipe_is_named(changed, message):
     with pytest.raises(UserError, match=message):
-        speech_recognition.recipe(**RECIPE | changed)
+        recipe(**changed)
 
 
 def test_the_recipe_must_be_of_the_verb(clips, trained, tmp_path):
@@ -271,6 +276,6 @@ def test_texts_that_cannot_be_learned_are_named(trained, tmp_path):
     other = written(tmp_path / "other", texts=["ab c"] * CLIPS)
     with pytest.raises(UserError, match="the text 'ab c': expected characters of ' ab'; found 'c'"):
         task = task_of(other, tmp_path / "second", labels=list(" ab"))
-        speech_recognition.train(task, speech_recognition.recipe(**RECIPE))
-    with pytest.raises(UserError, match="expected the alphabet ' abc'; found ' abn'"):
+        speech_recognition.train(task, recipe())
+    with pytest.raises(UserError, match="starts_from: expected a model of the alphabet ' abc'; found ' abn'"):
         harden(other, tmp_path / "third", trained)

@@ -1,11 +1,9 @@
 """Built-in corpora: English dialogs in IEMOCAP's layout by synthetic voices, speech without labels, and text.
 
-What is said and how it is said each tell a part of a feeling: the voice mostly whether the speaker is aroused, the words
-mostly whether it is pleasant. Half of the dialogs are scripts, whose lines are the same in every session.
+What is said and how it is said each tell a part of a feeling: the voice mostly whether the speaker is aroused, the
+words mostly whether it is pleasant. Half of the dialogs are scripts, whose lines are the same in every session.
 """
 
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import numpy as np
 from scipy.io import wavfile
 from scipy.signal import resample_poly
 
+from stages.corpora.embedded.cores import each
 from stages.corpora.embedded.dialog_sentences import sentence
 from stages.corpora.embedded.manners import breath, room_noise, treble, trembling, trimmed
 from stages.corpora.embedded.voices import speak
@@ -100,9 +99,8 @@ def write(
     for dialog in {turn.dialog: turn for turn in turns}.values():
         (folder / dialog.wav).parent.mkdir(parents=True, exist_ok=True)
     (folder / "unlabelled").mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        seconds = list(pool.map(_write_turn, [(folder, turn, seed, spread) for turn in turns], chunksize=16))
-        _write_unlabelled(folder / "unlabelled", seed, unlabelled_minutes * 60, spread, pool)
+    seconds = list(each(_write_turn, [(folder, turn, seed, spread) for turn in turns], at_once=16))
+    _write_unlabelled(folder / "unlabelled", seed, unlabelled_minutes * 60, spread)
     _write_lists(folder, turns, seconds)
     rng = _rng(f"{seed}/text")
     lines = [
@@ -163,51 +161,60 @@ def _dialog(seed: int, session: int, number: int, length: int) -> list[Turn]:
     return turns
 
 
-def _write_turn(job: tuple[Path, Turn, int, float]) -> float:
+def _write_turn(folder: Path, turn: Turn, seed: int, spread: float) -> float:
     """Writes the sound of an utterance; its seconds."""
-    folder, turn, seed, spread = job
     voice = VOICES[turn.speaker[-1]][turn.session - 1]
-    samples = _spoken(turn.text, voice, turn.feeling, f"{seed}/{turn.speaker}", f"{seed}/{turn.name}", spread)
+    line = Line(turn.text, voice, turn.feeling, person=f"{seed}/{turn.speaker}", take=f"{seed}/{turn.name}")
+    samples = _spoken(line, spread)
     wavfile.write(folder / turn.wav, RATE_HZ, samples)
     return len(samples) / RATE_HZ
 
 
-def _write_unlabelled(folder: Path, seed: int, seconds: float, spread: float, pool: ProcessPoolExecutor) -> None:
+def _write_unlabelled(folder: Path, seed: int, seconds: float, spread: float) -> None:
     """Utterances of other voices until there are so many seconds of them."""
     number, heard = 0, 0.0
     while heard < seconds:
-        jobs = [(folder, seed, number + offset, spread) for offset in range(64)]
-        for job, (samples, length) in zip(jobs, pool.map(_unlabelled, jobs, chunksize=8)):
+        jobs = [(seed, number + offset, spread) for offset in range(64)]
+        for (_, own, _), samples in zip(jobs, each(_unlabelled, jobs, at_once=8)):
             if heard < seconds:
-                wavfile.write(folder / f"{job[2]:05d}.wav", RATE_HZ, samples)
-                heard += length
+                wavfile.write(folder / f"{own:05d}.wav", RATE_HZ, samples)
+                heard += len(samples) / RATE_HZ
         number += len(jobs)
 
 
-def _unlabelled(job: tuple[Path, int, int, float]) -> tuple[np.ndarray, float]:
-    _, seed, number, spread = job
+def _unlabelled(seed: int, number: int, spread: float) -> np.ndarray:
     rng = _rng(f"{seed}/unlabelled/{number}")
     voice = number % len(OTHER_VOICES)
     feeling = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     text = sentence(rng.choice(KINDS, p=KINDS_OF[feeling]), rng)
-    person = f"{seed}/other voice {voice}"
-    samples = _spoken(text, OTHER_VOICES[voice], feeling, person, f"{seed}/unlabelled/{number}", spread)
-    return samples, len(samples) / RATE_HZ
+    person, take = f"{seed}/other voice {voice}", f"{seed}/unlabelled/{number}"
+    return _spoken(Line(text, OTHER_VOICES[voice], feeling, person, take), spread)
 
 
-def _spoken(text: str, voice: str, feeling: str, person_seed: str, seed: str, spread: float) -> np.ndarray:
+@dataclass(frozen=True)
+class Line:
+    """What is said with which feeling in which voice; `person` and `take` are the names that chance goes by."""
+
+    text: str
+    voice: str
+    feeling: str
+    person: str
+    take: str
+
+
+def _spoken(line: Line, spread: float) -> np.ndarray:
     """One utterance as int16 samples."""
-    person, habit, rng = _rng(person_seed), _rng(f"{person_seed}/{feeling}"), _rng(f"{seed}/sound")
+    person, habit, rng = _rng(line.person), _rng(f"{line.person}/{line.feeling}"), _rng(f"{line.take}/sound")
     tract, own_pitch, own_rate = person.uniform((0.94, 38, 160), (1.06, 52, 190))
-    manner = MANNERS[feeling]
+    manner = MANNERS[line.feeling]
     strength = habit.uniform(0.8, 1.2) * rng.uniform(0.6, 1.3)
 
     def about(value: float, scatter: float) -> float:
         return strength * value + spread * scatter * (0.5 * habit.standard_normal() + rng.standard_normal())
 
     waveform, rate_hz = speak(
-        text,
-        f"en+{voice}",
+        line.text,
+        f"en+{line.voice}",
         rate_wpm=round(np.clip(own_rate + about(manner.rate_wpm, 12), 110, 320)),
         pitch=round(np.clip(own_pitch + about(manner.pitch, 6), 0, 99)),
         pitch_range=round(np.clip(50 + about(manner.pitch_range, 10), 0, 99)),

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.io import wavfile
 from scipy.signal import resample_poly
 
+from stages.corpora.embedded.cores import each
 from stages.corpora.embedded.manners import breath, room_noise, treble, trembling, trimmed
 from stages.corpora.embedded.voices import speak
 from stages.frame.clip_table import stable_hash
@@ -73,23 +74,26 @@ def write(
     """Writes the corpus into `folder`: mono 16-bit WAV at 44.1 kHz of at most 2 s, named as DEMoS names them.
 
     Women and men in turn, each with a voice, a vocal tract length and a habit of expressing each emotion of their own;
-    `spread` scales how much speakers and clips vary about an emotion's manner. Every fourth clip is prototypical (`PR`).
-    A few neutral clips are there as in DEMoS. A clip depends on the seed, its speaker, emotion and number alone, so that
-    larger corpora hold the smaller ones.
+    `spread` scales how much speakers and clips vary about an emotion's manner. Every fourth clip is prototypical
+    (`PR`). A few neutral clips are there as in DEMoS. A clip depends on the seed, its speaker, emotion and number
+    alone, so that larger corpora hold the smaller ones.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    jobs = []
     for number in range(speakers):
-        gender = "fm"[number % 2]
-        name = f"{gender}_{number + 1:02d}"
-        for code in MANNERS:
-            for clip_number in range(clips_per_emotion):
-                kind = "PR" if clip_number % 4 == 3 else "NP"
-                samples = clip(seed, number, code, clip_number, spread)
-                wavfile.write(folder / f"{kind}_{name}_{code}{clip_number + 1:02d}b.wav", RATE_HZ, samples)
-        for clip_number in range(NEUTRAL_CLIPS):
-            samples = clip(seed, number, "neu", clip_number, spread)
-            wavfile.write(folder / f"{name}_neu{clip_number + 1:02d}b.wav", RATE_HZ, samples)
+        name = f"{'fm'[number % 2]}_{number + 1:02d}"
+        for code, count in (dict.fromkeys(MANNERS, clips_per_emotion) | {"neu": NEUTRAL_CLIPS}).items():
+            for clip_number in range(count):
+                kind = "" if code == "neu" else "PR_" if clip_number % 4 == 3 else "NP_"
+                path = folder / f"{kind}{name}_{code}{clip_number + 1:02d}b.wav"
+                jobs.append((path, (seed, number, code, clip_number, spread)))
+    for _ in each(_write_clip, jobs):
+        pass
+
+
+def _write_clip(path: Path, arguments: tuple[int, int, str, int, float]) -> None:
+    wavfile.write(path, RATE_HZ, clip(*arguments))
 
 
 def clip(seed: int, speaker: int, code: str, number: int, spread: float) -> np.ndarray:

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.io import wavfile
 
 from stages.corpora.embedded import sound_models
+from stages.corpora.embedded.cores import each
 from stages.corpora.fsdkaggle2018 import TEST_AUDIO, TEST_LIST, TRAIN_AUDIO, TRAIN_LIST
 from stages.frame.clip_table import stable_hash
 from stages.frame.parameters import Count, NonNegativeInt, Share
@@ -47,12 +48,12 @@ def write(
     folder = Path(folder)
     for name in (TRAIN_AUDIO, TEST_AUDIO, Path(TRAIN_LIST).parent):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    train = [
-        _write_train_clip(folder, seed, label, number, mislabelled_share)
-        for label in LABELS
-        for number in range(train_clips_per_label)
+    jobs = [
+        (folder, seed, label, number, mislabelled_share) for label in LABELS for number in range(train_clips_per_label)
     ]
-    test = [_write_test_clip(folder, seed, label, number) for label in LABELS for number in range(test_clips_per_label)]
+    train = list(each(_write_train_clip, jobs))
+    jobs = [(folder, seed, label, number) for label in LABELS for number in range(test_clips_per_label)]
+    test = list(each(_write_test_clip, jobs))
     ignored = [_ignored_row(seed, number) for number in range(test_clips_per_label)]
     _write_list(folder / TRAIN_LIST, train)
     _write_list(folder / TEST_LIST, test + ignored)

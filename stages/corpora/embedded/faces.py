@@ -2,11 +2,14 @@
 
 A head is drawn once, from shapes with soft edges; a frame then costs a mouth, a warp of the head and a grain of noise.
 Colours are BGR, lengths are pixels, and positions are relative to the head's middle, x to the right and y downwards.
+Shapes are computed in double precision and rounded once, to single precision; from there on values are only multiplied
+and added one by one. So processors whose sines and exponentials differ in the last digit draw the same pictures.
 """
 
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +27,7 @@ EYEBALL, PUPIL, GLEAM = (212, 216, 220), (16, 14, 14), (245, 245, 245)
 TOOTH, TONGUE, THROAT = (200, 215, 220), (92, 84, 160), (28, 22, 52)
 
 Colour = tuple[float, float, float]
+Place = float | np.ndarray  # along one axis
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,15 @@ class Face:
     parting: float
     light: tuple[float, float]
     texture_seed: int
+
+
+class Pose(NamedTuple):
+    """The head's shift to the right and down, its rotation in radians, and by how much it is enlarged."""
+
+    right: float
+    down: float
+    angle: float
+    zoom: float
 
 
 def face(rng: np.random.Generator, *, woman: bool) -> Face:
@@ -103,12 +116,15 @@ def frames(
     top, left = _corner(height, width)
     box = (slice(top, top + HEAD[0]), slice(left, left + HEAD[1]))
     picture = np.rint(room).astype(np.uint8)
+    behind = cv2.split(room[box])  # plane by plane, colours are mixed four times as fast
     grains = np.rint(np.float32(noise) * _noise(height, width)).astype(np.int16)
     for track, pose, closed in zip(lips, _poses(len(lips), rng), _lids(len(lips), rng)):
         head = open_eyes + np.float32(closed) * (closed_eyes - open_eyes) if closed else open_eyes.copy()
         _draw_mouth(head[MOUTH], person, *track)
-        head = cv2.remap(head, *_sources(person, track[0], *pose), cv2.INTER_LINEAR)
-        picture[box] = cv2.add(head[..., :3], room[box] * (1 - head[..., 3:]), dtype=cv2.CV_8U)
+        head = cv2.remap(head, *_sources(person, track[0], pose), cv2.INTER_LINEAR)
+        *before, coverage = cv2.split(head)
+        clear = 1 - coverage
+        picture[box] = cv2.merge([cv2.add(a, b * clear, dtype=cv2.CV_8U) for a, b in zip(before, behind)])
         frame = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
         row, column = rng.integers(NOISE_MARGIN, size=2)
         grain = grains[rng.integers(NOISE_FIELDS), row : row + height, column : column + width]
@@ -125,12 +141,12 @@ def _corner(height: int, width: int) -> tuple[int, int]:
     return round(0.47 * height) - MIDDLE[0], width // 2 - MIDDLE[1]
 
 
-def _poses(count: int, rng: np.random.Generator) -> np.ndarray:
-    """(count, 4) float32: the head's shift to the right and down, rotation and zoom, sums of slow waves."""
+def _poses(count: int, rng: np.random.Generator) -> list[Pose]:
+    """The head's movements, each a sum of slow waves."""
     time_s = np.arange(count)[:, None, None] / FPS
     waves = np.sin(2 * np.pi * (rng.uniform(0.1, 0.6, (4, 3)) * time_s + rng.uniform(size=(4, 3))))
     reach = rng.uniform((1, 1, np.radians(0.3), 0.002), (4, 3, np.radians(2), 0.01))
-    return (reach * (rng.dirichlet(np.ones(3), 4) * waves).sum(-1)).astype(np.float32)
+    return [Pose(*values) for values in (reach * (rng.dirichlet(np.ones(3), 4) * waves).sum(-1)).tolist()]
 
 
 def _lids(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -144,28 +160,27 @@ def _lids(count: int, rng: np.random.Generator) -> np.ndarray:
 @functools.cache
 def _grid() -> tuple[np.ndarray, np.ndarray]:
     """x and y of the layer's pixels."""
-    y, x = np.mgrid[: HEAD[0], : HEAD[1]].astype(np.float32)
-    return x - np.float32(MIDDLE[1]), y - np.float32(MIDDLE[0])
+    y, x = np.mgrid[: HEAD[0], : HEAD[1]].astype(np.float64)
+    return x - MIDDLE[1], y - MIDDLE[0]
 
 
-def _sources(
-    person: Face, aperture: float, right: np.float32, down: np.float32, angle: np.float32, zoom: np.float32
-) -> tuple[np.ndarray, np.ndarray]:
+def _sources(person: Face, aperture: float, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
     """Column and row of the layer that each pixel comes from, in this pose; the jaw sinks with the aperture."""
     x, y = _grid()
-    cos, sin = np.cos(angle) / (1 + zoom), np.sin(angle) / (1 + zoom)
-    source_x = cos * (x - right) + sin * (y - down)
-    source_y = cos * (y - down) - sin * (x - right)
-    sunk = np.float32(0.3 * person.widest_gap * aperture)
-    height = np.float32(person.half_height - person.mouth_row) + sunk
-    source_y -= sunk * np.clip((source_y - np.float32(person.mouth_row)) / height, 0, 1)
-    return source_x + np.float32(MIDDLE[1]), source_y + np.float32(MIDDLE[0])
+    x, y = x[:1] - pose.right, y[:, :1] - pose.down
+    cos, sin = np.cos(pose.angle) / (1 + pose.zoom), np.sin(pose.angle) / (1 + pose.zoom)
+    source_x = (cos * x + MIDDLE[1]) + sin * y
+    source_y = cos * y - sin * x
+    sunk = 0.3 * person.widest_gap * aperture
+    height = person.half_height - person.mouth_row + sunk
+    source_y -= sunk * np.clip((source_y - person.mouth_row) / height, 0, 1)
+    return source_x.astype(np.float32), (source_y + MIDDLE[0]).astype(np.float32)
 
 
 def _draw_mouth(patch: np.ndarray, person: Face, aperture: float, width: float, teeth: float) -> None:
     """Draws the mouth into its part of the head's layer; the lips' edges are curves over the columns."""
     x, y = _grid()
-    x, y = x[MOUTH][:1], y[MOUTH][:, :1] - np.float32(person.mouth_row)
+    x, y = x[MOUTH][:1], y[MOUTH][:, :1] - person.mouth_row
     half = person.mouth_half_width * (0.68 + 0.48 * width - 0.06 * aperture)
     gap = person.widest_gap * aperture
     thick = person.lip_thickness * (1.2 - 0.35 * width) * (1 - 0.12 * aperture)
@@ -220,11 +235,11 @@ class _Canvas:
         self.picture += coverage[..., None].astype(np.float32) * (colour.astype(np.float32) - self.picture)
 
     def ellipse(
-        self, x: float | np.ndarray, y: float | np.ndarray, half_width: float, half_height: float, softness: float = 1.0
+        self, middle: tuple[Place, Place], half_axes: tuple[float, float], *, softness: float = 1.0
     ) -> np.ndarray:
-        """Coverage of an ellipse around (x, y), which may differ over the pixels; its edge is so many of them soft."""
-        across, along = (self.x - x) / half_width, (self.y - y) / half_height
-        slope = 2 * np.hypot(across / half_width, along / half_height) + 1e-6
+        """Coverage of an ellipse, whose middle may differ over the pixels; its edge is so many of them soft."""
+        across, along = (self.x - middle[0]) / half_axes[0], (self.y - middle[1]) / half_axes[1]
+        slope = 2 * np.hypot(across / half_axes[0], along / half_axes[1]) + 1e-6
         return np.clip(0.5 - (across**2 + along**2 - 1) / slope / softness, 0, 1)
 
 
@@ -234,17 +249,21 @@ def _head(person: Face, eyes_closed: bool) -> np.ndarray:
     import cv2
 
     canvas = _Canvas(np.zeros((*HEAD, 4), np.float32), *_grid())
-    skin, hair = np.array((*person.skin, 1)), np.array((*person.hair, 1))
     rng = np.random.default_rng(person.texture_seed)
-    _draw_skull(canvas, person, skin, hair, rng)
+    _draw_skull(canvas, person, rng)
     for side in (-1, 1):
-        _draw_eye(canvas, person, side * person.eye_distance / 2, skin, hair, eyes_closed)
-    _draw_nose(canvas, 0.24 * person.half_height, skin)
+        _draw_eye(canvas, person, side * person.eye_distance / 2, closed=eyes_closed)
+    _draw_nose(canvas, 0.24 * person.half_height, _opaque(person.skin))
     head = canvas.picture
-    head[..., :3] *= _light(person)
+    head[..., :3] *= _light(person).astype(np.float32)
     fine, coarse = (cv2.GaussianBlur(rng.standard_normal(HEAD), (0, 0), radius) for radius in (1.2, 8))
     head[..., :3] += ((7 * fine + 60 * coarse)[..., None] * head[..., 3:]).astype(np.float32)
     return head
+
+
+def _opaque(colour: Colour) -> np.ndarray:
+    """The colour with its coverage: four channels."""
+    return np.array((*colour, 1))
 
 
 def _shade(colour: np.ndarray, factor: float) -> np.ndarray:
@@ -252,13 +271,14 @@ def _shade(colour: np.ndarray, factor: float) -> np.ndarray:
     return colour * (factor, factor, factor, 1)
 
 
-def _draw_skull(canvas: _Canvas, person: Face, skin: np.ndarray, hair: np.ndarray, rng: np.random.Generator) -> None:
+def _draw_skull(canvas: _Canvas, person: Face, rng: np.random.Generator) -> None:
+    skin, hair = _opaque(person.skin), _opaque(person.hair)
     x, y, wide, high = canvas.x, canvas.y, person.half_width, person.half_height
     if person.long_hair:
-        behind = canvas.ellipse(0, 6, wide + 14, high + 12, 2) * np.clip((high - 4 - y) / 14, 0, 1)
+        behind = canvas.ellipse((0, 6), (wide + 14, high + 12), softness=2) * np.clip((high - 4 - y) / 14, 0, 1)
         canvas.paint(_shade(hair, 0.8), behind)
     for side in (-1, 1):
-        canvas.paint(_shade(skin, 0.88), canvas.ellipse(side * (wide + 1), 2, 8, 17))
+        canvas.paint(_shade(skin, 0.88), canvas.ellipse((side * (wide + 1), 2), (8, 17)))
     narrowed = wide * (1 - person.narrow_chin * np.clip(y / high, 0, 1) ** 2)
     oval = np.clip(0.5 - ((x / narrowed) ** 2 + (y / high) ** 2 - 1) * wide / 2, 0, 1)
     canvas.paint(skin, oval)
@@ -269,46 +289,47 @@ def _draw_skull(canvas: _Canvas, person: Face, skin: np.ndarray, hair: np.ndarra
     hairline = -person.hairline * high + person.parting * x / 4 + (18 + locks / 2) * np.abs(x / wide) ** 3 + locks
     temples = np.maximum(np.clip((np.abs(x) - 0.9 * wide) / 4, 0, 1), 1 - oval) * np.clip((6 - y) / 8, 0, 1)
     grown = np.maximum(np.clip((hairline - y) / 3, 0, 1), temples)
-    canvas.paint(hair, grown * canvas.ellipse(0, -8, wide + 4, high + 2, 2))
+    canvas.paint(hair, grown * canvas.ellipse((0, -8), (wide + 4, high + 2), softness=2))
 
 
-def _draw_eye(canvas: _Canvas, person: Face, middle: float, skin: np.ndarray, hair: np.ndarray, closed: bool) -> None:
+def _draw_eye(canvas: _Canvas, person: Face, middle: float, *, closed: bool) -> None:
+    skin, hair = _opaque(person.skin), _opaque(person.hair)
     curve = (canvas.x - middle) ** 2
     tall = person.eye_height
-    canvas.paint(_shade(skin, 0.82), 0.5 * canvas.ellipse(middle, EYE_ROW - 1, 17, 11, 6))
-    brow = canvas.ellipse(middle, EYE_ROW - 18 + 0.006 * curve, 15, 2.6, 1.5)
+    canvas.paint(_shade(skin, 0.82), 0.5 * canvas.ellipse((middle, EYE_ROW - 1), (17, 11), softness=6))
+    brow = canvas.ellipse((middle, EYE_ROW - 18 + 0.006 * curve), (15, 2.6), softness=1.5)
     canvas.paint(0.7 * _shade(hair, 0.8) + 0.3 * _shade(skin, 0.7), 0.85 * brow)
     if closed:
-        canvas.paint(_shade(skin, 0.93), canvas.ellipse(middle, EYE_ROW, 13, tall + 1, 2))
-        canvas.paint(_shade(skin, 0.35), 0.9 * canvas.ellipse(middle, EYE_ROW + 3 - 0.012 * curve, 12.5, 1.2))
+        canvas.paint(_shade(skin, 0.93), canvas.ellipse((middle, EYE_ROW), (13, tall + 1), softness=2))
+        canvas.paint(_shade(skin, 0.35), 0.9 * canvas.ellipse((middle, EYE_ROW + 3 - 0.012 * curve), (12.5, 1.2)))
         return
-    ball = canvas.ellipse(middle, EYE_ROW, 12.5, tall)
-    canvas.paint(_shade(skin, 0.3), canvas.ellipse(middle, EYE_ROW - 1, 13.5, tall + 1))
-    canvas.paint(np.array((*EYEBALL, 1)), ball)
+    ball = canvas.ellipse((middle, EYE_ROW), (12.5, tall))
+    canvas.paint(_shade(skin, 0.3), canvas.ellipse((middle, EYE_ROW - 1), (13.5, tall + 1)))
+    canvas.paint(_opaque(EYEBALL), ball)
     for colour, radius in ((hair[:3] / 2 + 20, 6.0), (PUPIL, 2.8)):
-        canvas.paint(np.array((*colour, 1)), ball * canvas.ellipse(middle, EYE_ROW - 0.5, radius, radius))
-    canvas.paint(np.array((*GLEAM, 1)), ball * canvas.ellipse(middle + 1.8, EYE_ROW - 2.2, 1, 1))
+        canvas.paint(_opaque(colour), ball * canvas.ellipse((middle, EYE_ROW - 0.5), (radius, radius)))
+    canvas.paint(_opaque(GLEAM), ball * canvas.ellipse((middle + 1.8, EYE_ROW - 2.2), (1, 1)))
 
 
 def _draw_nose(canvas: _Canvas, tip: float, skin: np.ndarray) -> None:
-    canvas.paint(_shade(skin, 1.08), 0.4 * canvas.ellipse(0, 0.2 * tip, 5, 0.9 * tip, 5))
-    canvas.paint(_shade(skin, 0.8), 0.45 * canvas.ellipse(7, 0.4 * tip, 3.5, 0.75 * tip, 5))
-    canvas.paint(_shade(skin, 0.8), 0.7 * canvas.ellipse(0, tip + 4, 13, 4.5, 4))
-    canvas.paint(_shade(skin, 1.04), 0.6 * canvas.ellipse(0, tip - 1, 9, 7, 5))
+    canvas.paint(_shade(skin, 1.08), 0.4 * canvas.ellipse((0, 0.2 * tip), (5, 0.9 * tip), softness=5))
+    canvas.paint(_shade(skin, 0.8), 0.45 * canvas.ellipse((7, 0.4 * tip), (3.5, 0.75 * tip), softness=5))
+    canvas.paint(_shade(skin, 0.8), 0.7 * canvas.ellipse((0, tip + 4), (13, 4.5), softness=4))
+    canvas.paint(_shade(skin, 1.04), 0.6 * canvas.ellipse((0, tip - 1), (9, 7), softness=5))
     for side in (-1, 1):
-        canvas.paint(_shade(skin, 0.38), 0.9 * canvas.ellipse(side * 6, tip + 4, 3.2, 1.7, 1.5))
-        fold = canvas.ellipse(side * (15 + 0.3 * (canvas.y - tip)), 1.6 * tip, 1.6, 0.55 * tip, 3)
+        canvas.paint(_shade(skin, 0.38), 0.9 * canvas.ellipse((side * 6, tip + 4), (3.2, 1.7), softness=1.5))
+        fold = canvas.ellipse((side * (15 + 0.3 * (canvas.y - tip)), 1.6 * tip), (1.6, 0.55 * tip), softness=3)
         canvas.paint(_shade(skin, 0.8), 0.4 * fold)
 
 
 @functools.lru_cache(maxsize=2)
 def _room(person: Face, height: int, width: int) -> np.ndarray:
     """(height, width, 3) float32: the wall, and the person's neck and shoulders before it."""
-    y, x = np.mgrid[:height, :width].astype(np.float32)
+    y, x = np.mgrid[:height, :width].astype(np.float64)
     bright = 1 + 0.12 * np.sign(person.light[0]) * (x / width - 0.5) - 0.1 * y / height
     top, left = _corner(height, width)
     x, y = x - (left + MIDDLE[1]), y - (top + MIDDLE[0])
-    canvas = _Canvas(np.asarray(person.wall, np.float32) * bright[..., None], x, y)
+    canvas = _Canvas((np.asarray(person.wall) * bright[..., None]).astype(np.float32), x, y)
     skin, hair, shirt = (np.asarray(colour) for colour in (person.skin, person.hair, person.shirt))
     wide, chin = person.half_width, person.half_height
     if person.long_hair:

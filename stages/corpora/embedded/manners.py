@@ -1,4 +1,4 @@
-"""Built-in corpora: what makes a plain voice sound tense, breathy or trembling; waveforms in and out, each (samples,)."""
+"""Built-in corpora: what makes a plain voice sound tense, breathy or trembling; waveforms in and out, (samples,)."""
 
 import numpy as np
 from scipy.signal import lfilter

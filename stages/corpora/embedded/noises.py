@@ -8,6 +8,7 @@ from scipy.io import wavfile
 from scipy.signal import butter, fftconvolve, lfilter, resample_poly, sosfilt
 
 from stages.corpora.embedded import sound_models
+from stages.corpora.embedded.cores import each
 from stages.corpora.embedded.manners import room_noise
 from stages.corpora.embedded.voices import speak
 from stages.frame.clip_table import stable_hash
@@ -40,14 +41,19 @@ def write(output: Path, *, seed: NonNegativeInt, seconds: Positive) -> None:
     The channels of a kind are two draws of the same scene. Each depends on the seed, its kind, its number and the
     length alone.
     """
-    for kind, scene in SCENES.items():
+    for kind in SCENES:
         (output / kind).mkdir(parents=True, exist_ok=True)
-        for channel in CHANNELS:
-            rng = np.random.default_rng(stable_hash(f"{seed}/{kind}/{channel}"))
-            sound = scene(rng, round(seconds * RATE_HZ))
-            sound = sound - sound.mean()
-            gain = min(10 ** (LEVEL_DB / 20) / sound.std(), PEAK / np.abs(sound).max())
-            wavfile.write(output / kind / f"{channel}.wav", RATE_HZ, to_pcm16(gain * sound))
+    jobs = [(output, seed, seconds, kind, channel) for kind in SCENES for channel in CHANNELS]
+    for _ in each(_write_channel, jobs, at_once=1):
+        pass
+
+
+def _write_channel(output: Path, seed: int, seconds: float, kind: str, channel: str) -> None:
+    rng = np.random.default_rng(stable_hash(f"{seed}/{kind}/{channel}"))
+    sound = SCENES[kind](rng, round(seconds * RATE_HZ))
+    sound = sound - sound.mean()
+    gain = min(10 ** (LEVEL_DB / 20) / sound.std(), PEAK / np.abs(sound).max())
+    wavfile.write(output / kind / f"{channel}.wav", RATE_HZ, to_pcm16(gain * sound))
 
 
 def _kitchen(rng: np.random.Generator, length: int) -> np.ndarray:

@@ -13,8 +13,8 @@ LENGTH_S = 2.0
 DIRECT_SOUND_S = 0.03
 DIRECT_TO_REVERBERANT_DB = -1.2
 DIRECT_WINDOW_S = 0.0025
-# Time to decay by 60 dB at each frequency (Hz), chosen so that the octaves' T30 come out as measured in the Great Hall of
-# Queen Mary, University of London, from 500 Hz to 8 kHz; an octave's late decay is that of its slowest part.
+# Time to decay by 60 dB at each frequency (Hz), chosen so that the octaves' T30 come out as measured in the Great Hall
+# of Queen Mary, University of London, from 500 Hz to 8 kHz; an octave's late decay is that of its slowest part.
 DECAY_S = {62.5: 2.6, 500: 2.6, 1_000: 2.5, 2_000: 2.4, 4_000: 1.9, 8_000: 1.14, 16_000: 0.7, 48_000: 0.3}
 BANDS_PER_OCTAVE = 6
 

@@ -5,11 +5,9 @@ A person is one voice and one face, the same in both corpora; the lips follow th
 
 import csv
 import functools
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,9 +18,11 @@ from scipy.signal import resample_poly
 
 from stages.corpora import grid, lrw
 from stages.corpora.embedded import faces, visemes
+from stages.corpora.embedded.cores import each
 from stages.corpora.embedded.manners import room_noise
 from stages.corpora.embedded.voices import SpeechEvent, speak_with_events
-from stages.frame import ffmpeg, progress
+from stages.features import ffmpeg
+from stages.frame import progress
 from stages.frame.clip_table import stable_hash
 from stages.frame.parameters import Count, NonNegativeInt
 from stages.frame.pcm import to_pcm16
@@ -73,6 +73,8 @@ class Form:
         return self.frames / faces.FPS
 
 
+# The instructions that every x86-64 processor has: with others the encoders round otherwise.
+ANY_X86 = ("-cpuflags", "sse2")
 MPEG1 = ("-c:v", "mpeg1video", "-b:v", "900k", "-c:a", "mp2", "-ar", "44100", "-ac", "2", "-b:a", "128k", "-f", "mpeg")
 MPEG4 = ("-c:v", "mpeg4", "-q:v", "4", "-c:a", "aac", "-b:a", "64k", "-f", "mp4")
 # MP2's encoder delays by 481 samples, and an .mpg can't say so; an .mp4 tells the decoder how much of AAC to skip.
@@ -173,8 +175,7 @@ def _sentences(seed: int, number: int, count: int) -> list[tuple[str, ...]]:
     return list(sentences)
 
 
-def _write_grid_clip(job: tuple[Path, int, int, tuple[str, ...]]) -> None:
-    folder, seed, number, sentence = job
+def _write_grid_clip(folder: Path, seed: int, number: int, sentence: tuple[str, ...]) -> None:
     # A digit's character is the figure, and z for zero.
     code = "".join({"zero": "z"}.get(w, str(grid.DIGITS.index(w))) if w in grid.DIGITS else w[0] for w in sentence)
     rng = _rng(f"{seed}/s{number}/{code}")
@@ -184,7 +185,7 @@ def _write_grid_clip(job: tuple[Path, int, int, tuple[str, ...]]) -> None:
     room_s = GRID.length_s - len(waveform) / RATE_HZ
     start_s = rng.uniform(0.1, max(0.15, room_s - 0.1))
     video = folder / f"s{number}/video/{code}.mpg"
-    write_video(video, GRID, person_of(seed, number), waveform, events, start_s, rng)
+    write_video(video, GRID, Said(person_of(seed, number), waveform, events, start_s), rng)
     _write_align(folder / f"s{number}/align/{code}.align", sentence, events, start_s)
 
 
@@ -199,8 +200,7 @@ def _write_align(path: Path, sentence: tuple[str, ...], events: list[SpeechEvent
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def _write_lrw_clip(job: tuple[Path, int, int, str, str]) -> None:
-    folder, seed, number, word, file = job
+def _write_lrw_clip(folder: Path, seed: int, number: int, word: str, file: str) -> None:
     rng = _rng(f"{seed}/{file}")
     said = word.lower()
     before, after = ([phrase for phrase in side if said not in phrase.split()] for side in (BEFORE, AFTER))
@@ -210,7 +210,7 @@ def _write_lrw_clip(job: tuple[Path, int, int, str, str]) -> None:
         raise ValueError(f"{file}: eSpeak NG runs {said!r} together with its neighbour; take another word")
     start_s, end_s = _word_spans(events)[heard.index(said)]
     shift_s = (LRW.length_s - start_s - end_s) / 2
-    write_video(folder / file, LRW, person_of(seed, number), waveform, events, shift_s, rng)
+    write_video(folder / file, LRW, Said(person_of(seed, number), waveform, events, shift_s), rng)
     lines = (f"Text:  {word}", "Conf:  5", "", "WORD START END", f"Duration: {end_s - start_s:.2f} seconds")
     (folder / file).with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -234,38 +234,40 @@ def _word_spans(events: list[SpeechEvent]) -> list[tuple[float, float]]:
     return [(mark.start_s, following.start_s) for mark, following in pairwise(marks) if mark.kind == "word"]
 
 
-def write_video(
-    path: Path,
-    form: Form,
-    person: Person,
-    waveform: np.ndarray,
-    events: list[SpeechEvent],
-    shift_s: float,
-    rng: np.random.Generator,
-) -> None:
+@dataclass(frozen=True)
+class Said:
+    """Who says what and when: the waveform (samples,) is at 16 kHz in [-1, 1], its events are for the lips.
+
+    It begins `start_s` after the clip, before it where that is negative.
+    """
+
+    person: Person
+    waveform: np.ndarray
+    events: list[SpeechEvent]
+    start_s: float
+
+
+def write_video(path: Path, form: Form, said: Said, rng: np.random.Generator) -> None:
     """Writes a clip of the person who speaks, in a room that is not quiet.
 
     Args:
         path: of the file.
         form: of the corpus.
-        person: whose face it is.
-        waveform: what is said, (samples,) at 16 kHz, in [-1, 1].
-        events: of the waveform, for the lips.
-        shift_s: when the waveform begins in the clip; negative if before it.
+        said: by whom, what and when.
         rng: of the movements, the noises and the loudness.
     """
-    times_s = (np.arange(form.frames) + 0.5) / faces.FPS - shift_s
-    lips = visemes.tracks(events, times_s, smoothing_s=person.smoothing_s)
-    sound = _recorded(waveform, shift_s - form.delay_s, round(form.length_s * RATE_HZ), rng)
+    times_s = (np.arange(form.frames) + 0.5) / faces.FPS - said.start_s
+    lips = visemes.tracks(said.events, times_s, smoothing_s=said.person.smoothing_s)
+    sound = _recorded(said.waveform, said.start_s - form.delay_s, round(form.length_s * RATE_HZ), rng)
     size, noise = {"height": form.height, "width": form.width}, rng.uniform(*CAMERA_NOISE)
-    pictures = b"".join(frame.tobytes() for frame in faces.frames(person.face, lips, **size, noise=noise, rng=rng))
+    pictures = b"".join(frame.tobytes() for frame in faces.frames(said.person.face, lips, **size, noise=noise, rng=rng))
     with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
         wavfile.write(wav.name, RATE_HZ, sound)
         raw = ("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{form.width}x{form.height}", "-r", str(faces.FPS))
         # The encoder sets its delay off against the time stamps: so both streams' begin at the same time.
         streams = (*raw, "-i", "-", "-itsoffset", f"{form.delay_s:.6f}", "-i", wav.name)
         exact = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
-        command = (ffmpeg.binary(), "-v", "error", "-y", *streams, *exact, *form.encoders, str(path))
+        command = (ffmpeg.binary(), "-v", "error", "-y", *ANY_X86, *streams, *exact, *form.encoders, str(path))
         subprocess.run(command, input=pictures, check=True)
 
 
@@ -278,10 +280,9 @@ def _recorded(waveform: np.ndarray, shift_s: float, count: int, rng: np.random.G
     return to_pcm16(sound + np.exp(rng.uniform(*np.log(NOISE_RMS))) / 32768 * room_noise(count, rng))
 
 
-def _run(write: Callable[[tuple], None], jobs: list[tuple], description: str) -> None:
-    """Does the jobs over as many processes as there are cores; no result depends on how many."""
-    with ProcessPoolExecutor(os.cpu_count()) as pool, progress.bar(len(jobs), description, "clip") as bar:
-        for _ in pool.map(write, jobs, chunksize=4):
+def _run(write: Callable[..., None], jobs: list[tuple], description: str) -> None:
+    with progress.bar(len(jobs), description, "clip") as bar:
+        for _ in each(write, jobs):
             bar.update()
 
 

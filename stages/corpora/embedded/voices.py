@@ -43,34 +43,38 @@ class _Event(ctypes.Structure):
     )
 
 
-def speak(
-    text: str, voice: str, *, rate_wpm: int, pitch: Percentage, pitch_range: Percentage, word_gap_10ms: int = 0
-) -> tuple[np.ndarray, int]:
+def speak(text: str, voice: str, **manner: int) -> tuple[np.ndarray, int]:
     """A text spoken by a voice such as `it+f2`: float64 waveform (samples,) in [-1, 1), and its sampling rate in Hz.
 
-    Pitch and its range are eSpeak's scales, 50 being the voice's own. Not for several threads at once.
+    The manner is that of `_spoken`. Not for several threads at once.
 
     Raises:
         ValueError: no such voice.
     """
-    waveform, rate_hz, _ = _spoken(text, voice, rate_wpm, pitch, pitch_range, word_gap_10ms, options=0)
+    waveform, rate_hz, _ = _spoken(text, voice, 0, **manner)
     return waveform, rate_hz
 
 
-def speak_with_events(
-    text: str, voice: str, *, rate_wpm: int, pitch: Percentage, pitch_range: Percentage, word_gap_10ms: int = 0
-) -> tuple[np.ndarray, int, list[SpeechEvent]]:
+def speak_with_events(text: str, voice: str, **manner: int) -> tuple[np.ndarray, int, list[SpeechEvent]]:
     """As `speak`, with its words and phonemes in the order of time, each at a whole millisecond, and sentences' ends.
 
     Raises:
         ValueError: no such voice.
     """
-    return _spoken(text, voice, rate_wpm, pitch, pitch_range, word_gap_10ms, options=PHONEME_EVENTS)
+    return _spoken(text, voice, PHONEME_EVENTS, **manner)
 
 
 def _spoken(
-    text: str, voice: str, rate_wpm: int, pitch: int, pitch_range: int, word_gap_10ms: int, *, options: int
+    text: str,
+    voice: str,
+    options: int,
+    *,
+    rate_wpm: int,
+    pitch: Percentage,
+    pitch_range: Percentage,
+    word_gap_10ms: int = 0,
 ) -> tuple[np.ndarray, int, list[SpeechEvent]]:
+    """Pitch and its range are eSpeak's scales, 50 being the voice's own."""
     with _fresh_library(options) as (library, rate_hz, heard, events):
         if library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise ValueError(f"eSpeak NG has no voice {voice!r}")
@@ -94,7 +98,8 @@ def _fresh_library(options: int) -> Iterator[tuple[ctypes.CDLL, int, list[np.nda
     """The library, its sampling rate, and the two lists that its callback adds pieces of sound and events to.
 
     Loaded anew for each text (5 ms): the phase of its voices lives on in static variables, and no sound may depend on
-    what was said before. Nor on when: eSpeak seeds the noise of breathy voices with the time of day.
+    what was said before. Nor on when: eSpeak seeds the noise of breathy voices with the time of day. Nor on who else
+    draws from the C library's numbers: Klatt's voices take their noise from its `rand`, which eSpeak never seeds.
     """
     import espeakng_loader
 
@@ -102,6 +107,7 @@ def _fresh_library(options: int) -> Iterator[tuple[ctypes.CDLL, int, list[np.nda
     try:
         rate_hz = library.espeak_Initialize(SYNCHRONOUS_RETRIEVAL, 0, espeakng_loader.get_data_path().encode(), options)
         library.espeak_ng_SetRandSeed(ctypes.c_long(1))
+        ctypes.CDLL(None).srand(1)
         heard: list[np.ndarray] = []
         events: list[_Event] = []
 

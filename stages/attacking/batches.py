@@ -1,0 +1,100 @@
+"""Room of attacking: with what a batch of a plan is attacked, opened when it is needed."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from stages.attacking.entries import Attacked, Plan, Playback
+from stages.frame import parameters, shards
+from stages.frame.errors import UserError
+from stages.frame.modules import find
+from stages.treatments.entry import Treatment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from stages.victim import Victim
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """All that a batch of rows is attacked with."""
+
+    study: str
+    entry: Attacked
+    plan: Plan
+    runs: dict[str, Callable]
+    sets: list[shards.ShardSet]
+    playback: Playback | None
+    through: Treatment | None
+    device: str
+
+    @property
+    def quantum(self) -> dict[str, float] | None:
+        """One whole number of the files of what is attacked, by input; None where they hold none."""
+        about = self.sets[0].about
+        return {name: step for name, step in about.get("quantum", {}).items() if name in about["bounds"]} or None
+
+
+def attacked(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
+    """The table and the arrays of one batch."""
+    from stages.attacking import made
+    from stages.attacks.problem import Setting
+
+    first = rows.iloc[0]
+    target, unit = victim(task, first.folder), task.plan.unit or {}
+    setting = Setting(
+        bounds=target.bounds,
+        epsilon=made.scaled(first.strength, unit, target.bounds),
+        unit=unit,
+        quantum=task.quantum,
+        rooms=_rooms(task),
+        spoken_phrases=task.playback and task.playback.spoken_phrases,
+    )
+    clips = [{name: array for one in task.sets for name, array in one.load(clip).items()} for clip in rows.clip_id]
+    # The plan `judged` has rows of `none`, which no entry names.
+    run = task.runs.get(first.attack) or find("attacks", "none", "attack", where="attacks")
+    return made.attacked(rows.assign(through=task.entry.through or ""), clips, target, run, setting)
+
+
+@functools.lru_cache(maxsize=1)  # a model's rows lie together
+def victim(task: Task, folder: str) -> "Victim":
+    """The model in a folder, behind the treatment through which it is attacked.
+
+    Raises:
+        UserError: it is another network than the entry says, or hears through another front end.
+    """
+    from stages import victim as models
+
+    config, front_end = models.config_of(folder), Path(folder).parent / shards.FRONT_END
+    hears_through = config["front_end"]["feature"] if front_end.is_dir() else None
+    for name, found in (("network", config["network"]), ("front_end", hears_through)):
+        expected = getattr(task.entry, name)
+        if expected != found:
+            raise UserError(folder, f"the {name} {expected!r}", f"{found!r}", f"name this {name} in the entry")
+    loaded = models.load(folder, device=task.device)
+    return loaded if task.through is None else models.behind(_treatment(task, task.through), loaded)
+
+
+def _treatment(task: Task, given: Treatment) -> Callable:
+    """The treatment as a module that gradients pass."""
+    where = f"{task.study}.treatments.{task.entry.through}"
+    function = find("treatments", given.treatment, "module", where=f"{where}.treatment")
+    values = given.parameters | ({"model": str(Path("models", task.study, given.model))} if given.model else {})
+    bound = parameters.bind(function, f"{where}.parameters", values, passed=("sample_rate_hz", "device"))
+    return bound(sample_rate_hz=task.sets[0].about["signal"]["sample_rate_hz"], device=task.device)
+
+
+@functools.lru_cache(maxsize=1)
+def _rooms(task: Task) -> "Tensor | None":
+    """The impulse responses (rooms, taps) that attackers may know."""
+    if task.playback is None:
+        return None
+    # By its name, so that a study where nothing is played does not depend on the file.
+    read_responses = find("features", "playback", "read_responses", where=f"{task.study}.playback")
+    rate_hz = task.sets[0].about["signal"]["sample_rate_hz"]
+    return read_responses(task.playback.impulse_responses, sample_rate_hz=rate_hz, held_out=False).to(task.device)

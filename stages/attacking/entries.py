@@ -1,0 +1,71 @@
+"""Room of attacking: what params.yaml says of adversarial sets, in the sections `attacked`, `attacks` and `plans`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from stages.frame.parameters import Count, NonNegative, Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attacked:
+    """An entry of `<study>.attacked`.
+
+    Attributes:
+        victims: models or families of models of the study.
+        network: what all of them must be, so that a stage depends on that file alone.
+        attacks: entries of `<study>.attacks`, such as `gradient.direct`, called by their last part in the table.
+        plan: an entry of `<study>.plans`.
+        inputs, beside: the set that is attacked, and another one that victims take something from.
+        front_end: the file in `stages/features` through which the victims hear waveforms, where they do.
+        through: an entry of `<study>.treatments` that stands in front of the victims; the attacker knows of it.
+    """
+
+    victims: list[str]
+    network: str
+    attacks: list[str]
+    plan: str
+    inputs: str = "audio"
+    beside: str | None = None
+    front_end: str | None = None
+    through: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """An entry of `<study>.attacks`.
+
+    Attributes:
+        attack: the file in `stages/attacks`, and its `parameters`.
+        clips, targets: of what the plan `phrases` attacks, the first so many; None all.
+        epsilon: in place of the plan's epsilons, for an attack that takes one.
+    """
+
+    attack: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    clips: Count | None = None
+    targets: Count | None = None
+    epsilon: Positive | dict[str, Positive] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What an entry of `<study>.plans` has besides the parameters of its function in `stages/attacking/plans`.
+
+    Attributes:
+        plan: the function.
+        batch_size: clips that are attacked together.
+        unit: what epsilons and steps are counted in, of each input (1/32768 for steps of 16 bits).
+    """
+
+    plan: str
+    batch_size: Count
+    unit: dict[str, Positive] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Playback:
+    """The section `<study>.playback`: in which rooms clips are played, how far above noise, and spoken phrases."""
+
+    impulse_responses: str
+    noise_snr_db: NonNegative
+    spoken_phrases: str

@@ -1,0 +1,46 @@
+"""Ground floor: on what a run was made: the processor, the system, and the versions of what computes."""
+
+import json
+import os
+import platform
+import re
+from importlib import metadata
+from pathlib import Path
+
+# Those that a number can come from; what reads and writes files is pinned in requirements.txt.
+PACKAGES = ("numpy", "scipy", "pandas", "torch", "torchaudio", "scikit-learn", "transformers", "pesq", "pystoi", "dvc")
+
+
+def environment() -> dict[str, str]:
+    """The machine and the versions in use, without importing any of them."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def record(folder: Path) -> None:
+    """Writes `environment.json` into the folder: in git, beside the metrics, and no output of a stage.
+
+    As an output it would make two machines that agree on every number disagree on the lock.
+    """
+    text = json.dumps(environment(), indent=1) + "\n"
+    (folder / "environment.json").write_text(text, encoding="utf-8")
+
+
+def _processor() -> str:
+    """The processor's name, as the system tells it."""
+    try:
+        told = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
+    except OSError:
+        told = None
+    return told[1] if told else platform.processor() or platform.machine()

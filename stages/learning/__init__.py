@@ -1,0 +1,1 @@
+"""Room of learning: what training and pretraining both stand on."""

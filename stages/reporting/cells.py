@@ -1,0 +1,148 @@
+"""Room of reporting: values with their 95 % intervals, and the paper's beside them, as cells of a study's tables.
+
+A value comes as `name`, `name_low` and `name_high`, all NaN where there is nothing to tell it from; what the paper has
+is `name_paper`. Rows that resemble each other have the same cluster, such as all that was made of one clip.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.measures import detection
+from stages.measures.intervals import clustered, wilson
+
+Cells = dict[str, float]
+PER_CENT = 100.0
+
+
+def cells(name: str, value: float = math.nan, low: float = math.nan, high: float = math.nan) -> Cells:
+    """A value and the ends of its interval."""
+    return {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
+
+
+def one(rows: pd.DataFrame, /, **where: object) -> pd.Series | None:
+    """The one row with these values, None where there is none, or more."""
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    return rows.iloc[0] if len(rows) == 1 else None
+
+
+def published(paper: pd.DataFrame, value: str = "value", /, **where: object) -> float:
+    """What the paper has in the column `value` of the one row with these values, NaN where there is no such row."""
+    row = one(paper, **where)
+    return math.nan if row is None else float(row[value])
+
+
+def printed(paper: pd.DataFrame, names: Iterable[str], /, **where: object) -> Cells:
+    """The paper's values of the one row with these values, as `<name>_paper`; NaN where there is no such row."""
+    return {f"{name}_paper": published(paper, name, **where) for name in names}
+
+
+def table(rows: list[dict[str, Any]], columns: Iterable[str] = (), *, places: int = 4, **others: int) -> pd.DataFrame:
+    """The rows as a table, floats rounded to so many places, `others` saying of which columns to others.
+
+    Without rows it has these `columns`, so that it can be asked for them.
+    """
+    made = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(columns))
+    return made.round({column: others.get(column, places) for column in made.select_dtypes("float").columns})
+
+
+def ordered(rows: list[dict[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
+    """A table of these columns alone, each followed by its interval's ends and the paper's value, where rows have them.
+
+    Floats are rounded to four places.
+    """
+    columns = list(columns)
+    given = set(columns).union(*rows)
+    names = [f"{column}{end}" for column in columns for end in ("", "_low", "_high", "_paper")]
+    return pd.DataFrame(rows, columns=[name for name in names if name in given]).round(4)
+
+
+def with_clusters(clips: pd.DataFrame) -> pd.DataFrame:
+    """With the column `cluster`: a clip's speaker; where the split has fewer than two, as LRW names none, the clip."""
+    several = clips.groupby(["corpus", "split"]).speaker.transform("nunique") > 1
+    return clips.assign(cluster=clips.speaker.where(several, clips.clip_id))
+
+
+def share(hits: pd.Series, clusters: pd.Series | None, name: str, *, scale: float = 1.0) -> Cells:
+    """The share of rows that are hits, times `scale`; without clusters rows are taken as independent (Wilson)."""
+    if hits.empty:
+        return cells(name)
+    hits = hits.astype(float)
+    if clusters is None:
+        low, high = wilson(int(hits.sum()), len(hits))
+    else:
+        counts = hits.groupby(clusters).agg(["sum", "count"])
+        low, high = clustered(counts["sum"].to_numpy(), counts["count"].to_numpy())
+    return cells(name, scale * hits.mean(), scale * low, scale * high)
+
+
+def error_rate(clips: pd.DataFrame, name: str) -> Cells:
+    """The WER, >= 0, of decisions with so many `errors` in `errors_of` words; of labels the share that is wrong.
+
+    The interval of a WER is linearised (Taylor) over clusters, with Student's t; where they do not differ it is
+    Wilson's of as many clips, and above 1 there is none.
+    """
+    from scipy import stats
+
+    if (clips.label != "").any():
+        return share(clips.errors > 0, clips.cluster, name)
+    words = clips.errors_of.sum()
+    if words == 0:
+        return cells(name)
+    value = clips.errors.sum() / words
+    sums = (clips.errors - value * clips.errors_of).groupby(clips.cluster).sum().to_numpy()
+    spread = math.sqrt(np.square(sums).sum()) / words
+    if spread > 1e-10:
+        half = stats.t.ppf(0.975, len(sums) - 1) * math.sqrt(len(sums) / (len(sums) - 1)) * spread
+        return cells(name, value, max(0.0, value - half), value + half)
+    return cells(name, value, *(wilson(value * len(clips), len(clips)) if value <= 1 else ()))
+
+
+def mean(values: pd.Series, clusters: pd.Series, name: str) -> Cells:
+    """The mean of what is defined and finite, Student's interval over the clusters' sums; and how many are not so.
+
+    The latter is `<name>_undefined`.
+    """
+    from scipy import stats
+
+    values = pd.to_numeric(values)
+    finite = np.isfinite(values)
+    undefined = {f"{name}_undefined": int((~finite).sum())}
+    values, clusters = values[finite], clusters[finite]
+    if values.empty:
+        return cells(name) | undefined
+    sums = (values - values.mean()).groupby(clusters).sum().to_numpy()
+    if len(sums) < 2:
+        return cells(name, values.mean()) | undefined
+    spread = math.sqrt(np.square(sums).sum() * len(sums) / (len(sums) - 1)) / len(values)
+    half = stats.t.ppf(0.975, len(sums) - 1) * spread
+    return cells(name, values.mean(), values.mean() - half, values.mean() + half) | undefined
+
+
+def auc(benign: pd.DataFrame, adversarial: pd.DataFrame, score: str, name: str) -> Cells:
+    """The area under the ROC curve of the column `score`, higher being benign; clips without a score are left out."""
+    sides = [one[[score, "cluster"]].dropna(subset=[score]) for one in (benign, adversarial)]
+    if any(one.empty for one in sides):
+        return cells(name)
+    scores, clusters = ([one[column].to_numpy() for one in sides] for column in (score, "cluster"))
+    return cells(name, detection.auc(*scores), *detection.auc_interval(*scores, *clusters))
+
+
+def f1(benign: pd.DataFrame, adversarial: pd.DataFrame, score: str, name: str) -> Cells:
+    """The mean F1 of both classes on test clips at the threshold that is best on validation clips.
+
+    Each attacked clip is set against itself unattacked, so that both classes are as large.
+    """
+    columns = f"{score}_benign", score
+    pairs = adversarial.merge(benign[["clip_id", score]], on="clip_id", suffixes=("", "_benign")).dropna(subset=columns)
+    validation, test = (pairs[pairs.split == split] for split in ("validation", "test"))
+    if validation.empty or test.empty:
+        return cells(name)
+    threshold = detection.best_threshold(*(validation[column].to_numpy() for column in columns))
+    scores, clusters = [test[column].to_numpy() for column in columns], test.cluster.to_numpy()
+    low, high = detection.mean_f1_interval(*scores, threshold, clusters, clusters)
+    return cells(name, detection.mean_f1(*scores, threshold), low, high)

@@ -1,0 +1,87 @@
+"""Room of scoring: the versions in which the clips of a set are scored, and how each sounds before it is treated."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.frame.clip_table import stable_hash
+from stages.frame.pcm import from_pcm16, to_pcm16
+from stages.frame.shards import ShardSet
+
+Play = Callable[..., list[np.ndarray]]
+
+
+def planned(sets: dict[str, ShardSet], *, attacks: list[str] | None, mixtures: int | None, plays: int) -> pd.DataFrame:
+    """A row for each version of each chosen clip, those of one model and of like length together.
+
+    A mixture comes `clean` and `noisy`; what an attack made as the `file` holds it, and `played` so many times, each a
+    `trial`. `source` is the row's key in its `set`; `model` the folder of what was attacked, empty for mixtures.
+
+    Args:
+        sets: by name; an adversarial set, or one of mixtures, which has a column `noise`.
+        attacks: those whose clips are taken, None all.
+        mixtures: how many of the test split are taken, by a hash of their keys; None all.
+        plays: how often attacked clips are played.
+    """
+    plans = []
+    for name, one in sets.items():
+        of_mixtures = "noise" in one.table
+        rows = _mixed(one.table, mixtures) if of_mixtures else _attacked(one.table, attacks)
+        rows = rows.rename(columns={"key": "source"}).assign(set=name)
+        versions = ["clean", "noisy"] if of_mixtures else ["file", *["played"] * plays]
+        for number, version in enumerate(versions):
+            trial = number if version == "played" else 0
+            key = f"{name}/" + rows.source + f"/{version}" + (f"-{trial}" if trial else "")
+            plans.append(rows.assign(key=key, version=version, trial=trial))
+    return pd.concat(plans, ignore_index=True).sort_values(["model", "duration_s", "key"], ignore_index=True)
+
+
+def _mixed(table: pd.DataFrame, count: int | None) -> pd.DataFrame:
+    table = table[(table.problem == "") & (table.split == "test")].drop(columns=["shard", "problem"])
+    table = table.iloc[table.key.map(stable_hash).argsort()].head(count or len(table))
+    # The level that a mixture was made at is not the SNR that may be measured.
+    return table.rename(columns={"snr_db": "mixed_at_db"}).assign(model="")
+
+
+def _attacked(table: pd.DataFrame, attacks: list[str] | None) -> pd.DataFrame:
+    chosen = table.kept if attacks is None else table.kept & table.attack.isin(attacks)
+    table = table[chosen].drop(columns=["shard", "kept"])
+    member = "/" + table.member if "member" in table else ""
+    return table.rename(columns={"snr_db": "attacked_at_db"}).assign(model=table.victim + member)
+
+
+def files(rows: pd.DataFrame, sets: dict[str, ShardSet], play: Play | None) -> list[np.ndarray]:
+    """What each version sounds like in a file of 16 bits, float32; images of sets without sound are given as they are.
+
+    `play(waveforms, seeds=...)` plays clips in rooms, see `treatments.rooms`.
+    """
+    made = [_file(row, sets[row.set]) for row in rows.itertuples()]
+    places = np.flatnonzero(rows.version == "played")
+    if len(places):
+        played = rows.iloc[places]
+        # Trials one apart are in different rooms.
+        seeds = [stable_hash(source) + trial for source, trial in zip(played.source, played.trial)]
+        for place, waveform in zip(places, play([made[place] for place in places], seeds=seeds)):
+            made[place] = in_16_bits(waveform)
+    return made
+
+
+def clean(row: Any, sets: dict[str, ShardSet], clips: ShardSet) -> np.ndarray:
+    """The clean speech of a mixture or of an attacked clip, in 16 bits."""
+    arrays = sets[row.set].load(row.source)
+    return in_16_bits(arrays["clean"] if "clean" in arrays else clips.load(row.clip_id)["audio"])
+
+
+def in_16_bits(waveform: np.ndarray) -> np.ndarray:
+    """A waveform in [-1, 1), float32 or int16, as a file of 16 bits holds it: float32."""
+    return from_pcm16(waveform if waveform.dtype == np.int16 else to_pcm16(waveform))
+
+
+def _file(row: Any, one: ShardSet) -> np.ndarray:
+    arrays = one.load(row.source)
+    if "audio" not in arrays:
+        (image,) = arrays.values()
+        return image
+    return in_16_bits(arrays["clean" if row.version == "clean" else "audio"])

@@ -1,0 +1,237 @@
+"""Room of studies: the tables of Ma et al., "Detecting adversarial attacks on audiovisual speech recognition".
+
+Intervals are at 95 % and take into account that clips share speakers. A detector's score is higher for benign clips;
+its threshold for F1 is the best one on validation clips under the same attack.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.frame import clip_table
+from stages.frame.errors import UserError
+from stages.measures.transcripts import word_error_counts
+from stages.reporting.cells import auc, error_rate, published, share, table, with_clusters
+from stages.studies.audiovisual import detection
+from stages.studies.audiovisual.claims import claims
+
+PAPER = Path(__file__).with_name("paper.csv")
+DATA, MODELS = Path("data/audiovisual"), Path("models/audiovisual")
+WORDS, SENTENCES = CORPORA = ("words", "sentences")
+FRAMES_PER_S = 25
+# What had to be mended in clips when their mouths were cut out.
+MENDED = (
+    *("frames_without_face", "frames_with_two_faces", "frames_added", "silent_samples_added"),
+    "variable_frame_rate",
+)
+
+TITLE = "Audio-visual speech recognition: attacks on sound and lips, caught by lip sync"
+NOTE = (
+    "Epsilon is sound / video, in steps of 16 bits and in grey levels; Table 1 of the paper has a quarter of the "
+    "latter, and linf video says whether ours has. Accuracy and word error rate (WER) are the recogniser's; AUC is the "
+    "probability that the detector scores a benign clip higher than an attacked one; F1 is the mean of both classes at "
+    "the best threshold on validation clips under the same attack, each attacked clip beside itself unattacked. Of "
+    "sentences both are, as the sizes, of the attacks that succeeded; auc all is of all. The detectors: sync_clean, a "
+    "SyncNet trained on clean clips, as the paper's was; sync_noise, the same trained with random noise; and two that "
+    "know nothing of speech, the mean difference of neighbouring pictures and the loudness of the quietest 25 ms. "
+    "l2 video is that of a picture of 224 x 224 values in [0, 1] (the paper does not say of how many), linf video in "
+    "[0, 1], linf audio relative to the clip's peak."
+)
+TABLES = {
+    "table_corpora": "The corpora. Clips, and what had to be mended when mouths were cut out",
+    "table_recognisers": (
+        "The recognisers on clean test clips of speakers never seen in training, by both streams and by one; of "
+        "sentences also by beam search in the place of the best path, and by one that keeps to GRID's grammar"
+    ),
+    "table_synchrony": (
+        "The SyncNets on clean test sentences, brought out of time by -10 to 10 frames: offsets found within one frame "
+        "and exactly; confidence of a clip and of its picture with another clip's sound, and the AUC of one against "
+        "the other"
+    ),
+    "table_1": "Table 1. Attacks on words, and their detection by sync_clean; with the noise-trained one beside",
+    "table_2": (
+        "Table 2. Sentences made into targets in part (WER below one half; by half: or one half), all targets together"
+    ),
+    "table_3": "Table 3. Sentences made into targets wholly (WER 0), all targets together",
+    "table_4": "Table 4. Sentences made into targets in part, by target",
+    "table_controls": (
+        "What the detectors detect. AUC of benign clips against attacked ones, against the same perturbation's values "
+        "shuffled with random signs (noise), against another clip's perturbation; and of each of these two against the "
+        "attacked clips: .5 where a detector takes them for the same. Error: what the disturbance does to the "
+        "recogniser. Attacks that failed are among them"
+    ),
+    "table_benign": "Negative control. AUC of one half of the benign test clips against the other",
+    "table_epsilon": (
+        "AUC at the largest epsilons less that at the smallest, of the same clips, failed attacks among them"
+    ),
+}
+FIGURES = {
+    "figure_1d.png": "Figure 1d. Confidence of benign and attacked test clips",
+    "figure_2.png": (
+        "Figure 2. A clip, what the attack added, and the attacked clip: pictures (differences x 64), waveform, log "
+        "spectrum"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the study is told from: both corpora's clips, decisions, offsets, what attacks did and detectors said.
+
+    The column `corpus` says of which corpus a row is; `set` of detections which adversarial set has its `source`.
+    """
+
+    clips: pd.DataFrame
+    decisions: pd.DataFrame
+    offsets: pd.DataFrame
+    detections: pd.DataFrame
+    detectors: list[str]
+
+
+def read(parameters: dict[str, Any]) -> Measured:
+    """What the study's section of params.yaml names now, and nothing else.
+
+    Raises:
+        UserError: there is no recogniser, no SyncNet or no detection, or a corpus has several of the last.
+    """
+    victims, detected = parameters["victims"], parameters["detected"]
+    readers, synchronisers = (_trained_by(method, victims) for method in ("lip_reading", "synchronisation"))
+    for section, found in (("victims", readers and synchronisers), ("detected", detected)):
+        if not found:
+            expected = "recognisers, SyncNets and detections of the study audiovisual"
+            raise UserError(f"params.yaml: audiovisual.{section}", expected, "none", "see params.yaml in git")
+    if len({one["clips"] for one in detected.values()}) < len(detected):
+        where = "params.yaml: audiovisual.detected"
+        raise UserError(where, "one of each corpus", ", ".join(detected), "leave one out")
+    detections = _joined(
+        clip_table.read(DATA / "detections" / name / "clips.csv").assign(corpus=one["clips"], set=one["set"])
+        for name, one in detected.items()
+    )
+    return Measured(
+        _joined(clip_table.read(DATA / corpus / "clips.csv").assign(corpus=corpus) for corpus in CORPORA),
+        _of_models(readers, "decisions.csv", "victim"),
+        _of_models(synchronisers, "offsets.csv", "detector"),
+        # Epsilons of a single input look like numbers.
+        detections.assign(epsilon=detections.epsilon.astype(str)),
+        list(dict.fromkeys(name for one in detected.values() for name in one["detectors"])),
+    )
+
+
+def _trained_by(method: str, victims: dict[str, dict]) -> dict[str, dict]:
+    return {name: one for name, one in victims.items() if one["method"] == method}
+
+
+def _of_models(models: dict[str, dict], file: str, column: str) -> pd.DataFrame:
+    """A table of each model, with the corpus that it takes in, and its name in `column`."""
+    return _joined(
+        clip_table.read(MODELS / name / file).assign(corpus=one["inputs"], **{column: name})
+        for name, one in models.items()
+    )
+
+
+def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True)
+
+
+def tables(measured: Measured) -> dict[str, pd.DataFrame]:
+    """The paper's tables, those it lacks, the data of the figures and the claims, by file name without suffix."""
+    paper = printed_tables()
+    detectors = measured.detectors
+    detections = detection.prepared(measured.detections, detectors)
+    words, sentences = (detections[detections.corpus == corpus] for corpus in CORPORA)
+    made = {
+        "table_corpora": _corpora(measured.clips),
+        "table_recognisers": _recognisers(measured.decisions, paper),
+        "table_synchrony": _synchrony(measured.offsets, measured.clips),
+        "table_1": detection.words(words, paper),
+        "table_2": detection.sentences(sentences, "partial", paper),
+        "table_3": detection.sentences(sentences, "full", paper),
+        "table_4": detection.by_target(sentences, paper),
+        "table_controls": detection.controls(detections, detectors),
+        "table_benign": detection.benign_halves(detections, detectors),
+        "table_epsilon": detection.largest_less_smallest(detections, detectors),
+        "figure_1d": detection.distributions(sentences, detectors),
+    }
+    made["claims"] = claims(made)
+    return made
+
+
+def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
+    """The headline numbers."""
+    values: dict[str, float] = {}
+    for row in made["table_recognisers"].itertuples():
+        values[f"error_{row.corpus}"] = row.error
+    for row in made["table_synchrony"].itertuples():
+        values[f"within_one_frame_{row.detector}"] = row.within_one_frame
+    words = made["table_1"][made["table_1"].attack != "none"]
+    for attack, own in words.groupby("attack", sort=False):
+        for size, row in (("largest", own.iloc[0]), ("smallest", own.iloc[-1])):
+            values |= {f"accuracy_{attack}_{size}": row.accuracy, f"auc_{attack}_{size}": row.auc}
+            values[f"auc_noise_trained_{attack}_{size}"] = row.auc_noise_trained
+    for run, shown in detection.RUNS.items():
+        for row in made[shown].head(1).itertuples():
+            values |= {f"success_{run}": row.success, f"auc_sentences_{run}": row.auc}
+    told = {name: round(float(value), 4) for name, value in values.items() if not math.isnan(value)}
+    return told | {"claims_that_hold": int((made["claims"].verdict == "holds").sum())}
+
+
+def printed_tables() -> pd.DataFrame:
+    """The paper's values, NaN where a cell is empty; what names a row is text."""
+    return pd.read_csv(PAPER, keep_default_na=False, na_values=[""]).fillna({"epsilon": "", "target": ""})
+
+
+def _corpora(clips: pd.DataFrame) -> pd.DataFrame:
+    made = []
+    for corpus, split in itertools.product(CORPORA, clip_table.SPLITS):
+        own = clips[(clips.corpus == corpus) & (clips.split == split)]
+        readable = own[own.problem == ""]
+        row = {"corpus": corpus, "split": split, "n": len(own), "unreadable": len(own) - len(readable)}
+        row |= {"speakers": _speakers(readable), "minutes": round(readable.duration_s.sum() / 60, 1)}
+        row["frames"] = round(FRAMES_PER_S * readable.duration_s.sum())
+        made.append(row | {name: int(readable[name].sum()) for name in MENDED})
+    return pd.DataFrame(made)
+
+
+def _speakers(clips: pd.DataFrame) -> int:
+    """How many speakers are named."""
+    return clips.speaker[clips.speaker != ""].nunique()
+
+
+def _recognisers(decisions: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Errors on test clips: by both streams, by each alone, of sentences also by beam search, free and by grammar."""
+    accuracy = published(paper, "accuracy", table="table_1", attack="none")
+    judged = with_clusters(decisions[decisions.split == "test"])
+    made = []
+    for (corpus, victim), own in judged.groupby(["corpus", "victim"], sort=False):
+        of_words = corpus == WORDS
+        row: dict[str, Any] = {"corpus": corpus, "victim": victim}
+        row["measure"] = "share of words wrong" if of_words else "WER"
+        searched = () if of_words else tuple(name for name in ("_beam", "_grammar") if f"decision{name}" in own)
+        for way in ("", "_audio_alone", "_video_alone", *searched):
+            counts = word_error_counts(list(own.label if of_words else own.text), list(own[f"decision{way}"]))
+            row |= error_rate(own.assign(errors=counts[:, 0], errors_of=counts[:, 1]), f"error{way}")
+        row["error_paper"] = 1 - accuracy if of_words else math.nan
+        made.append(row | {"speakers": _speakers(own), "n": len(own)})
+    return table(made)
+
+
+def _synchrony(offsets: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
+    """Offsets found in clips brought out of time; a row without a true offset has the sound of another clip."""
+    test = offsets[offsets.split == "test"].rename(columns={"key": "clip_id"})
+    test = with_clusters(test.merge(clips[["corpus", "clip_id", "speaker"]], on=["corpus", "clip_id"]))
+    test["true_offset"] = pd.to_numeric(test.true_offset)
+    made = []
+    for detector, own in test.groupby("detector", sort=False):
+        shifted, others = own[own.true_offset.notna()], own[own.true_offset.isna()]
+        matched = shifted[shifted.true_offset == 0]
+        error = (shifted.offset - shifted.true_offset).abs()
+        row: dict[str, Any] = {"detector": detector} | share(error <= 1, shifted.cluster, "within_one_frame")
+        row |= share(error == 0, shifted.cluster, "exact")
+        row |= {"confidence": matched.confidence.mean(), "confidence_of_others": others.confidence.mean()}
+        made.append(row | auc(matched, others, "confidence", "auc") | {"n": own.clip_id.nunique()})
+    return table(made)

@@ -1,0 +1,38 @@
+"""Room of studies: what the emotion study's tables are made of, the UAR of each model under each attack and epsilon."""
+
+import pandas as pd
+
+from stages.measures.recall import uar, uar_interval
+from stages.reporting.cells import Cells, cells, share
+
+SPLITS = {"development": "dev", "test": "test"}
+REGIMES = ("single", "vanilla", "similarity", "noise")
+DEFENDED = ("vanilla", "similarity")
+ATTACKS = ("fgsm", "bim")
+NOISES = {"audio": "random noise on raw audio", "log_mel": "random noise on spectrograms"}
+# The paper's best result.
+BEST_NETWORK, BEST_REGIME, BEST_EPSILON = "vgg16", "vanilla", 0.08
+
+
+def scores(attacked: pd.DataFrame) -> pd.DataFrame:
+    """One row for each model, attack and epsilon, ordered: UAR, and how many correct decisions the attack flips."""
+    names = ["network", "regime", "training_epsilon", "variant", "split", "attack", "epsilon"]
+    made = []
+    for values, own in attacked.groupby(names, sort=False):
+        row = dict(zip(names, values)) | {"n": len(own), "chance": 1 / own.label.nunique()}
+        interval = uar_interval(own.label, own.adversarial_prediction, own.speaker)
+        row |= cells("uar", uar(own.label, own.adversarial_prediction), *interval)
+        right = own[own.clean_prediction == own.label]
+        made.append(row | {"right": len(right)} | share(right.success, right.speaker, "flips"))
+    order = [*attacked.network.unique(), *REGIMES, *SPLITS.values(), "none", *ATTACKS]
+    place = {name: number for number, name in enumerate(order)}
+    return pd.DataFrame(made).sort_values(
+        names,
+        key=lambda column: column if column.name in ("training_epsilon", "epsilon", "variant") else column.map(place),
+        ignore_index=True,
+    )
+
+
+def value(name: str, score: pd.Series | None, *, of: str = "uar") -> Cells:
+    """A value and the ends of its interval, NaN where there is no score."""
+    return cells(name) if score is None else cells(name, *(score[f"{of}{end}"] for end in ("", "_low", "_high")))

@@ -1,0 +1,303 @@
+"""Room of studies: the tables of Ren et al., "Generating and protecting against adversarial attacks for deep
+speech-based emotion recognition models".
+
+UAR is the unweighted average recall, in [0, 1]; its 95 % intervals take into account that clips share speakers. "Real"
+data are the clips as they are, "fake" data what an attack made of them, of the very model that decides on them. The
+models of the paper's development column were trained on the split train, those of its test column also on validation.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.frame import clip_table
+from stages.frame.errors import UserError
+from stages.frame.shards import ShardSet
+from stages.measures.recall import one_tailed_z
+from stages.reporting.cells import one, published, table
+from stages.studies.emotion import robustness
+from stages.studies.emotion.claims import claims
+from stages.studies.emotion.scores import (
+    ATTACKS,
+    BEST_EPSILON,
+    BEST_NETWORK,
+    BEST_REGIME,
+    DEFENDED,
+    NOISES,
+    REGIMES,
+    SPLITS,
+    scores,
+    value,
+)
+
+PAPER = Path(__file__).with_name("paper.csv")
+TITLE = "Speech emotion: fast gradient attacks against adversarial training"
+NOTE = (
+    "UARs (unweighted average recalls) and shares lie in [0, 1]. Real data are the clips as they are, fake data what "
+    "FGSM makes of them, of the very model that decides on them; dev is decided on by models trained on the split "
+    "train, test by models trained on train and validation."
+)
+TABLES = {
+    "table_1": "Table 1. Speakers and clips of each emotion",
+    "table_2": "Table 2. UAR on real and fake data, by network and training",
+    "table_3": "Table 3. UAR on real data beside other ways to augment",
+    "table_robustness": (
+        "Robustness. A model holds against an attack whose UAR stays above halfway between chance and the UAR on real "
+        "data; falls to BIM: holds against FGSM, not against BIM; flips: share of correctly decided clips whose "
+        "decision the attack turns; impossible: FGSM flips more than BIM, which tries FGSM's point first"
+    ),
+    "table_given_back": (
+        "Given back. UAR that FGSM takes from the model trained on real data (taken) and from the defended one (still "
+        "taken), by how much the defended one's UAR on fake data is higher (given back), and on real data (real gain)"
+    ),
+    "table_z": (
+        "Significance. One-tailed z-tests of two UARs on real data, taken as shares of n independent clips as the "
+        "paper does; its values are recomputed from its UARs"
+    ),
+    "table_inversion": (
+        "Through sound. Kept images that fooled, made into sound by Griffin-Lim and analysed again: wrong after, clean "
+        "right (the clips' clean images are still decided correctly after the same road), and still fools (wrong "
+        "after, of those with clean right); attack none is the control, clean images alone"
+    ),
+}
+FIGURES = {
+    "figure_2.png": (
+        "Figure 2. A log-mel image, what FGSM makes of it, and the difference (the paper: one clip of anger)"
+    ),
+    "figure_3.png": "Figure 3. UAR of the models trained on real data alone against epsilon",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the study is told from.
+
+    `attacked` holds the rows of all adversarial sets, as `named` makes them; `inverted` what was decided on their kept
+    images after sound; `images` opens the set of each network.
+    """
+
+    clips: pd.DataFrame
+    attacked: pd.DataFrame
+    inverted: pd.DataFrame
+    images: dict[str, ShardSet]
+
+
+def read(parameters: dict[str, Any]) -> Measured:
+    """The adversarial sets that params.yaml names now, and nothing else.
+
+    Raises:
+        UserError: there is no such set.
+    """
+    if not parameters["attacked"]:
+        raise UserError("params.yaml: emotion.attacked", "an adversarial set", "none", "see params.yaml in git")
+    sets = {name: ShardSet(Path("data/emotion/adversarial", name)) for name in parameters["attacked"]}
+    attacked = {name: named(own.table) for name, own in sets.items()}
+    images = {network: sets[name] for name, own in attacked.items() for network in own.network.unique()}
+    inverted = named(clip_table.read("data/emotion/scores/inverted/clips.csv"))
+    inverted = inverted[inverted.set.isin([f"adversarial/{name}" for name in sets])]
+    clips = clip_table.read("data/emotion/audio/clips.csv")
+    return Measured(clips, pd.concat(attacked.values(), ignore_index=True), inverted, images)
+
+
+def named(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of an adversarial set with what the tables ask for: `network`, `split` and `training_epsilon`.
+
+    Epsilons are numbers: 0 on real data, and of models that were trained on real data alone or with noise.
+    """
+    trained_at = rows.variant.where(rows.regime.isin(DEFENDED), "0")
+    return rows.assign(
+        network=rows.victim.str.partition("/")[0],
+        split=rows.purpose.map(SPLITS),
+        training_epsilon=pd.to_numeric(trained_at),
+        epsilon=pd.to_numeric(rows.epsilon).fillna(0.0),
+    )
+
+
+def tables(measured: Measured) -> dict[str, pd.DataFrame]:
+    """The paper's tables, those that it lacks, the data of both figures and the claims, by file name without suffix."""
+    paper = pd.read_csv(PAPER, keep_default_na=False)
+    scored = scores(measured.attacked)
+    made = {
+        "table_1": _partition(measured.clips, paper),
+        "table_2": _recalls(scored, paper),
+        "table_3": _augmentations(scored, paper),
+        "table_robustness": robustness.robustness(scored),
+        "table_given_back": robustness.given_back(measured.attacked, scored, paper),
+        "table_z": _tests(scored, paper),
+        "table_inversion": robustness.inversion(measured.inverted),
+        "figure_2": _example(measured.attacked, scored, paper),
+        "figure_3": _curves(scored),
+    }
+    made["claims"] = claims(made, scored, paper)
+    return made
+
+
+def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
+    """The headline numbers; `smallest` and `largest` are epsilons, and UARs at these are those of the test split."""
+    values: dict[str, float] = {}
+    for (network, regime, split), own in made["table_robustness"].groupby(["network", "regime", "split"], sort=False):
+        name, smallest, largest = f"uar_{network}_{regime}", own.iloc[0], own.iloc[-1]
+        if regime == "single":
+            values[f"{name}_{split}"] = largest.uar_real
+        if (regime, split) == ("single", "test"):
+            values[f"{name}_fgsm_smallest"] = smallest.uar_fgsm
+            values |= {f"{name}_{attack}_largest": largest[f"uar_{attack}"] for attack in ATTACKS}
+        elif split == "test":
+            values |= {f"{name}_{kind}_largest": largest[f"uar_{kind}"] for kind in ("real", "fgsm")}
+    values["uar_best_test"] = made["table_3"].test.iloc[-1]
+    sounds = made["table_inversion"]
+    sounds = sounds[(sounds.attack == "fgsm") & (sounds.epsilon == sounds.epsilon.max()) & (sounds.n > 0)]
+    if len(sounds):
+        values["still_fools_after_sound"] = np.average(sounds.still_fools, weights=sounds.n)
+    values["claims_that_hold"] = int((made["claims"].verdict == "holds").sum())
+    return {name: round(value, 4) for name, value in values.items() if not math.isnan(value)}
+
+
+def _partition(clips: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Readable clips and speakers by split and gender, which a speaker's name has to begin with."""
+    readable = clips[clips.problem == ""]
+    gender = readable.speaker.str.extract(r"^([fm])\d+$", expand=False)
+    parts = {"train": "train", "dev": "validation", "test": "test"}
+    chosen = {column: readable.split == split for column, split in parts.items()}
+    chosen["total"] = readable.split.isin(clip_table.SPLITS)
+    if gender.notna().all():
+        chosen |= {"female": gender == "f", "male": gender == "m"}
+    made = []
+    for row in ("speakers", *sorted(readable.label.unique()), "total"):
+        own: dict[str, object] = {"row": row}
+        for column in (*parts, "total", "female", "male"):
+            part = readable[chosen[column]] if column in chosen else None
+            own[column] = pd.NA if part is None else _counted(part, row)
+            counted = published(paper, table="table_1", column=column, label=row)
+            own[f"{column}_paper"] = pd.NA if math.isnan(counted) else int(counted)
+        made.append(own)
+    counts = table(made)
+    return counts.astype(dict.fromkeys(counts.columns[1:], "Int64"))
+
+
+def _counted(part: pd.DataFrame, row: str) -> int:
+    if row == "speakers":
+        return part.speaker[part.speaker != ""].nunique()
+    return len(part) if row == "total" else int((part.label == row).sum())
+
+
+def _recalls(scores: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """The paper's Table 2: a row for each training, real and fake data of each network and split."""
+    models = scores[(scores.regime != "noise") & (scores.attack == "none")]
+    trainings = models[["regime", "training_epsilon", "variant"]].drop_duplicates()
+    trainings = trainings.sort_values(
+        ["regime", "training_epsilon"],
+        key=lambda column: column.map(REGIMES.index) if column.name == "regime" else column,
+    )
+    made = []
+    for regime, epsilon, variant in trainings.itertuples(index=False):
+        row = {"regime": regime, "epsilon": epsilon}
+        for network in models.network.unique():
+            for data, attack in (("real", "none"), ("fake", "fgsm")):
+                for split in SPLITS.values():
+                    where = {"network": network, "regime": regime, "variant": variant}
+                    # Models trained on real data alone have no epsilon of their own.
+                    fits = data == "real" or regime in DEFENDED
+                    score = one(scores, split=split, attack=attack, **where) if fits else None
+                    name = f"{network}_{data}_{split}"
+                    row |= value(name, score)
+                    row[f"{name}_paper"] = published(paper, table="table_2", column=split, data=data, **where)
+        counts = models[(models.regime == regime) & (models.variant == variant)].groupby("split").n.max()
+        made.append(row | {f"n_{split}": counts.get(split, 0) for split in SPLITS.values()})
+    return table(made)
+
+
+def _augmentations(scores: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """The paper's Table 3; our epsilon is the one with the best UAR on the development split's real data."""
+    ours = scores[(scores.network == BEST_NETWORK) & (scores.attack == "none")]
+    models = ours[(ours.regime == BEST_REGIME) & (ours.split == "dev")]
+    best = models.variant[models.uar.idxmax()] if len(models) else ""
+    rows = {"WaveNet (two classes)": {"label": "WaveNet (two classes)"}}
+    rows |= {name: {"regime": "noise", "variant": noise} for noise, name in NOISES.items()}
+    rows["vanilla adversarial training of VGG-16"] = {"regime": BEST_REGIME, "variant": best}
+    made = []
+    for method, where in rows.items():
+        is_ours = where.get("regime") == BEST_REGIME
+        row: dict[str, object] = {"method": method, "epsilon": float(best) if is_ours and best else math.nan}
+        row["epsilon_paper"] = BEST_EPSILON if is_ours else math.nan
+        for split in SPLITS.values():
+            score = None if "label" in where else one(ours, split=split, **where)
+            in_paper = {"regime": BEST_REGIME} if is_ours else where
+            row |= value(split, score)
+            row[f"{split}_paper"] = published(paper, table="table_3", column=split, **in_paper)
+            row[f"n_{split}"] = pd.NA if score is None else score.n
+        made.append(row)
+    return table(made).astype({f"n_{split}": "Int64" for split in SPLITS.values()})
+
+
+def _tests(scores: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """The paper's z-tests of its best model, at its epsilon or the nearest that was measured, and one like for like."""
+    # The paper does not name the network that it trained with noise.
+    rivals = {
+        "CNN-4, single (as printed)": ("table_2", {"network": "cnn4", "regime": "single"}),
+        "VGG-16, single (like for like)": ("table_2", {"network": BEST_NETWORK, "regime": "single"}),
+    }
+    rivals |= {f"VGG-16, {name}": ("table_3", {"regime": "noise", "variant": noise}) for noise, name in NOISES.items()}
+    real = scores[scores.attack == "none"]
+    ours = real[(real.network == BEST_NETWORK) & (real.regime == BEST_REGIME)]
+    distance = (ours.training_epsilon - BEST_EPSILON).abs()
+    nearest = ours[distance == distance.min()].sort_values("training_epsilon").drop_duplicates("split")
+    made = []
+    for rival, (source, where) in rivals.items():
+        for split in SPLITS.values():
+            best = one(nearest, split=split)
+            other = one(real, split=split, **{"network": BEST_NETWORK, **where})
+            # A value that is missing makes a missing z.
+            row = {"rival": rival, "split": split} | value("uar", best) | value("uar_of_rival", other)
+            row["epsilon"], row["n"] = (math.nan, math.nan) if best is None else (best.training_epsilon, best.n)
+            row["uar_paper"] = published(paper, table="table_3", column=split, regime=BEST_REGIME)
+            row["uar_of_rival_paper"] = published(paper, table=source, column=split, **where)
+            row["epsilon_paper"] = BEST_EPSILON
+            row["n_paper"] = int(published(paper, table="table_1", column=split, label="total"))
+            for end in ("", "_paper"):
+                values = (row[f"uar{end}"], row[f"n{end}"], row[f"uar_of_rival{end}"], row[f"n{end}"])
+                row[f"z{end}"], row[f"p{end}"] = one_tailed_z(*values)
+            made.append(row)
+    probabilities = {name: [float(f"{row[name]:.2g}") for row in made] for name in ("p", "p_paper")}
+    return table(made).assign(**probabilities).astype({"n": "Int64"})
+
+
+def _example(attacked: pd.DataFrame, scores: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """The clip of Figure 2, real and fake, of the models trained on real data alone.
+
+    Of the kept test clips that FGSM fooled: of the network with the best UAR on the development split, if possible of
+    anger as in the paper, at the largest epsilon, with the highest confidence on the clean image. No row without one.
+    """
+    developed = scores[(scores.regime == "single") & (scores.attack == "none") & (scores.split == "dev")]
+    uars = dict(zip(developed.network, developed.uar))
+    own = attacked[attacked.kept & (attacked.regime == "single") & (attacked.clean_prediction == attacked.label)]
+    fooled = own[(own.attack == "fgsm") & own.success]
+    fooled = fooled.assign(network_uar=fooled.network.map(uars), anger=fooled.label == "anger")
+    order = ["network_uar", "anger", "epsilon", "clean_confidence"]
+    made = []
+    for row in fooled.sort_values([*order, "clip_id"], ascending=False).head(1).itertuples():
+        same = own[(own.attack == "none") & (own.network == row.network) & (own.clip_id == row.clip_id)]
+        names = {"network": row.network, "clip_id": row.clip_id, "label": row.label, "epsilon": row.epsilon}
+        real = {"key": same.key.iloc[0], "decision": row.clean_prediction, "probability": row.clean_confidence}
+        fake = {"key": row.key, "decision": row.adversarial_prediction, "probability": row.confidence}
+        for data, values in (("real", real), ("fake", fake)):
+            printed = one(paper, table="figure_2", data=data)
+            in_paper = {"decision_paper": printed.label, "probability_paper": printed["value"]}
+            made.append({"data": data} | names | values | in_paper)
+    return table(made, ["data", "network", "clip_id", "label", "epsilon", "key", "decision", "probability"])
+
+
+def _curves(scores: pd.DataFrame) -> pd.DataFrame:
+    """UAR of the models trained on real data alone, at every epsilon of each attack and at 0, which is real data."""
+    single = scores[scores.regime == "single"]
+    made = [
+        single[single.attack.isin(("none", attack))].assign(attack=attack)
+        for attack in ATTACKS
+        if attack in set(single.attack)
+    ]
+    columns = ["network", "split", "attack", "epsilon", "uar", "uar_low", "uar_high", "n", "chance"]
+    return pd.concat([*made, single.head(0)])[columns].round(4)

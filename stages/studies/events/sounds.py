@@ -1,0 +1,32 @@
+"""Room of studies: which clips of the sound-event study can be heard."""
+
+from pathlib import Path
+
+from stages.frame import parameters
+from stages.frame.errors import UserError
+from stages.frame.shards import ShardSet
+from stages.reporting.sound import Clip, Sound, before_and_after, waveform
+
+
+def clip(entry: str) -> Clip:
+    """The first clip of a set of `events.attacked` that fooled (where none did, the first), and after each treatment.
+
+    Raises:
+        UserError: there is no such set.
+    """
+    if entry not in parameters.section("events.attacked"):
+        raise UserError("params.yaml: events.listening", "names from events.attacked", repr(entry), "correct it")
+    clips, adversarial, treated = (ShardSet(Path("data/events", name)) for name in ("audio", *_sets(entry)))
+    own = adversarial.table.sort_values(["success", "key"], ascending=[False, True]).iloc[0]
+    original, attacked = (waveform(one["audio"]) for one in (clips.load(own.clip_id), adversarial.load(own.key)))
+    after = [
+        Sound(row.treatment, waveform(treated.load(row.sound)["audio"]), row.decision, row.decision_confidence)
+        for row in treated.table[treated.table.source == own.key].itertuples()
+    ]
+    sounds = [*before_and_after(own, original, attacked), *after]
+    rate_hz = clips.about["signal"]["sample_rate_hz"]
+    return Clip(own.clip_id, own.label, own.target, f"SNR {own.snr_db:.1f} dB", rate_hz, sounds)
+
+
+def _sets(entry: str) -> tuple[str, str]:
+    return f"adversarial/{entry}", f"scores/{entry}"

@@ -1,0 +1,179 @@
+"""Room of studies: the tables of Subramanian et al., "Robustness of adversarial attacks in sound event classification".
+
+All shares are percentages with 95 % intervals, which take into account that the sets share clips.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.frame import clip_table
+from stages.measures.intervals import mean_interval
+from stages.reporting.cells import PER_CENT, cells, published, share, table
+from stages.studies.events.claims import claims
+
+PAPER = Path(__file__).with_name("paper.csv")
+OUTCOMES = ("Adv", "GT", "Diff")
+CONTROL = "none"
+# What the paper calls attacks whose goal goes without saying; of others the goal is told.
+NAMES = {"none": "clean", "lbfgs": "lbfgs", "deepfool": "deepfool"}
+NUMBERS = ("snr_db", "relative_loudness_db", "l2_audio", "confidence", "forwards", "backwards")
+# How many decimals tables have, and their distances.
+PLACES = {"places": 2, "median_l2": 4}
+
+TITLE = "Sound events: minimal attacks against input transforms"
+NOTE = "Shares are percentages: Adv still decided as the attack wants, GT back to the ground truth, Diff a third class."
+TABLES = {
+    "table_1": "Table 1. Accuracy of the victims, %",
+    "table_attacks": "Attacks. How many of the attacked clips fell, at what distance and cost",
+    "table_2": "Table 2. What each treatment does to clean clips, %",
+    "table_3": "Table 3. What each treatment does to adversarial clips, all models and attacks, %",
+    "table_4": "Table 4. The best two treatments for each model, %",
+    "table_5": "Table 5. The best three treatments for each attack, %",
+}
+FIGURES = {"figure_1.png": "Figure 1. VGG13's decisions on treated adversarial clips against the truth, %"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the study is told from.
+
+    `scores` has one row for each clip, adversarial set and treatment, as `named` makes them; `decisions` gives each
+    victim's decision on every clip of the corpus.
+    """
+
+    scores: pd.DataFrame
+    decisions: dict[str, pd.DataFrame]
+
+
+def read(parameters: dict[str, Any]) -> Measured:
+    """The scores of the sets and the decisions of the victims that params.yaml names now, and nothing else."""
+    scores = [clip_table.read(Path("data/events/scores", name, "clips.csv")) for name in parameters["attacked"]]
+    models = {name: Path("models/events", name) for name in parameters["victims"]}
+    decisions = {name: clip_table.read(model / "decisions.csv") for name, model in models.items()}
+    return Measured(named(pd.concat(scores, ignore_index=True)), decisions)
+
+
+def named(scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores with the names that the tables use: `model`, `attack` and `goal`, which is targeted or untargeted.
+
+    Numbers are numbers, NaN where a cell is empty, as of a set that nobody attacked.
+    """
+    goal = scores.target.map(lambda target: "targeted" if target else "untargeted")
+    # Two ways to one attack, which the paper has but once.
+    attack = scores.attack if "cw" in set(scores.attack) else scores.attack.replace("cw_normalised", "cw")
+    attack = attack.map(NAMES).fillna(attack + "-" + goal)
+    numbers = {name: pd.to_numeric(scores[name]) for name in NUMBERS}
+    return scores.assign(model=scores.victim, attack=attack, goal=goal, **numbers)
+
+
+def tables(measured: Measured) -> dict[str, pd.DataFrame]:
+    """Tables 1 to 5, the attacks' own table, the data of Figure 1 and the claims, by file name without suffix."""
+    scores, decisions = measured.scores, measured.decisions
+    paper = pd.read_csv(PAPER, keep_default_na=False)
+    by_table = dict(list(paper.groupby("table")))
+    fooled, clean = scores[scores.success], scores[scores.attack == "clean"]
+    made = {
+        "table_1": _accuracies(decisions, by_table[1]),
+        "table_2": _shares_by(clean, ["treatment"], by_table[2], ("GT", "Diff")),
+        "table_3": _shares_by(fooled, ["treatment"], by_table[3], OUTCOMES),
+        "table_4": _best(fooled, "model", 2, by_table[4]),
+        "table_5": _best(fooled, "attack", 3, by_table[5]),
+        "table_attacks": _attacks(scores),
+        "figure_1": _confusions(fooled),
+    }
+    made["table_5"] = made["table_5"].merge(_strength(fooled, by_table[5]), on="attack", how="left")
+    made["claims"] = claims(made, fooled)
+    return made
+
+
+def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
+    """The headline numbers."""
+    accuracy = made["table_1"].set_index("model")
+    by_attack = made["table_attacks"].groupby("attack")[["attacked", "fooled"]].sum()
+    defence, clean = made["table_3"].set_index("treatment"), made["table_2"].set_index("treatment")
+    strength = made["table_5"].drop_duplicates("attack").set_index("attack")
+    values = {f"accuracy_{model}": accuracy.test[model] for model in accuracy.index}
+    values |= {f"success_{attack}": 100 * row.fooled / row.attacked for attack, row in by_attack.iterrows()}
+    values |= {f"snr_db_{attack}": strength.snr_db[attack] for attack in strength.index}
+    values |= {f"recovered_{treatment}": defence.GT[treatment] for treatment in defence.index}
+    values |= {f"clean_kept_{name}": clean.GT[name] for name in clean.index if name in ("noise_20dB", "live_reverb")}
+    return {name: round(float(value), 2) for name, value in values.items()}
+
+
+def _shares_by(rows: pd.DataFrame, keys: list[str], paper: pd.DataFrame, outcomes: tuple[str, ...]) -> pd.DataFrame:
+    """One row for each combination of `keys`, in the order met, with shares, intervals, the paper's values and n."""
+    made = []
+    for names, own in rows.groupby(keys, sort=False):
+        where = dict(zip(keys, names))
+        row: dict[str, object] = dict(where)
+        for outcome in outcomes:
+            row |= share(own.outcome == outcome, own.clip_id, outcome, scale=PER_CENT)
+            row[f"{outcome}_paper"] = published(paper, quantity=outcome, **where)
+        made.append(row | {"n": len(own)})
+    return table(made, [*keys, *outcomes, "n"], **PLACES)
+
+
+def _best(rows: pd.DataFrame, key: str, count: int, paper: pd.DataFrame) -> pd.DataFrame:
+    """The paper's rows, and ours where the best `count` treatments are others; ranks are by GT, the control apart."""
+    shares = _shares_by(rows[rows.treatment != CONTROL], [key, "treatment"], paper, OUTCOMES)
+    shares["rank"] = shares.groupby(key).GT.rank(method="first", ascending=False).astype(int)
+    ranks = paper[(paper.treatment != "") & (paper.quantity == "GT")]
+    ranks = ranks.assign(rank_paper=ranks.groupby(key).cumcount() + 1)[[key, "treatment", "rank_paper"]]
+    both = shares.merge(ranks, on=[key, "treatment"], how="left")
+    shown = both[(both["rank"] <= count) | both.rank_paper.notna()]
+    columns = [key, "treatment", "rank", "rank_paper"]
+    shown = shown[columns + [column for column in shown.columns if column not in columns]]
+    order = {name: place for place, name in enumerate(rows[key].unique())}
+    shown = shown.sort_values([key, "rank"], key=lambda column: column.map(order) if column.name == key else column)
+    return shown.astype({"rank_paper": "Int64"})
+
+
+def _accuracies(decisions: dict[str, pd.DataFrame], paper: pd.DataFrame) -> pd.DataFrame:
+    made = []
+    for model, decided in decisions.items():
+        row: dict[str, object] = {"model": model}
+        for name, splits in (("training", ("train", "validation")), ("test", ("test",))):
+            own = decided[decided.split.isin(splits)]
+            row |= share(own.decision == own.label, None, name, scale=PER_CENT)
+            row |= {f"{name}_paper": published(paper, quantity=name, model=model), f"{name}_n": len(own)}
+        made.append(row)
+    return table(made, **PLACES)
+
+
+def _attacks(scores: pd.DataFrame) -> pd.DataFrame:
+    """How each victim fared: clips attacked (all decided correctly), fooled, and at what distance and cost.
+
+    A clip is fooled if its file of 16 bits fools; of the clips that the attack itself found to fool, `survives_16_bit`
+    is the share of which the file does, too.
+    """
+    made = []
+    rows = scores[(scores.attack != "clean") & (scores.treatment == CONTROL)]
+    for (model, attack), own in rows.groupby(["model", "attack"], sort=False):
+        fooled = own[own.success]
+        row = {"model": model, "attack": attack, "attacked": len(own), "fooled": len(fooled)}
+        row |= share(own.success, None, "success", scale=PER_CENT)
+        row |= {"snr_db": fooled.snr_db.mean(), "relative_loudness_db": fooled.relative_loudness_db.mean()}
+        row |= {"median_l2": fooled.l2_audio.median()}
+        row |= {"forwards": own.forwards.mean(), "backwards": own.backwards.mean()}
+        made.append(row | {"survives_16_bit": PER_CENT * own.success[own.found].mean()})
+    return table(made, ["model", "attack", "attacked", "fooled", "success"], **PLACES)
+
+
+def _strength(fooled: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Mean SNR and confidence of each attack's adversarial clips."""
+    made = []
+    for attack, own in fooled[fooled.treatment == CONTROL].groupby("attack", sort=False):
+        row: dict[str, object] = {"attack": attack}
+        for name, values in (("snr_db", own.snr_db), ("confidence", PER_CENT * own.confidence)):
+            row |= cells(name, values.mean(), *mean_interval(values.to_numpy()))
+            row[f"{name}_paper"] = published(paper, quantity=name, attack=attack)
+        made.append(row | {"clips": len(own)})
+    return table(made, ["attack", "snr_db"], **PLACES)
+
+
+def _confusions(fooled: pd.DataFrame) -> pd.DataFrame:
+    rows = fooled[(fooled.model == "vgg13") & fooled.treatment.isin(("live_reverb", "noise_20dB"))]
+    return rows[["treatment", "attack", "clip_id", "label", "decision"]].reset_index(drop=True)

@@ -1,0 +1,56 @@
+"""Room of studies: which clips of the transfer study can be heard."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from stages.frame import parameters
+from stages.frame.errors import UserError
+from stages.frame.shards import ShardSet
+from stages.reporting.sound import Clip, before_and_after, waveform
+from stages.studies.transfer.tables import with_numbers
+
+
+def clip(model: str) -> Clip:
+    """A clip before and after PGD at the largest epsilon on one model, and the difference.
+
+    It is the most confident of those that the attack fooled (of all, where none was), of the first set of
+    `transfer.attacked` that has any.
+
+    Raises:
+        UserError: no clip of this model was kept.
+    """
+    for name in parameters.section("transfer.attacked"):
+        kept = ShardSet(Path("data/transfer/adversarial", name))
+        attacked = _attacked(kept.table, model)
+        if len(attacked):
+            return _clip(attacked.iloc[0], kept, model)
+    raise UserError(
+        "params.yaml: transfer.listening",
+        "models of transfer.attacked with kept clips",
+        repr(model),
+        "correct it, or raise transfer.plans.*.kept_clips_per_label",
+    )
+
+
+def _attacked(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    """The kept rows of a model under PGD at the largest epsilon that were decided correctly before, the best first."""
+    kept = with_numbers(table[table.kept & (table.variant == model)])
+    attacked = kept[(kept.attack == "bim") & (kept.clean_prediction == kept.label)]
+    attacked = attacked[attacked.epsilon == attacked.epsilon.max()]
+    return attacked.sort_values(["success", "clean_confidence"], ascending=False)
+
+
+def _clip(own: pd.Series, kept: ShardSet, model: str) -> Clip:
+    clips = ShardSet("data/transfer/audio")
+    original, adversarial = (waveform(one["audio"]) for one in (clips.load(own.clip_id), kept.load(own.key)))
+    snr = "no noise at all" if math.isinf(own.snr_db) else f"{own.snr_db:.1f} dB SNR"
+    return Clip(
+        own.clip_id,
+        own.label,
+        "",
+        f"PGD at {own.epsilon:g} on the model {model}, {snr}",
+        clips.about["signal"]["sample_rate_hz"],
+        before_and_after(own, original, adversarial),
+    )

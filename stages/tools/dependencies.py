@@ -1,0 +1,180 @@
+"""Tool: which code each stage needs and which it declares; `python -m stages.tools.dependencies` tells the difference.
+
+What a stage needs follows from its command and its declared parameters: the verb's file, the files that the parameters
+name (`network: dense` is stages/networks/dense.py), all that these import, and the files that lie beside them and are
+named in them, such as a template. Packages' `__init__.py` are nobody's.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.frame import code, parameters
+from stages.frame.errors import told_in_one_line
+
+# The folder that a parameter of this name names a file in. What `method` means depends on the verb.
+ROOMS = {
+    "attack": "attacks",
+    "decoder": "features",
+    "detector": "detection",
+    "feature": "features",
+    "front_end": "features",
+    "grammar": "decoding",
+    "network": "networks",
+    "reader": "corpora",
+    "treatment": "treatments",
+}
+METHODS = {"train": "training", "pretrain": "pretraining"}
+# Parameters that name a victim, whose network's file is then needed.
+VICTIMS = ("victims", "heard_by", "starts_from", "against", "model")
+# The files of a study's folder that a verb finds by name; such a verb shows results, and runs no room that they name.
+FOUND = {"listen": ("sounds.py",), "report": ("tables.py", "figures.py")}
+# Files that a verb finds where a parameter of this name says so.
+SWITCHES = {
+    "quality": "stages/scoring/quality.py",
+    "plays": "stages/treatments/rooms.py",
+    "playback": "stages/features/playback.py",
+}
+FRAME = Path("stages/frame")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage with its interpolations resolved; `params` are dotted names, paths are relative to the top folder."""
+
+    address: str
+    command: tuple[str, ...]
+    params: tuple[str, ...]
+    deps: tuple[Path, ...]
+    outs: tuple[Path, ...]
+
+    @property
+    def verb(self) -> str:
+        """The name of the verb's file."""
+        return self.command[2].rsplit(".", 1)[1]
+
+
+def stages() -> list[Stage]:
+    """All stages of the repository in the working folder."""
+    from dvc.dependency import ParamsDependency
+    from dvc.repo import Repo
+
+    top = code.TOP if Path.cwd() == code.TOP else Path.cwd()
+
+    def inside(path: str) -> Path:
+        return Path(path).relative_to(top) if Path(path).is_absolute() else Path(path)
+
+    with Repo(".") as repo:
+        return [
+            Stage(
+                address=stage.addressing,
+                command=tuple(stage.cmd.split()),
+                params=tuple(name for dep in stage.deps if isinstance(dep, ParamsDependency) for name in dep.params),
+                deps=tuple(inside(dep.fs_path) for dep in stage.deps if not isinstance(dep, ParamsDependency)),
+                outs=tuple(inside(out.fs_path) for out in stage.outs),
+            )
+            for stage in repo.index.stages
+        ]
+
+
+def declared(stage: Stage) -> set[Path]:
+    """The files of `stages` among a stage's dependencies, those of declared folders one by one."""
+    own = [dep for dep in stage.deps if dep.parts[0] == "stages"]
+    return {file for dep in own for file in (_files(dep) if dep.is_dir() else [dep])}
+
+
+def needed(stage: Stage, values: dict[str, Any]) -> set[Path]:
+    """The files of `stages` that the stage's command can import or read, `values` being all parameters.
+
+    All of the ground floor, which is declared as one folder, is needed by everybody.
+    """
+    modules = code.needed(_roots(stage, values)) | set(_files(FRAME))
+    return modules | _beside(modules)
+
+
+def changes(values: dict[str, Any]) -> list[str]:
+    """A line for each dependency that is needed and not declared (+), or declared and not needed (-)."""
+    lines = []
+    for stage in stages():
+        has, needs = declared(stage), needed(stage, values)
+        lines += [f"{stage.address}: + {path}" for path in sorted(needs - has)]
+        lines += [f"{stage.address}: - {path}" for path in sorted(has - needs)]
+    return lines
+
+
+def _roots(stage: Stage, values: dict[str, Any]) -> set[Path]:
+    study = stage.command[3]
+    roots = {Path("stages", f"{stage.verb}.py")}
+    if stage.verb in FOUND:
+        folder = Path("stages/studies", study)
+        return roots | {folder / name for name in FOUND[stage.verb] if (folder / name).is_file()}
+    for name in stage.params:
+        roots |= set(_named({name.rsplit(".", 1)[-1]: _value(values, name)}, stage.verb, values[study]))
+    return roots
+
+
+def _named(given: Any, verb: str, study: dict[str, Any]) -> Iterator[Path]:
+    """The files that parameters name, those of mappings in mappings too."""
+    if not isinstance(given, dict):
+        return
+    for key, value in given.items():
+        if isinstance(value, str):
+            room = METHODS.get(verb) if key == "method" else ROOMS.get(key)
+            if room:
+                yield Path("stages", room, f"{value}.py")
+            if key == "writer":
+                yield Path("stages/corpora/embedded", f"{value.split('.')[0]}.py")
+        if key in VICTIMS:
+            for name in [value] if isinstance(value, str) else value or ():
+                yield from _networks(str(name).split("/")[0], study)
+        if key == "front_end":
+            yield from _networks(study.get("features", {}).get(value, {}).get("model"), study)
+        if key in SWITCHES and value:
+            yield Path(SWITCHES[key])
+        if key == "plan" and value == "judged":
+            yield Path("stages/attacks/none.py")
+        yield from _named(value, verb, study)
+
+
+def _networks(model: str | None, study: dict[str, Any]) -> set[Path]:
+    """The network of a victim, or those of the file that makes a pretrained model."""
+    if model in study.get("victims", {}):
+        return {Path("stages/networks", f"{study['victims'][model]['network']}.py")}
+    if model in study.get("pretrained", {}):
+        made_by = Path("stages/pretraining", f"{study['pretrained'][model]['method']}.py")
+        return {file for file in code.needed([made_by]) if file.parent.name == "networks"}
+    return set()
+
+
+def _beside(modules: Iterable[Path]) -> set[Path]:
+    """The files that are no Python, lie beside modules, and are named in them or in one another."""
+    found: set[Path] = set()
+    waiting = list(modules)
+    while waiting:
+        file = waiting.pop()
+        text = file.read_text(encoding="utf-8")
+        beside = (other for other in file.parent.iterdir() if other.is_file() and other.suffix != ".py")
+        new = {other for other in beside if f'"{other.name}"' in text} - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    files = (file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return [file for file in files if file.name != "__init__.py"]
+
+
+def _value(values: dict[str, Any], name: str) -> Any:
+    for key in name.split("."):
+        values = values[key]
+    return values
+
+
+if __name__ == "__main__":
+    with told_in_one_line():
+        lines = changes(parameters.read())
+        print("\n".join(lines) or "every stage declares what it needs")
+        sys.exit(bool(lines))

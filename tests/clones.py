@@ -1,0 +1,65 @@
+"""Clones of the working tree, and commands run in them as users run them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "corpora"
+BIN = Path(sys.executable).parent
+# A guard against what hangs, however busy the machine is; no measure.
+LIMIT_S = 4 * 3600
+
+
+def run(folder: Path, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
+    """The command's end, with what it printed as text."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
+    clean |= {"PATH": f"{BIN}:{clean['PATH']}", "OMP_NUM_THREADS": "1", "DEVICE": "cpu", **environment}
+    done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, timeout=LIMIT_S)
+    assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done
+
+
+def clone(folder: Path) -> Path:
+    """The working tree as it stands, in a repository of its own."""
+    files = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.splitlines()
+    for name in set(files):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    run(folder, "git", "init", "-q")
+    commit(folder)
+    return folder
+
+
+def commit(folder: Path) -> None:
+    """Commits all that is there."""
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "-c", "user.email=test@example.org", "-c", "user.name=Test", "commit", "-qm", "clone")
+
+
+def scaled(folder: Path, scale: str = "smoke") -> Path:
+    """The clone with a scale written into its parameters."""
+    run(folder, sys.executable, "-m", "stages.tools.scale", scale)
+    return folder
+
+
+def reproduce(folder: Path, *study: str, check: bool = True) -> subprocess.CompletedProcess:
+    """`make reproduce`, in two processes."""
+    return run(folder, sys.executable, "-m", "stages.tools.reproduce", *study, "--jobs", "2", check=check)
+
+
+def twin(folder: Path, target: Path) -> Path:
+    """A copy to change things in: what is in git is copied, what stages wrote is linked: they replace it."""
+
+    def copy(source: str, destination: str) -> None:
+        parts = Path(source).relative_to(folder).parts
+        if parts[0] in ("data", "models") or parts[:2] == (".dvc", "cache"):
+            os.link(source, destination)
+        else:
+            shutil.copy2(source, destination)
+
+    shutil.copytree(folder, target, copy_function=copy, symlinks=True, ignore=shutil.ignore_patterns("tmp"))
+    return target

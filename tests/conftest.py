@@ -1,0 +1,40 @@
+"""Small studies, each made once for all tests: folders in which the verbs up to the attacks have run."""
+
+import pytest
+import small_emotion
+import small_faces
+import small_speech
+import small_transfer
+
+
+def _made(study, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DEVICE", "cpu")
+        study.make(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def emotion_home(tmp_path_factory):
+    """Images, a network in three variants, attacked: see `small_emotion`."""
+    return _made(small_emotion, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def faces_home(tmp_path_factory):
+    """Words and sentences with pictures, read, attacked; and a SyncNet: see `small_faces`."""
+    return _made(small_faces, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def speech_home(tmp_path_factory):
+    """Recogniser and enhancer, hardened, attacked: see `small_speech`."""
+    return _made(small_speech, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def transfer_home(tmp_path_factory):
+    """Heads on features of waveforms, attacked: see `small_transfer`."""
+    return _made(small_transfer, tmp_path_factory)

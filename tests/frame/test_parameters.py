@@ -1,0 +1,139 @@
+"""The one parameter reader: what is a number, and what each wrong value says."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import pytest
+
+from stages.frame import parameters
+from stages.frame.errors import UserError
+from stages.frame.parameters import Count, Positive, Range
+
+
+def take(
+    *,
+    epochs: Count,
+    learning_rate: Positive,
+    mode: Literal["a", "b"] = "a",
+    share: Annotated[float, Range(0, 1)] = 0.5,
+    names: list[str] | None = None,
+):
+    """A function with every kind of parameter."""
+    return epochs, learning_rate, mode, share, names
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text: str):
+        path = tmp_path / "params.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_numbers_as_dvc_writes_them(file):
+    values = parameters.read(file("a: 1e-05\nb: 1e5\nc: -.5\nd: 3\ne: 007\nf: '1e-05'\ng: 1.\n"))
+    assert values == {"a": 1e-5, "b": 1e5, "c": -0.5, "d": 3, "e": 7, "f": "1e-05", "g": 1.0}
+    assert isinstance(values["d"], int)
+
+
+def test_good_values_pass_and_whole_numbers_become_floats():
+    epochs, learning_rate, *_ = parameters.bind(take, "x", {"epochs": 3, "learning_rate": 1})()
+    assert (epochs, learning_rate) == (3, 1.0)
+    assert isinstance(learning_rate, float)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epochs": 3, "learning_rat": 0.1}, r"params.yaml: x.learning_rat: .*did you mean 'learning_rate'"),
+        ({"epochs": 3}, r"params.yaml: x.learning_rate: expected a value; found none"),
+        ({"epochs": "3", "learning_rate": 0.1}, r"x.epochs: expected a whole number >= 1; found '3'"),
+        ({"epochs": True, "learning_rate": 0.1}, r"x.epochs: expected a whole number"),
+        ({"epochs": 0, "learning_rate": 0.1}, r"x.epochs: expected a whole number >= 1; found 0"),
+        ({"epochs": 1, "learning_rate": 0}, r"x.learning_rate: expected a number > 0; found 0"),
+        ({"epochs": 1, "learning_rate": float("nan")}, r"x.learning_rate: expected a number > 0; found nan"),
+        ({"epochs": 1, "learning_rate": 0.1, "share": 1.5}, r"x.share: expected a number >= 0 and <= 1; found 1.5"),
+        ({"epochs": 1, "learning_rate": 0.1, "mode": "c"}, r"x.mode: expected one of 'a', 'b'; found 'c'"),
+        ({"epochs": 1, "learning_rate": 0.1, "names": [1]}, r"x.names: expected a list of text or null; found \[1\]"),
+        (None, r"x: expected a mapping"),
+    ],
+)
+def test_a_wrong_value_is_one_line(values, message):
+    with pytest.raises(UserError, match=message) as caught:
+        parameters.bind(take, "x", values)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_the_caller_passes_is_no_parameter():
+    bound = parameters.bind(take, "x", {"epochs": 3}, passed=("learning_rate",))
+    assert bound(learning_rate=2.0)[1] == 2.0
+    with pytest.raises(UserError, match="learning_rate"):
+        parameters.bind(take, "x", {"epochs": 3, "learning_rate": 1.0}, passed=("learning_rate",))
+
+
+def test_a_misspelt_section_suggests_the_right_one(file):
+    path = file("attacks:\n  deepfool: {}\n")
+    with pytest.raises(UserError, match="did you mean 'deepfool'"):
+        parameters.section("attacks.deepfol", path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a: 1\na: 2\n", "key 'a' twice"), ("a: [", "valid YAML"), ("- 1\n", "expected a mapping")],
+)
+def test_a_broken_file_is_one_line(file, text, message):
+    with pytest.raises(UserError, match=message) as caught:
+        parameters.read(file(text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.yaml"):
+        parameters.read(tmp_path / "nowhere.yaml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    """A mapping within an entry."""
+
+    share: Annotated[float, Range(0, 1)]
+    name: str = "x"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An entry with another one in it."""
+
+    epochs: Count
+    inner: Inner | None = None
+    epsilon: dict[str, Positive] | None = None
+    names: list[str] = field(default_factory=list)
+
+
+def test_an_entry_is_read_as_the_dataclass_that_it_is_checked_by(file):
+    path = file(
+        "events:\n  victims:\n    one: {epochs: 2, inner: {share: 1}, epsilon: {audio: 3}}\n    two: {epochs: 1}\n"
+    )
+    one = parameters.entry(Entry, "events.victims.one", path)
+    assert one == Entry(epochs=2, inner=Inner(share=1.0), epsilon={"audio": 3})
+    assert isinstance(one.inner.share, float)
+    assert parameters.entry(Entry, "events.victims.two", path) == Entry(epochs=1, inner=None, epsilon=None, names=[])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{epochs: 0}", r"a\.b\.epochs: expected a whole number >= 1; found 0"),
+        ("{epochs: 1, inner: {share: 2}}", r"a\.b\.inner\.share: expected a number >= 0 and <= 1; found 2"),
+        ("{epochs: 1, inner: {shar: 1}}", r"a\.b\.inner\.shar: .*did you mean 'share'"),
+        ("{epochs: 1, inner: {}}", r"a\.b\.inner\.share: expected a value; found none"),
+        ("{epochs: 1, inner: 3}", r"a\.b\.inner: expected a mapping or null; found 3"),
+        ("{epochs: 1, epsilon: {audio: 0}}", r"a\.b\.epsilon: expected .*; found \{'audio': 0\}"),
+    ],
+)
+def test_what_is_wrong_within_an_entry_is_named_by_its_whole_name(file, text, message):
+    with pytest.raises(UserError, match=message) as caught:
+        parameters.entry(Entry, "a.b", file(f"a:\n  b: {text}\n"))
+    assert "\n" not in str(caught.value)

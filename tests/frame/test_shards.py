@@ -1,0 +1,218 @@
+"""Shards: lazily readable, whole or absent, the same bytes however often a run was cut, by however many processes."""
+
+import errno
+import hashlib
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.frame import shards
+from stages.frame.devices import Worker
+from stages.frame.errors import UserError, told_in_one_line
+
+CLIPS = 10
+
+
+def plan() -> pd.DataFrame:
+    return pd.DataFrame({"clip_id": [f"clip{number}" for number in range(CLIPS)]})
+
+
+def compute(rows):
+    arrays = [
+        {"audio": np.random.default_rng(int(name[4:])).standard_normal(50 + int(name[4:])).astype("f")}
+        for name in rows.clip_id
+    ]
+    return rows.assign(key=rows.clip_id, energy=[float((a["audio"] ** 2).sum()) for a in arrays]), arrays
+
+
+def write(output: Path, compute=compute, worker=None, settings=1):
+    shards.write_set(
+        plan(),
+        output,
+        compute,
+        inputs=[],
+        settings=settings,
+        worker=worker or Worker(),
+        description="test",
+        clips_per_shard=3,
+        about={"signal": "energy"},
+    )
+
+
+def digest(folder: Path) -> str:
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        total.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCRATCH", str(tmp_path / "scratch"))
+    return tmp_path / "scratch"
+
+
+def test_arrays_whose_values_do_not_lie_in_order_keep_them(tmp_path):
+    table = np.arange(6.0).reshape(2, 3)
+
+    def turned(rows):
+        return rows.assign(key=rows.clip_id), [{"turned": table.T, "part": table[:, 1:]} for _ in rows.clip_id]
+
+    write(tmp_path / "set", turned)
+    loaded = shards.ShardSet(tmp_path / "set").load("clip4")
+    assert loaded["turned"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert loaded["part"].tolist() == [[1, 2], [4, 5]]
+
+
+def test_what_is_written_is_read(tmp_path, scratch):
+    write(tmp_path / "out")
+    read = shards.ShardSet(tmp_path / "out")
+    rows, arrays = compute(plan())
+    assert list(read.table.key) == list(rows.key)
+    assert list(read.table.energy) == list(rows.energy)
+    for key, expected in reversed(list(zip(rows.key, arrays))):
+        assert np.array_equal(read.load(key)["audio"], expected["audio"])
+    assert read.about == {"signal": "energy"}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "about.json",
+        "clips.csv",
+        *(f"shard-0000{n}.safetensors" for n in range(4)),
+    ]
+    assert not list(scratch.iterdir())
+
+
+def test_two_runs_give_equal_bytes(tmp_path):
+    write(tmp_path / "a" / "out")
+    write(tmp_path / "b" / "out")
+    assert digest(tmp_path / "a" / "out") == digest(tmp_path / "b" / "out")
+
+
+@pytest.mark.parametrize("at", [0, 2, 3])
+def test_interrupted_at_a_shard_it_resumes_to_equal_bytes(tmp_path, at):
+    write(tmp_path / "whole" / "out")
+    done = []
+
+    def breaks(rows):
+        if len(done) == at:
+            raise KeyboardInterrupt
+        done.append(len(rows))
+        return compute(rows)
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "cut" / "out", breaks)
+    assert not (tmp_path / "cut" / "out").exists()
+    recomputed = []
+
+    def counts(rows):
+        recomputed.append(len(rows))
+        return compute(rows)
+
+    write(tmp_path / "cut" / "out", counts)
+    assert len(recomputed) == 4 - at
+    assert digest(tmp_path / "cut" / "out") == digest(tmp_path / "whole" / "out")
+
+
+def _killed_while_saving(output: Path):
+    import safetensors.numpy
+
+    def half_then_die(tensors, path):
+        Path(path).write_bytes(b"half a shard")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    safetensors.numpy.save_file = half_then_die
+    write(output)
+
+
+def test_killed_in_the_middle_of_a_file_it_leaves_no_half_shard(tmp_path):
+    write(tmp_path / "whole" / "out")
+    child = multiprocessing.get_context("fork").Process(target=_killed_while_saving, args=(tmp_path / "cut" / "out",))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert not (tmp_path / "cut" / "out").exists()
+    write(tmp_path / "cut" / "out")
+    assert digest(tmp_path / "cut" / "out") == digest(tmp_path / "whole" / "out")
+
+
+def test_other_settings_do_not_resume_from_these(tmp_path):
+    def breaks(rows):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "out", breaks, settings="old")
+    first = shards.scratch_folder(tmp_path / "out", inputs=[], settings="old")
+    assert first != shards.scratch_folder(tmp_path / "out", inputs=[], settings="new")
+
+
+def test_shards_dealt_out_to_two_give_the_bytes_of_one(tmp_path):
+    """The dealing itself, one worker after the other; real processes are started in tests/frame/test_devices.py."""
+    write(tmp_path / "one" / "out")
+
+    class Second(Worker):
+        def wait_for_all(self):
+            pass
+
+    class First(Worker):
+        def wait_for_all(self):
+            if not (tmp_path / "two" / "out").exists():
+                write(tmp_path / "two" / "out", worker=Second(rank=1, count=2))
+
+    write(tmp_path / "two" / "out", worker=First(rank=0, count=2))
+    assert digest(tmp_path / "one" / "out") == digest(tmp_path / "two" / "out")
+
+
+def test_a_full_disk_is_one_line_and_loses_no_finished_shard(tmp_path, capsys):
+    done = []
+
+    def fills_up(rows):
+        if done:
+            raise OSError(errno.ENOSPC, "No space left on device", "shard")
+        done.append(1)
+        return compute(rows)
+
+    with pytest.raises(SystemExit) as caught, told_in_one_line():
+        write(tmp_path / "out", fills_up)
+    assert "expected room to write; found No space left on device" in str(caught.value.code)
+    assert not (tmp_path / "out").exists()
+    again = []
+    write(tmp_path / "out", lambda rows: again.append(1) or compute(rows))
+    assert len(again) == 3
+
+
+def test_a_missing_or_damaged_shard_is_named(tmp_path):
+    write(tmp_path / "out")
+    (tmp_path / "out" / "shard-00001.safetensors").write_bytes(b"rubbish")
+    (tmp_path / "out" / "shard-00002.safetensors").unlink()
+    read = shards.ShardSet(tmp_path / "out")
+    for key, shard in (("clip3", "shard-00001"), ("clip6", "shard-00002")):
+        with pytest.raises(UserError, match=shard):
+            read.load(key)
+    with pytest.raises(UserError, match="'nobody'"):
+        read.load("nobody")
+    with pytest.raises(UserError, match="expected a table of clips"):
+        shards.ShardSet(tmp_path / "nowhere")
+
+
+def test_a_set_that_is_only_a_table_has_no_shards(tmp_path):
+    shards.write_set(
+        plan(),
+        tmp_path / "out",
+        lambda rows: (rows.assign(key=rows.clip_id), [{}] * len(rows)),
+        inputs=[],
+        settings=0,
+        worker=Worker(),
+        description="test",
+    )
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["about.json", "clips.csv"]
+
+
+def test_an_existing_output_is_replaced_whole(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "stale").write_text("")
+    write(tmp_path / "out")
+    assert not (tmp_path / "out" / "stale").exists()

@@ -1,0 +1,139 @@
+"""A change reruns what depends on it, and little else."""
+
+import json
+from pathlib import Path
+
+import clones
+import pytest
+
+from stages.frame import parameters
+from stages.tools import graph
+
+EVERY = {"listen", "report", "index"}
+
+
+def outdated(target: str = "index") -> set[str]:
+    """The stages of the working folder that would run, or follow one that would, without their study's path."""
+    return {name.rpartition(":")[2] for name in graph.outdated(target, parameters.read())}
+
+
+def set_parameter(name: str, value: object) -> None:
+    """Changes one parameter of the working folder's params.yaml."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    values = yaml.load(Path("params.yaml"))
+    *above, last = name.split(".")
+    inner = values
+    for key in above:
+        inner = inner[key]
+    assert inner[last] != value
+    inner[last] = value
+    yaml.dump(values, Path("params.yaml"))
+
+
+STEPS = {
+    "events": ("attacks.deepfool.parameters.overshoot", {
+        "attack@vgg13-deepfool", "attack@dense_mel-deepfool", "score@vgg13-deepfool", "score@dense_mel-deepfool",
+    }),
+    "emotion": ("attacks.bim.parameters.relative_step", {"attack@cnn4", "attack@vgg16", "score@inverted"}),
+    "transfer": ("attacks.bim.parameters.relative_step", {"attack@speech_heads"}),
+    "audiovisual": ("attacks.basic_iterative.parameters.step.video", {"attack@words", "detect@words"}),
+    "speech": ("attacks.evolutionary.evolutionary.parameters.segment_s", {
+        "attack_evolutionary@evolutionary", "attack_evolutionary@evolutionary_hardened", "attack_through@adaptive",
+        "score_attacked",
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("study", STEPS)
+def test_a_step_size_reruns_the_sets_that_it_makes_and_the_report(changed, study):
+    name, stale = STEPS[study]
+    set_parameter(f"{study}.{name}", 0.3 if study != "audiovisual" else 2)
+    assert outdated() == stale | EVERY
+
+
+NETWORKS = {
+    "events": ("dense", {"dense_mel", "dense_wav"}),
+    "emotion": ("cnn4", {"cnn4-single", "cnn4-vanilla", "cnn4-similarity"}),
+    "transfer": ("speech_heads", {"lld_heads", "wav2vec_heads", "bimodal"}),
+    "audiovisual": ("syncnet_mouth", {"sync_clean", "sync_noise"}),
+    "speech": ("u_net_attention", {"u_net_attention", "u_net_attention_hardened"}),
+}
+
+
+@pytest.mark.parametrize("study", NETWORKS)
+def test_an_edited_network_reruns_its_own_victims(changed, study):
+    network, victims = NETWORKS[study]
+    path = Path("stages/networks", f"{network}.py")
+    path.write_text(path.read_text() + "\n# a change\n")
+    stale = graph.outdated("index", parameters.read())
+    trained = {name.split("@")[1] for name in stale if name.rpartition(":")[2].startswith(("train", "harden"))}
+    assert trained == victims
+    assert {name.split("/")[2] for name in stale if "/" in name} == {study}
+    assert not any(name.rpartition(":")[2].startswith(("embed", "prepare", "mix", "featurise")) for name in stale)
+
+
+def test_an_edited_report_reruns_one_page(changed):
+    path = Path("stages/studies/transfer/tables.py")
+    path.write_text(path.read_text() + "\n# a change\n")
+    assert outdated() == {"report", "index"}
+    assert outdated("stages/studies/events/dvc.yaml:report") == set()
+
+
+def test_an_added_attack_reruns_no_other(changed):
+    text = Path("params.yaml").read_text()
+    entry = "    vgg13-mine: {victims: [vgg13], network: spectrogram_cnn, attacks: [none], plan: untargeted}\n"
+    first = text.index("  attacked:\n") + len("  attacked:\n")
+    Path("params.yaml").write_text(text[:first] + entry + text[first:])
+    Path("stages/attacks/mine.py").write_text('"""Nothing."""\n')
+    assert outdated() == {"attack@vgg13-mine", "score@vgg13-mine"} | EVERY
+
+
+def test_what_is_told_to_be_outdated_is_what_dvc_says(changed):
+    set_parameter("events.plans.untargeted.clips_per_label", 2)
+    path = Path("stages/networks/lip_reader.py")
+    path.write_text(path.read_text() + "\n# a change\n")
+    told = json.loads(clones.run(changed, "dvc", "status", "--json").stdout)
+    stale = graph.outdated("index", parameters.read())
+    assert set(told) <= set(stale)
+    # What follows them directly is the rest.
+    assert set(stale) == {name for name, _ in graph.following(_edges(), set(told))}
+
+
+def _edges() -> dict[str, set[str]]:
+    from dvc.repo import Repo
+
+    with Repo(".") as repo:
+        edges = repo.index.graph
+        return {one.addressing: {other.addressing for other in edges.successors(one)} for one in edges}
+
+
+def test_one_changed_step_is_run_and_no_more(own):
+    set_parameter("transfer.attacks.bim.parameters.relative_step", 0.3)
+    told = clones.reproduce(own, "transfer").stdout
+    ran = {line.split("'")[1].rpartition(":")[2] for line in told.splitlines() if line.startswith("Running stage")}
+    assert ran == {"attack@speech_heads", "listen", "report"}
+    assert outdated("stages/studies/transfer/dvc.yaml:report") == set()
+
+
+def test_an_experiment_runs_across_the_folders(own):
+    """`dvc exp run -S`, `dvc metrics diff`, `dvc params diff` and `dvc plots diff` at the top."""
+    report = "stages/studies/transfer/dvc.yaml:report"
+    name = "transfer.attacks.bim.parameters.relative_step"
+    clones.run(own, "git", "config", "user.email", "test@example.org")
+    clones.run(own, "git", "config", "user.name", "Test")
+    clones.run(own, "dvc", "exp", "run", "-q", "-S", f"{name}=0.25", report)
+    assert f"{name}" in clones.run(own, "dvc", "params", "diff", "--md").stdout
+    shown = clones.run(own, "dvc", "exp", "show", "--csv").stdout
+    assert "reports/transfer/metrics.json" in shown
+    clones.run(own, "dvc", "metrics", "diff", "--all")
+    clones.run(own, "dvc", "plots", "show", "-o", "shown")
+    assert (own / "shown" / "index.html").is_file()
+    assert "report" in clones.run(own, "dvc", "dag", report).stdout
+
+
+def test_stages_in_a_folder_of_their_study(changed):
+    """DVC's commands work in a study's folder too."""
+    folder = changed / "stages/studies/transfer"
+    assert "up to date" in clones.run(folder, "dvc", "repro", "report").stdout

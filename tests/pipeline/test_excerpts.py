@@ -1,0 +1,45 @@
+"""Real excerpts run through by one parameter."""
+
+from pathlib import Path
+
+import clones
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.skipif(not clones.SHARED.is_dir(), reason="the excerpts of the real corpora are not here")
+
+
+def _with_root(folder: Path, built_in: str, root: Path) -> Path:
+    clones.scaled(clones.clone(folder))
+    text = (folder / "params.yaml").read_text()
+    assert text.count(f"root: {built_in}\n") == 1
+    (folder / "params.yaml").write_text(text.replace(f"root: {built_in}\n", f"root: {root}\n"))
+    return folder
+
+
+def test_sounds_of_fsdkaggle2018(tmp_path):
+    folder = _with_root(tmp_path, "data/embedded/FSDKaggle2018", clones.SHARED / "FSDKaggle2018")
+    clones.reproduce(folder, "events")
+    assert (folder / "reports/events/table_1.csv").read_text().splitlines()[1].endswith(",36")
+    assert not (folder / "data/emotion").exists()
+
+
+def test_emotional_speech_of_emovo(tmp_path):
+    folder = _with_root(tmp_path, "data/embedded/DEMoS", clones.SHARED / "EMOVO")
+    clones.reproduce(folder, "emotion")
+    partition = (folder / "reports/emotion/table_1.csv").read_text().splitlines()
+    assert partition[1].startswith("speakers,2,")
+    assert any(line.startswith("neutral,") for line in partition)
+
+
+def test_speech_of_librispeech_with_noises_of_esc(tmp_path):
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora/LibriSpeech").symlink_to(clones.SHARED / "LibriSpeech")
+    (tmp_path / "corpora/noises").symlink_to(clones.SHARED / "ESC-10")
+    folder = _with_root(tmp_path / "clone", "data/embedded/speech", tmp_path / "corpora")
+    clones.reproduce(folder, "speech")
+    corpus = pd.read_csv(folder / "reports/speech/table_corpora.csv").set_index("split")
+    assert corpus.n.sum() == 100
+    assert corpus.speakers.tolist() == [7, 1, 2]
+    quality = pd.read_csv(folder / "reports/speech/table_1.csv").set_index("enhancer")
+    assert quality.loc["wave_u_net", ["pesq_wb", "stoi", "sti", "snr_db"]].notna().all()

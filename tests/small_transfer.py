@@ -1,0 +1,131 @@
+"""A small study of learned features: tones, a front end of random weights, two kinds of heads, attacked through it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from stages.frame import shards
+from stages.frame.devices import Worker
+
+SHAPE = {"encoder": [[8, 10, 5], [8, 8, 4], [8, 4, 4]], "context": [[8, 3]], "skip": True, "log_compression": False}
+HEAD = {"dropout": 0.0, "hidden_units": [8]}
+TRANSFER = {
+    "features": {
+        "heard": {"feature": "wav2vec", "model": "wav2vec", "batch_size": 5, "parameters": {"longest_s": 0.25}}
+    },
+    "recipes": {
+        "cross_validation": {
+            "seed": 1,
+            "iterations": 60,
+            "batch_size": 8,
+            "learning_rate": 0.03,
+            "draws": 1,
+            "few": None,
+            "curve": [],
+            "curve_of": [],
+            "shuffled_texts_of": [],
+        }
+    },
+    "victims": {
+        "heads": {
+            "inputs": "heard",
+            "beside": "audio",
+            "network": "speech_heads",
+            "parameters": HEAD,
+            "method": "cross_validation",
+            "recipe": "cross_validation",
+            "training": {"models": {"mean": {"head": "mean"}, "mlp": {"head": "mlp"}}},
+        }
+    },
+    "plans": {
+        "judged": {
+            "plan": "judged",
+            "clips_per_label": 2,
+            "kept_clips_per_label": 1,
+            "epsilons": [0.001, 0.02],
+            "batch_size": 7,
+        }
+    },
+    "attacks": {
+        "fgsm": {"attack": "fgsm", "parameters": {"eta": None}},
+        "bim": {"attack": "bim", "parameters": {"steps": 3, "relative_step": 0.5, "random_start": True}},
+    },
+    "attacked": {
+        "speech_heads": {
+            "victims": ["heads"],
+            "network": "speech_heads",
+            "inputs": "audio",
+            "beside": "heard",
+            "front_end": "wav2vec",
+            "attacks": ["fgsm", "bim"],
+            "plan": "judged",
+        }
+    },
+}
+
+
+def write_audio(folder: Path, shortest_s: float = 0.15) -> None:
+    """Tones in noise, low and high, of three sessions of two speakers; one clip can't be read."""
+    rng = np.random.default_rng(0)
+    rows = [(f"c{n:02d}", ("high", "low")[n % 2], n % 3) for n in range(36)]
+    table = pd.DataFrame(rows, columns=["key", "label", "part"])
+    table = table.assign(clip_id=table.key, text="", problem="", duration_s=rng.uniform(shortest_s, 0.35, 36).round(3))
+    table["fold"], table["split"] = (
+        table.part.map("Session{}".format),
+        table.part.map(["train", "validation", "test"].__getitem__),
+    )
+    table["speaker"] = table.fold + (np.arange(36) // 18).astype(str)
+    table.loc[7, "problem"] = "c07.wav: expected a readable file"
+
+    def compute(part):
+        arrays = []
+        for row in part.itertuples():
+            time = np.arange(round(row.duration_s * 16000)) / 16000
+            pitch_hz = {"low": 700, "high": 1500}[row.label] * rng.uniform(0.9, 1.1)
+            wave = 0.1 * np.sin(2 * np.pi * pitch_hz * time) + 0.03 * rng.standard_normal(len(time))
+            arrays.append({} if row.problem else {"audio": wave.astype("f")})
+        return part.drop(columns="part"), arrays
+
+    shards.write_set(
+        table,
+        folder / "data/transfer/audio",
+        compute,
+        inputs=[],
+        settings=shortest_s,
+        worker=Worker(),
+        description="t",
+        about={
+            "signal": {"sample_rate_hz": 16000},
+            "bounds": {"audio": [-1.0, 1 - 2**-15]},
+            "quantum": {"audio": 2**-15},
+        },
+    )
+
+
+def write_model(folder: Path) -> None:
+    """A wav2vec of random weights, as pretraining would leave it."""
+    import torch
+    from safetensors.torch import save_file
+
+    from stages.networks import wav2vec
+
+    torch.manual_seed(0)
+    folder.mkdir(parents=True)
+    save_file(wav2vec.build(**SHAPE).state_dict(), folder / "weights.safetensors")
+    config = {"network": "wav2vec", "parameters": SHAPE, "sample_rate_hz": 16000}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def make(folder: Path) -> None:
+    """Runs the verbs, in `folder` as the current one: features, heads, and the attacks on them."""
+    from stages import attack, featurise, train
+
+    Path("params.yaml").write_text(yaml.safe_dump({"transfer": TRANSFER}, sort_keys=False))
+    write_model(folder / "models/transfer/pretrained/wav2vec")
+    write_audio(folder)
+    featurise.main("transfer", "heard")
+    train.main("transfer", "heads")
+    attack.main("transfer", "speech_heads")

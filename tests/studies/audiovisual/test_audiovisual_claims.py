@@ -1,0 +1,140 @@
+"""What the audio-visual study tells of the paper's claims, and of what was not measured."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from audiovisual_corpus import DETECTORS, TARGETS, verdicts
+
+from stages.reporting.verdicts import UNTESTABLE
+from stages.studies.audiovisual import detection, figures
+from stages.studies.audiovisual import tables as audiovisual
+from stages.studies.audiovisual.claims import claims
+
+
+def test_claims_hold_or_not_by_what_was_measured(made):
+    claims = made["claims"]
+    assert set(claims.certain) <= {"yes", "no", ""}
+    assert claims.claim.is_unique
+    known = {
+        "under every attack": "holds",
+        "easier words attacked by FGSM": "holds",
+        "easier words attacked by BIM": "holds",
+        "brings the accuracy of words below 40 %": "does not hold",  # 25 % at each epsilon
+        "BIM fools more words than FGSM": "holds",
+        "BIM's perturbation of the video is smaller": "does not hold",
+        "BIM is harder to detect": "holds",
+        "to nearly nothing": "holds",
+        "nearly always at the largest": "holds",
+        "wholly succeeds less often": "holds",
+        "wholly are easier to detect": "holds",
+        "wholly change the video more": "does not hold",
+        "wholly are louder": "does not hold",
+        "often an attack succeeds depends on the target": "holds",
+        "attacks are detected hardly depends": "holds",
+        "trained on clean clips takes attacked clips for less in time than clips under noise": "does not hold",
+        "can't be seen": UNTESTABLE,
+    }
+    known = {part.replace("under noise", "under equally loud noise"): verdict for part, verdict in known.items()}
+    assert {part: verdicts(made, part).verdict for part in known} == known
+    assert verdicts(made, "BIM fools more words").here == "at 3 of 3 pairs; mean 0.00 against 0.25"
+    assert verdicts(made, "to nearly nothing").certain == "no"  # none of eight is no proof of under 5 %
+    assert verdicts(made, "under every attack").here == "AUC 0.56 to 1.00 over 9 attacks"
+    better = verdicts(made, "trained on clean clips detects attacks better")
+    assert (better.verdict, better.here[:15]) == ("does not hold", "in 0 of 10 atta")
+
+
+def test_what_is_zero_for_both_is_no_evidence(measured, made):
+    """Where FGSM leaves no word either, BIM does not fool more; where BIM leaves some, it fools fewer."""
+    words = measured.detections[measured.detections.corpus == "words"]
+    words = words.assign(decision=words.decision.mask(words.attack == "fgsm", "MONEY"))
+
+    def judged(words: pd.DataFrame) -> dict:
+        table = detection.words(detection.prepared(words, DETECTORS), audiovisual.printed_tables())
+        return {"claims": claims(made | {"table_1": table})}
+
+    none = judged(words)
+    assert verdicts(none, "BIM fools more words").verdict == UNTESTABLE
+    assert verdicts(none, "brings the accuracy of words below 40 %").verdict == "holds"
+    left = (words.attack == "basic_iterative") & (words.clip_id == "test-0")
+    some = judged(words.assign(decision=words.decision.mask(left, "ABOUT")))
+    assert verdicts(some, "BIM fools more words").here == "at 0 of 3 pairs; mean 0.12 against 0.00"
+    assert verdicts(some, "BIM fools more words").verdict == "does not hold"
+    assert verdicts(some, "to nearly nothing").verdict == "does not hold"
+
+
+def test_metrics_are_plain_numbers_of_the_largest_and_smallest_epsilons(made):
+    metrics = audiovisual.metrics(made)
+    assert 15 <= len(metrics) <= 25
+    assert json.loads(json.dumps(metrics)) == metrics
+    assert (metrics["auc_fgsm_smallest"], metrics["auc_fgsm_largest"]) == (round(49 / 64, 4), 1)
+    assert (metrics["error_words"], metrics["within_one_frame_sync_clean"]) == (0.125, 0.875)
+    assert (metrics["success_partial"], metrics["success_full"]) == (1, 0.5)
+    assert isinstance(metrics["claims_that_hold"], int)
+
+
+def parts() -> dict:
+    """What may be missing, as a choice of rows of the detections."""
+    return {
+        "no sentences": lambda own: own.corpus == "words",
+        "no words": lambda own: own.corpus == "sentences",
+        "no validation clips": lambda own: own.split == "test",
+        "no test clips": lambda own: own.split == "validation",
+        "no success": lambda own: (own.version == "benign") | (own.corpus == "words") | own.reached_never,
+        "one epsilon": lambda own: own.epsilon.isin(["0.0", "256/4", "512/4"]),
+        "one target": lambda own: own.target.isin(["", TARGETS[0]]),
+        "one clip": lambda own: own.clip_id == "test-0",
+        "no attacks": lambda own: own.version == "benign",
+        "no controls": lambda own: own.version.isin(["benign", "adversarial"]),
+        "one run": lambda own: own.attack != "full",
+    }
+
+
+@pytest.mark.parametrize("name", parts())
+def test_what_was_not_measured_leaves_tables_smaller_and_claims_untested(measured, made, tmp_path, place, name):
+    own = measured.detections
+    own = own.assign(reached_never=own.target.eq(TARGETS[1]) & own.epsilon.eq("512/4"))
+    part = replace(measured, detections=own[parts()[name](own)], detectors=["sync_clean", "quietest_moment"])
+    smaller = audiovisual.tables(part)
+    if name in ("no words", "no test clips", "no attacks", "one epsilon"):
+        figures.draw(smaller, part, tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == set(audiovisual.FIGURES)
+    assert not any(np.isnan(value) for value in audiovisual.metrics(smaller).values())
+    assert smaller["claims"].claim.tolist() == made["claims"].claim.tolist()
+    untested = smaller["claims"].query("verdict == 'not testable here'").claim
+    expected = {
+        "no sentences": "sentences are made into targets",
+        "no words": "BIM fools more words",
+        "no test clips": "under every attack",
+        "no success": "wholly are easier to detect",
+        "one epsilon": "the larger epsilon, the easier words attacked by FGSM",
+        "one target": "often an attack succeeds depends",
+        "no attacks": "under every attack",
+        "no controls": "than clips under another clip's",
+        "one run": "wholly succeeds less often",
+    }
+    assert name not in expected or any(expected[name] in claim for claim in untested)
+    for table in ("table_1", "table_2", "table_3", "table_4", "table_controls", "table_benign", "table_epsilon"):
+        assert set(smaller[table]) <= set(made[table])
+    if name == "no validation clips":
+        assert smaller["table_1"].f1.isna().all()
+        assert smaller["table_1"].auc.tolist()[1:] == made["table_1"].auc.tolist()[1:]
+    if name == "no success":
+        assert smaller["table_2"].success.tolist() == [0]
+        assert smaller["table_2"].auc_all.notna().all()
+
+
+def test_a_detector_that_was_not_asked_leaves_its_cells_empty(measured):
+    asked = replace(measured, detections=measured.detections.drop(columns="sync_noise"), detectors=["sync_clean"])
+    made = audiovisual.tables(asked)
+    assert made["table_1"].auc_noise_trained.isna().all()
+    assert set(made["table_controls"].detector) == {"sync_clean"}
+    assert verdicts(made, "trained with noise detects attacks better").verdict == UNTESTABLE
+    # Of one corpus alone: what joined tables lack is NaN.
+    own = measured.detections
+    half = own.assign(sync_noise=own.sync_noise.where(own.corpus == "words"))
+    table = audiovisual.tables(replace(measured, detections=half))["table_controls"]
+    of_noise = table[table.detector == "sync_noise"].groupby("corpus").auc_adversarial
+    assert of_noise.count().to_dict() == {"words": 6, "sentences": 0}

@@ -1,0 +1,132 @@
+"""What the speech study tells of the paper's claims, and of what was not measured."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from speech_corpus import TEXT, verdict
+
+from stages.reporting.verdicts import UNTESTABLE
+from stages.studies.speech import figures
+from stages.studies.speech import tables as speech
+from stages.studies.speech.heard import prepared
+from stages.studies.speech.measured import Measured
+
+
+def test_claims_hold_or_not_by_what_was_measured(made):
+    known = {
+        "every enhancer raises the PESQ of noisy speech": "holds",
+        "every enhancer raises the SNR of noisy speech": "holds",
+        "the U-Nets make more": "holds",
+        "every enhancer raises the SNR of adversarial speech": "holds",
+        "every enhancer lowers the STOI of adversarial speech": "does not hold",
+        "every hardened enhancer raises the STI": "holds",
+        "of the hardened enhancers": "holds",
+        "adversarial training improves": "holds",
+        "the attack that is not played always": "holds",
+        "Carlini and Wagner's": UNTESTABLE,
+        "the gradient attack succeeds over the air": "does not hold",  # 7 of 8
+        "under the gradient attack every enhancer lowers the RoSA": "holds",
+        "under the gradient attack every enhancer lowers the WER": "does not hold",  # the hardened one's is as before
+        "under the gradient attack no enhancer lowers the RoSA": "holds",
+        "under the evolutionary attack every enhancer lowers the RoSA": "holds",
+        "recogniser lowers its RoSA under the gradient attack, made anew": "holds",
+        "recogniser lowers its RoSA under the gradient attack, made on the undefended one": "holds",
+        "under the gradient attack by 2.22 points": "holds",  # 25 points
+        "has to be louder (gradient attack)": "holds",
+        "has to be louder (evolutionary attack)": "holds",
+        "noise as loud": "holds",
+        "nobody attacked": "holds",
+        "no enhancer raises the WER of deepspeech on clean": "does not hold",
+        "recogniser does not raise its WER on clean": "holds",
+        "from STOI .83": UNTESTABLE,
+        "an SNR of -1.63 dB": UNTESTABLE,
+        "an SNR of -1.52 dB": UNTESTABLE,
+    }
+    assert {part: verdict(made, part).verdict for part in known} == known
+    told = verdict(made, "every enhancer raises the PESQ of noisy speech")
+    assert told.paper == "1.97 to 2.62, 2.86, 2.88"
+    assert told.here == "dnn +0.500; wave_u_net +0.600; u_net_attention +0.700"
+    assert told.certain == "yes"
+    # Where nobody's transcripts differ, nothing is certain.
+    assert verdict(made, "recogniser does not raise its WER on clean").certain == "no"
+    # Its three clips fell at 16, 12 and 14 dB more, the fourth can't at 40 dB more.
+    louder = verdict(made, "has to be louder (gradient attack)")
+    assert "for all clips 12.00 dB to never; on the same clip +20.50 dB louder (4 clips" in louder.here
+    assert louder.paper == "7.63 to -2.23 dB, for all clips"
+    # Spoken, the clips need 12, 6 and 9 dB more than the attack, the fourth 40 dB at least.
+    spoken = verdict(made, "the phrase spoken over the clip has to be louder than the gradient attack")
+    assert (spoken.verdict, spoken.here[:44]) == ("holds", "+16.75 dB louder on the same clip (4 clips; ")
+    spoken = verdict(made, "spoken at the -2.23 dB of the paper's attack")
+    assert (spoken.verdict, spoken.here) == ("does not hold", "2 of 4 clips; without the U-Net 3 of 4")
+    # Rates that are zero before can't fall: of the hardened recogniser nothing is told.
+    under = verdict(made, "under the gradient attack every enhancer lowers the RoSA")
+    assert under.here.count("deepspeech, ") == 3
+    assert "90.23 % to 84.86, 83.43, 83.11 %; 27.34 % to 22.21" in under.paper
+
+
+def test_pairs_are_of_the_same_clip_phrase_and_trial(measured, made):
+    """Rows in another order, and a clip that only one side has, change no difference."""
+    heard = measured.heard
+    less = heard[~((heard.clip_id == "test-3") & (heard.treatment == "dnn"))].iloc[::-1].reset_index(drop=True)
+    claims = speech.tables(replace(measured, heard=less))
+    told = verdict(claims, "under the gradient attack every enhancer lowers the RoSA").here
+    # Without test-3 six of six before, three (clips 0 to 2) after the DNN.
+    assert "deepspeech, dnn -0.500" in told
+    assert "deepspeech, dnn -0.375" in verdict(made, "under the gradient attack every enhancer lowers the RoSA").here
+
+
+def without(measured: Measured, name: str) -> Measured:
+    """Where something was not made, or nothing came of it."""
+    heard, attacked, noisy = measured.heard, measured.attacked, measured.noisy
+    failed = attacked.assign(adversarial_prediction=TEXT, success=False)
+    return {
+        "nothing succeeds": lambda: replace(
+            measured,
+            attacked=prepared(failed, "adversarial_prediction"),
+            heard=prepared(heard.assign(decision=TEXT), "decision"),
+        ),
+        "nothing is heard": lambda: replace(measured, heard=heard.head(0)),
+        "nothing is attacked": lambda: replace(measured, attacked=attacked.head(0), heard=heard.head(0)),
+        "no mixture": lambda: replace(measured, noisy=noisy.head(0)),
+        "one clip": lambda: replace(measured, heard=heard[heard.clip_id == "test-0"]),
+        "no enhancer": lambda: replace(
+            measured, heard=heard[heard.treatment == "none"], noisy=noisy[noisy.treatment == "none"]
+        ),
+        "one recogniser": lambda: replace(measured, recognisers=["deepspeech"], enhancers={"dnn": "", "mine": ""}),
+    }[name]()
+
+
+NAMES = ["nothing succeeds", "nothing is heard", "nothing is attacked", "no mixture", "one clip", "no enhancer"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "one recogniser"])
+def test_what_was_not_measured_leaves_cells_empty_and_claims_untested(measured, made, tmp_path, place, name):
+    part = without(measured, name)
+    smaller = speech.tables(part)
+    figures.draw(smaller, part, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(speech.FIGURES)
+    assert all(math.isfinite(value) for value in speech.metrics(smaller).values())
+    if name != "one recogniser":
+        assert smaller["claims"].claim.tolist() == made["claims"].claim.tolist()
+    untested = set(smaller["claims"].query("verdict == @UNTESTABLE").claim)
+    expected = {
+        "nothing succeeds": "under the gradient attack every enhancer lowers the RoSA of both recognisers",
+        "nothing is heard": "every enhancer raises the SNR of adversarial speech",
+        "nothing is attacked": "noise as loud as the attacks is never transcribed as the phrase, be it played or not",
+        "no mixture": "every enhancer raises the PESQ of noisy speech",
+        "no enhancer": "the U-Nets make more of noisy speech than the DNN, by PESQ, STI, STOI and SNR",
+        "one recogniser": "of the hardened enhancers the attention U-Net makes the most of adversarial speech, by all "
+        "four measures",
+    }
+    assert name not in expected or expected[name] in untested
+    if name == "nothing succeeds":
+        assert smaller["table_4"].rosa.eq(0).all()
+        assert smaller["table_attacks"].success.eq(0).all()
+        assert smaller["table_magnitude"].snr_needed_db.isna().all()
+        assert verdict(smaller, "the attack that is not played").verdict == "does not hold"
+    if name == "one recogniser":
+        # Nothing was trained further, so that nothing can be told of it.
+        assert verdict(smaller, "adversarial training improves").verdict == UNTESTABLE
+    if name == "one clip":
+        assert verdict(smaller, "every enhancer raises the SNR of adversarial speech").certain == "no"

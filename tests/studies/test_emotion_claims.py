@@ -1,0 +1,137 @@
+"""What the emotion study tells of its tables: claims, headline numbers, figures and sounds."""
+
+import math
+
+import pytest
+from emotion_sets import FAMILIES, uar, write
+
+from stages.frame.errors import UserError
+from stages.studies.emotion import figures, sounds
+from stages.studies.emotion import tables as emotion
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("emotion"))
+        yield emotion.read(write(FAMILIES))
+
+
+@pytest.fixture(scope="module")
+def made(measured):
+    return emotion.tables(measured)
+
+
+def test_figures_are_drawn(measured, made, tmp_path):
+    figures.draw(made, measured, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(emotion.FIGURES)
+    assert all(path.stat().st_size > 20_000 for path in tmp_path.iterdir())
+
+
+def verdicts(made) -> dict[str, str]:
+    return dict(zip(made["claims"].claim, made["claims"].verdict))
+
+
+def verdict(made, start: str) -> tuple[str, str, str]:
+    own = made["claims"][made["claims"].claim.str.startswith(start)]
+    assert len(own) == 1
+    return own.verdict.iloc[0], own.here.iloc[0], own.paper.iloc[0]
+
+
+def test_claims_are_counted_in_the_papers_table_as_in_ours(made):
+    assert not made["claims"].claim.duplicated().any()
+    assert set(made["claims"].verdict) <= {"holds", "does not hold", "not testable here"}
+    assert verdict(made, "CNN-4, trained on real data")[0] == "holds"
+    claim = verdict(made, "Vanilla adversarial training mostly improves")
+    assert claim[0] == "holds" and claim[1].startswith("12 of 12 cells") and claim[2].startswith("27 of 30 cells")
+    claim = verdict(made, "Similarity adversarial training mostly improves")
+    assert claim[0] == "does not hold" and claim[1].startswith("0 of 12 cells")
+    assert claim[2].startswith("8 of 30 cells") and "contradicts" in claim[2]
+    # As good is not better, and half is not most.
+    better = ("does not hold", "6 of 12 cells", "23 of 30 cells")
+    assert verdict(made, "Similarity adversarial training is better on fake") == better
+    assert verdict(made, "Vanilla adversarial training is better on real")[1:] == ("12 of 12 cells", "27 of 30 cells")
+    assert verdict(made, "Similarity adversarial training protects")[1].startswith("12 of 12 cells")
+    claim = verdict(made, "VGG-16 is the best of the three networks on real")
+    assert claim[0] == "holds" and claim[1].startswith("10 of 10 cells") and claim[2].startswith("14 of 22 cells")
+    claim = verdict(made, "ResNet-50 is the worst of the three networks on fake")
+    assert claim[0] == "holds" and claim[1].startswith("8 of 8 cells") and claim[2].startswith("11 of 20 cells")
+    assert verdict(made, "The best result on real data")[:2] == (
+        "holds",
+        "VGG-16, vanilla at 0.04: dev 0.933, test 0.933",
+    )
+
+
+def test_the_check_against_bim_counts_who_holds(made):
+    assert verdict(made, "Vanilla adversarial training also holds")[1].startswith("0 of 12 cells")
+    holding = made["table_robustness"].query("regime == 'similarity'").holds_bim.eq("yes").sum()
+    claim = verdict(made, "Similarity adversarial training also holds")
+    assert claim[1].startswith(f"{holding} of 12 cells")
+
+
+def test_headline_numbers(made):
+    metrics = emotion.metrics(made)
+    assert 10 <= len(metrics) <= 30
+    assert metrics["uar_cnn4_single_dev"] == uar("cnn4", "single", "", "none", 0.0)
+    assert metrics["uar_cnn4_single_bim_largest"] == 0
+    assert metrics["uar_vgg16_single_fgsm_smallest"] == uar("vgg16", "single", "", "fgsm", 0.04)
+    assert metrics["uar_resnet50_similarity_fgsm_largest"] == uar("resnet50", "similarity", "0.08", "fgsm", 0.08)
+    assert metrics["uar_best_test"] == uar("vgg16", "vanilla", "0.04", "none", 0.0)
+    assert metrics["claims_that_hold"] == (made["claims"].verdict == "holds").sum()
+
+
+def test_what_was_not_measured_leaves_tables_smaller_and_claims_untested(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    measured = emotion.read(write({"cnn4": ("single", "similarity"), "vgg16": ("noise",)}))
+    made = emotion.tables(measured)
+    assert not any("resnet50" in column for column in made["table_2"])
+    assert list(made["table_2"].regime) == ["single", "similarity", "similarity"]
+    assert made["table_3"].dev.notna().tolist() == [False, True, True, False]
+    assert made["table_z"].z.isna().all() and made["table_z"].z_paper.notna().all()
+    assert set(made["table_given_back"].regime) == {"similarity"}
+    untested = {claim for claim, given in verdicts(made).items() if given == "not testable here"}
+    assert {claim.split(",")[0] for claim in untested} >= {"ResNet-50", "VGG-16"}
+    assert verdict(made, "CNN-4, trained on real data")[0] == "holds"
+    assert verdict(made, "Vanilla adversarial training mostly")[0] == "not testable here"
+    assert verdict(made, "Similarity adversarial training protects")[0] == "holds"
+    assert not any(math.isnan(value) for value in emotion.metrics(made).values())
+    figures.draw(made, measured, tmp_path)
+    assert set(emotion.FIGURES) <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_without_attacks_and_kept_images_tables_keep_their_columns(measured, tmp_path):
+    bare = measured.attacked[measured.attacked.attack == "none"].assign(kept=False)
+    none = emotion.Measured(measured.clips, bare, measured.inverted.head(0), measured.images)
+    made = emotion.tables(none)
+    for name in ("table_robustness", "table_inversion", "figure_2", "figure_3"):
+        assert made[name].empty and len(made[name].columns) > 5
+    assert verdict(made, "CNN-4, trained on real data")[0] == "not testable here"
+    figures.draw(made, none, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(emotion.FIGURES)
+    assert "claims_that_hold" in emotion.metrics(made)
+
+
+def test_no_set_of_the_study_is_the_users_error():
+    with pytest.raises(UserError, match=r"emotion\.attacked: expected an adversarial set"):
+        emotion.read({"attacked": {}})
+
+
+def test_sets_that_are_no_more_named_are_in_no_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write({"cnn4": ("single",), "vgg16": ("single",)})
+    again = emotion.read({"attacked": {"vgg16": {}}})
+    assert set(again.attacked.network) == set(again.inverted.network) == set(again.images) == {"vgg16"}
+
+
+def test_the_clip_to_be_heard_is_the_most_confident_that_was_fooled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write({"cnn4": ("single",)})
+    clip = sounds.clip("cnn4")
+    # Of rank 3, which is decided with more confidence, FGSM fools on neutral alone, of which it leaves nothing.
+    assert clip.clip_id.startswith("test-neutral") and (clip.label, clip.sample_rate_hz) == ("neutral", 16000)
+    assert clip.strength == "FGSM at 0.08: neutral 0.87 to anger 0.60 before it became sound"
+    told = [(sound.name, sound.decision, round(float(sound.waveform[0]), 2)) for sound in clip.sounds]
+    images = [("clean_image_as_sound", "neutral", 0.03), ("adversarial_image_as_sound", "neutral", 0.23)]
+    assert told == [("original", "", 0.03), *images]
+    with pytest.raises(UserError, match=r"entries of emotion\.attacked with kept images; found 'vgg16'"):
+        sounds.clip("vgg16")

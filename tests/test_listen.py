@@ -1,0 +1,70 @@
+"""The verb listen: the files of clips that can be heard and seen, and the same bytes again."""
+
+import itertools
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+import small_events
+import soundfile
+from small_faces import CROP
+
+from stages import listen, report
+from stages.features.ffmpeg import binary
+from stages.frame import shards
+from stages.frame.errors import UserError
+
+
+def test_sounds_are_written_as_they_are_and_a_difference_is_raised(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    small_events.make()
+    listen.main("events")
+    folder = tmp_path / "reports/events/listening"
+    table = pd.read_csv(folder / "listening.csv", keep_default_na=False).set_index("sound")
+    assert list(table.index) == ["original", "adversarial", "difference", "none", "noise_20dB"]
+    assert set(table.entry) == {"vgg13-x"} and set(table.clip_id) == {"c2"}
+    peaks = {}
+    for name, stem in table.stem.items():
+        samples, rate_hz = soundfile.read(folder / f"{stem}.wav")
+        peaks[name] = float(np.abs(samples).max())
+        assert rate_hz == small_events.SAMPLE_RATE_HZ and (folder / f"{stem}.png").stat().st_size > 500
+    told = {"original": 0.25, "adversarial": 0.35, "difference": 0.5, "none": 0.1, "noise_20dB": 0.1}
+    assert peaks == pytest.approx(told, abs=1e-3)
+    assert table.gain_db.to_dict() == dict.fromkeys(told, 0.0) | {"difference": pytest.approx(14, abs=0.1)}
+    assert "reports/events/index.html" in capsys.readouterr().out.splitlines()[-1]
+    report.main("events")
+    page = (tmp_path / "reports/events/index.html").read_text()
+    assert all(f"listening/{stem}.wav" in page for stem in table.stem) and "raised by 14" in page
+
+
+def test_an_entry_that_is_none_is_the_users_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small_events.make()
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("listening:\n  - vgg13-x", "listening:\n  - vgg13-y"))
+    with pytest.raises(UserError, match=r"events\.listening: expected names from events\.attacked; found 'vgg13-y'"):
+        listen.main("events")
+
+
+def test_a_clip_of_each_can_be_seen_and_heard(faces_home, monkeypatch):
+    monkeypatch.chdir(faces_home)
+    listen.main("audiovisual")
+    folder = faces_home / "reports/audiovisual/listening"
+    table = pd.read_csv(folder / "listening.csv", keep_default_na=False)
+    sounds = ("benign", "attacked", "added")
+    assert list(zip(table.entry, table.sound)) == list(itertools.product(("words", "sentences"), sounds))
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    written = {f"{stem}.{kind}" for stem in table.stem for kind in ("wav", "png", "webm")}
+    assert set(files) == {"listening.csv"} | written
+    for row in table.itertuples():
+        command = (binary(), "-v", "error", "-i", folder / row.video, "-f", "rawvideo", "-pix_fmt", "gray", "-")
+        pictures = subprocess.run(command, capture_output=True, check=True).stdout
+        enlarged = np.frombuffer(pictures, "u1").reshape(-1, listen.ENLARGED * CROP, listen.ENLARGED * CROP)
+        clip = shards.ShardSet(faces_home / "data/audiovisual" / row.entry).load(row.clip_id)["video"]
+        assert len(enlarged) == len(clip)
+        if row.sound == "benign":
+            means = enlarged.reshape(len(clip), CROP, listen.ENLARGED, CROP, listen.ENLARGED).mean((2, 4))
+            assert np.corrcoef(means.ravel(), clip.ravel())[0, 1] > 0.8
+    listen.main("audiovisual")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == files

@@ -1,0 +1,88 @@
+"""The verb report: all files of a study from what it reads, a page of it, and the list of the pages."""
+
+import html
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import small_events
+
+from stages import report
+from stages.frame.errors import UserError
+from stages.studies.events import tables as events
+
+TOP = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small_events.make()
+    return tmp_path
+
+
+def test_a_report_has_every_file_and_tells_where_its_page_is(home, capsys):
+    report.main("events")
+    folder = home / "reports/events"
+    assert capsys.readouterr().out.splitlines()[-1] == "reports/events/index.html"
+    files = {path.name for path in folder.iterdir()}
+    tables = {f"{name}.csv" for name in (*events.TABLES, "figure_1", "claims", "unreadable")}
+    assert files >= tables | set(events.FIGURES) | {"metrics.json", "summary.json", "index.html", "environment.json"}
+    unreadable = pd.read_csv(folder / "unreadable.csv")
+    assert unreadable.to_dict("records") == [{"clip_id": "c4", "file": "c4.wav", "problem": "no audio"}]
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["unreadable_clips"] == 1 and metrics["success_deepfool"] == 66.67
+    page = html.unescape((folder / "index.html").read_text())
+    assert events.TITLE in page and "data/embedded/sounds" in page and "built-in" in page
+    assert all(title in page for title in events.FIGURES.values())
+    assert "Noise at 20 dB is the best defence on average" in page and "<h3>Listen</h3>" not in page
+    assert "http" not in page
+
+
+def test_the_summary_is_all_that_the_index_needs(home, tmp_path_factory, monkeypatch, capsys):
+    report.main("events")
+    summary = home / "reports/events/summary.json"
+    told = json.loads(summary.read_text())
+    claims = pd.read_csv(home / "reports/events/claims.csv")
+    assert told["verdicts"] == claims.verdict.value_counts(sort=False).to_dict()
+    assert (told["title"], told["built_in"]) == (events.TITLE, True)
+    assert told["corpus"] == "fsdkaggle2018 at data/embedded/sounds"
+    alone = tmp_path_factory.mktemp("alone")
+    for name in ("events", "other"):
+        (alone / "reports" / name).mkdir(parents=True)
+        (alone / "reports" / name / "summary.json").write_text(summary.read_text().replace(events.TITLE, name))
+    monkeypatch.chdir(alone)
+    report.main("index", "other", "events")
+    assert capsys.readouterr().out.splitlines()[-1] == "reports/index.html"
+    page = (alone / "reports/index.html").read_text()
+    assert 0 < page.index('<a href="other/index.html">other</a>') < page.index('<a href="events/index.html">events</a>')
+    assert f"{told['verdicts']['not testable here']} not testable here" in page
+    assert "success deepfool" in page and "66.67" in page
+
+
+def test_a_corpus_of_ones_own_is_not_called_built_in(home):
+    (home / "params.yaml").write_text((home / "params.yaml").read_text().replace("data/embedded/sounds", "data/mine"))
+    report.main("events")
+    page = (home / "reports/events/index.html").read_text()
+    assert "data/mine" in page and "built-in" not in page
+
+
+def test_a_report_loads_neither_torch_nor_sklearn(home):
+    code = "import sys; from stages import report; report.main('events'); "
+    code += "print(*({'torch', 'sklearn'} & set(sys.modules)), 'none')"
+    command = (sys.executable, "-c", code)
+    told = subprocess.run(command, env={"PYTHONPATH": str(TOP)}, capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines()[-1] == "none"
+
+
+def test_an_unknown_study_and_a_missing_summary_are_the_users_errors(home):
+    with pytest.raises(UserError, match=r"expected one of .*events.*; found 'event'"):
+        report.main("event")
+    (home / "params.yaml").write_text("events: {}\nmine: {}\n")
+    with pytest.raises(UserError, match="mine"):
+        report.main("mine")
+    with pytest.raises(UserError, match=r"reports/emotion/summary\.json: expected a study's summary.*report emotion"):
+        report.main("index", "emotion")

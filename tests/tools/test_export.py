@@ -1,0 +1,50 @@
+"""Adversarial clips as WAV files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from stages.frame import shards
+from stages.frame.devices import Worker
+from stages.frame.errors import UserError
+from stages.tools import export
+
+ROWS = pd.DataFrame(
+    {
+        "key": ["../a b/c", "quiet", "lost"],
+        "clip_id": ["a", "b", "c"],
+        "success": [True, False, True],
+        "kept": [True, True, False],
+    }
+)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCRATCH", str(tmp_path / "scratch"))
+
+    def compute(rows):
+        return rows, [{"audio": np.full(80, 1000 + n, np.int16)} for n in range(len(rows))]
+
+    about = {"signal": {"sample_rate_hz": 8000}}
+    shards.write_set(
+        ROWS, "data/x/adversarial/one", compute, inputs=[], settings=0, worker=Worker(), description="t", about=about
+    )
+    return tmp_path
+
+
+def test_what_fooled_and_was_kept_is_written_under_a_harmless_name(home, capsys):
+    export.main("x", "one", "wavs")
+    assert [path.name for path in (home / "wavs").iterdir()] == ["0000-_a_b_c.wav"]
+    samples, rate = soundfile.read(home / "wavs/0000-_a_b_c.wav", dtype="int16")
+    assert rate == 8000
+    assert samples.tolist() == [1000] * 80
+    assert capsys.readouterr().out == "1 clips in wavs\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("x", "one"), ("x", "two", "wavs")])
+def test_what_is_not_there_is_told(home, arguments):
+    with pytest.raises(UserError, match="a study, one of its adversarial sets and a folder"):
+        export.main(*arguments)
