@@ -29,7 +29,7 @@ class Scored:
     """An entry of `<study>.scored`.
 
     Attributes:
-        treatments: entries of `<study>.treatments`.
+        treatments: entries of `<study>.treatments`, None all.
         batch_size: clips that are treated together.
         sets: folders of `data/<study>`, adversarial sets or sets of mixtures; None where the call names one.
         heard_by: the victims that decide; None leaves each clip to the one that was attacked.
@@ -39,8 +39,8 @@ class Scored:
         quality: whether what is heard is measured against the clean speech.
     """
 
-    treatments: list[str]
     batch_size: Count
+    treatments: list[str] | None = None
     sets: list[str] | None = None
     heard_by: list[str] | None = None
     attacks: list[str] | None = None
@@ -72,7 +72,8 @@ def main(study: str, name: str, only: str | None = None) -> None:
     plan = versions.planned(sets, attacks=entry.attacks, mixtures=entry.mixtures, plays=entry.plays)
     if entry.heard_by is None and (plan.model == "").any():
         raise UserError(f"params.yaml: {where}.heard_by", "who decides on mixtures", "none", "name a victim")
-    treatments = {one: parameters.entry(Treatment, f"{study}.treatments.{one}") for one in entry.treatments}
+    names = entry.treatments or parameters.section(f"{study}.treatments")
+    treatments = {one: parameters.entry(Treatment, f"{study}.treatments.{one}") for one in names}
     playback = parameters.section(f"{study}.playback") if entry.plays else {}
     rate_hz, of_images = _signal(sets[names[0]].about)
     told = {"sample_rate_hz": rate_hz, "device": worker.device}

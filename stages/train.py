@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 from stages.frame import devices, parameters
 from stages.frame.errors import told_in_one_line
 from stages.frame.modules import find
+from stages.training.entry import Entry
 
 
 def main(study: str, name: str, variant: str = "") -> None:
@@ -24,8 +24,6 @@ def main(study: str, name: str, variant: str = "") -> None:
 
 
 def _train(study: str, name: str, variant: str, device: str) -> None:
-    from stages.training.task import Entry, Place, opened
-
     where = f"{study}.victims.{name}"
     entry = parameters.entry(Entry, where)
     sources = [f"{study}.recipes.{entry.recipe}", f"{where}.training" if entry.training else ""]
@@ -33,17 +31,20 @@ def _train(study: str, name: str, variant: str, device: str) -> None:
     if variant:
         sources.append(f"{study}.variants.{variant}")
         values |= parameters.section(sources[-1])
+    # What is wrong in params.yaml so far is told at once, before torch is imported.
+    from stages.training.task import Place, opened
+
     schema = find("training", entry.method, "Recipe", where=f"{where}.method")
     recipe = parameters.bind(schema, " with ".join(filter(None, sources)), values)()
     work = find("training", entry.method, "harden" if entry.starts_from else "train", where=f"{where}.method")
     place = Place(study, f"{name}/{variant}" if variant else name, device, where)
     with opened(entry, recipe, place) as task:
         outcome = work(task, recipe, **_others(study, entry, device))
-    warning = f"; warning: no better than chance, {outcome.warning}" if outcome.warning else ""
+    warning = f"; warning: no better than {outcome.no_better_than}" if outcome.no_better_than else ""
     print(f"{place.name}: {outcome.told}{warning}")
 
 
-def _others(study: str, entry: Any, device: str) -> dict[str, Any]:
+def _others(study: str, entry: Entry, device: str) -> dict:
     """For `harden`: the victim that this one starts from, and the one whose attackers it is trained against."""
     if not entry.starts_from:
         return {}

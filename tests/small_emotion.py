@@ -1,4 +1,4 @@
-"""A small study of images of sound: two labels of tones, a network trained in three variants, attacked with two attacks."""
+"""A small study of images of sound: two labels of tones, a network in three variants, two attacks."""
 
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def write_audio(folder: Path, longest_s: float = 0.3) -> None:
 
 
 def make(folder: Path) -> None:
-    """Runs the verbs, in `folder` as the current one: images, three variants of the network, and the attacks on them."""
+    """Runs the verbs, in `folder` as the current one: images, three variants of the network, and the attacks."""
     from stages import attack, featurise, train
 
     Path("params.yaml").write_text(yaml.safe_dump({"emotion": EMOTION}, sort_keys=False))

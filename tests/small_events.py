@@ -35,7 +35,8 @@ def make() -> None:
         for row in attacked.to_dict("records")
         for name in ("none", "noise_20dB")
     ]
-    heard = pd.DataFrame(heard).assign(decision="Gong", decision_confidence=0.4, outcome="Adv")
+    heard = pd.DataFrame(heard).rename(columns={"snr_db": "attacked_at_db"})
+    heard = heard.assign(decision="Gong", decision_confidence=0.4, outcome="Adv")
     unreadable = clips.head(1).assign(clip_id="c4", key="c4", file="c4.wav", problem="no audio")
     _write("audio", pd.concat([clips, unreadable]), np.float32(0.25))
     _write("adversarial/vgg13-x", attacked, np.int16(8192 + 3277))

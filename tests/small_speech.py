@@ -1,4 +1,4 @@
-"""A small study of speech of tones: a recogniser and an enhancer, both hardened, attacked alone and through the other."""
+"""A small study of speech of tones: a recogniser and an enhancer, both hardened, attacked alone and together."""
 
 from pathlib import Path
 

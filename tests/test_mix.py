@@ -1,4 +1,4 @@
-"""The verb mix: which mixtures are made, what rows and arrays they have, what becomes of clips that can not be mixed."""
+"""The verb mix: which mixtures are made, what rows and arrays they have, what becomes of clips that can not be."""
 
 from pathlib import Path
 

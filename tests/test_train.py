@@ -1,6 +1,7 @@
 """The verb train: where models go, what their config.json says, variants, victims trained further, and its errors."""
 
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -10,7 +11,8 @@ import yaml
 from small_emotion import EMOTION, VARIANTS, write_audio
 from small_speech import SPEECH
 
-from stages import train, victim
+from stages import featurise, train, victim
+from stages.frame import code, shards
 from stages.frame.errors import UserError, told_in_one_line
 from stages.training import task
 
@@ -18,8 +20,6 @@ from stages.training import task
 @pytest.fixture
 def there(tmp_path, monkeypatch):
     """A folder whose images every label, split and strength has; `there(**changed)` changes the victim's entry."""
-    from stages import featurise
-
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEVICE", "cpu")
     write_audio(tmp_path)
@@ -30,13 +30,9 @@ def there(tmp_path, monkeypatch):
         (tmp_path / "params.yaml").write_text(yaml.safe_dump({"emotion": values}, sort_keys=False))
         return tmp_path
 
-    featurise_with(write, featurise)
-    return write
-
-
-def featurise_with(write, featurise):
     write()
     featurise.main("emotion", "log_mel")
+    return write
 
 
 def config(folder):
@@ -137,7 +133,7 @@ CLASSES = {
         (("emotion", "cnn4"), "emotion.recipes.adversarial.regime: expected a value; found none"),
     ],
 )
-def test_a_wrong_name_is_one_line(there, arguments, message, capsys):
+def test_a_wrong_name_is_one_line(there, arguments, message):
     there()
     with pytest.raises(SystemExit) as caught, told_in_one_line():
         train.main(*arguments)
@@ -153,21 +149,18 @@ def test_an_entry_with_a_word_too_many_is_one_line(there):
 
 
 def test_what_is_no_better_than_chance_is_told():
-    assert task.by_share("accuracy", 0.9, chance=0.5, clips=40).warning == ""
+    assert task.by_share("accuracy", 0.9, chance=0.5, clips=40).no_better_than == ""
     # Two standard errors are 0.158 of 40 clips, 0.05 of 400.
-    assert task.by_share("accuracy", 0.62, chance=0.5, clips=40).warning == "chance is 0.500"
-    assert task.by_share("accuracy", 0.62, chance=0.5, clips=400).warning == ""
+    assert task.by_share("accuracy", 0.62, chance=0.5, clips=40).no_better_than == "chance (0.500)"
+    assert task.by_share("accuracy", 0.62, chance=0.5, clips=400).no_better_than == ""
     assert task.by_share("accuracy", 0.4, chance=0.5, clips=400) == task.Outcome(
-        "accuracy 0.400 on 400 test clips", "chance is 0.500"
+        "accuracy 0.400 on 400 test clips", "chance (0.500)"
     )
     assert task.by_texts(["a b", "c d"], ["a b", "c"]) == task.Outcome("word error rate 0.250 on 2 test clips")
-    assert "saying nothing" in task.by_texts(["a b", "c d"], ["", ""]).warning
+    assert "saying nothing" in task.by_texts(["a b", "c d"], ["", ""]).no_better_than
 
 
-def test_the_verb_warns_of_a_victim_at_chance(there, monkeypatch, capsys):
-    there()
-    train.main("emotion", "cnn4", "single")
-    assert "warning" not in capsys.readouterr().out
+def test_the_verb_warns_of_a_victim_at_chance(there, capsys):
     lame = EMOTION["recipes"]["adversarial"] | {"iterations": 1, "learning_rate": 1e-9}
     folder = there()
     values = yaml.safe_load((folder / "params.yaml").read_text())
@@ -175,13 +168,11 @@ def test_the_verb_warns_of_a_victim_at_chance(there, monkeypatch, capsys):
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     train.main("emotion", "cnn4", "single")
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("cnn4/single: UAR ") and line.endswith("; warning: no better than chance, chance is 0.500")
+    assert line.startswith("cnn4/single: UAR ") and line.endswith("; warning: no better than chance (0.500)")
 
 
-def test_training_needs_no_sklearn_and_no_plots(emotion_home):
+def test_training_needs_no_sklearn_and_no_plots():
     """Start-up costs seconds in each of many processes."""
-    import subprocess
-
     code = (
         "import sys; import stages.train, stages.training.task, stages.training.adversarial, "
         "stages.training.classification, stages.training.lip_reading, stages.training.enhancement, "
@@ -190,3 +181,20 @@ def test_training_needs_no_sklearn_and_no_plots(emotion_home):
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_half_done_work_is_known_by_the_networks_code_too(there, monkeypatch):
+    there()
+    seen = set()
+
+    def scratch_folder(*_, **__):
+        seen.update(code.needed(code.loaded()))
+        raise KeyboardInterrupt
+
+    for name in ("stages.networks.cnn4", "stages.training.adversarial"):
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(shards, "scratch_folder", scratch_folder)
+    with pytest.raises(KeyboardInterrupt):
+        train.main("emotion", "cnn4", "single")
+    files = {"networks/cnn4.py", "networks/image_classifier.py", "training/adversarial.py"}
+    assert {str(file) for file in seen} >= {f"stages/{file}" for file in files}

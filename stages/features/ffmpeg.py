@@ -16,7 +16,7 @@ def binary() -> str:
     Raises:
         UserError: neither is there with LAME.
     """
-    for find in (functools.partial(shutil.which, "ffmpeg"), _packaged):
+    for find in (functools.partial(shutil.which, "ffmpeg"), packaged):
         path = find()
         if path and _has_lame(path):
             return path
@@ -28,7 +28,8 @@ def binary() -> str:
     )
 
 
-def _packaged() -> str | None:
+def packaged() -> str | None:
+    """Path of the ffmpeg that the package imageio-ffmpeg brings along: the same version everywhere, if it is there."""
     try:
         return imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError:  # its way to say that there is none for this platform

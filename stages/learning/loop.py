@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from tqdm import tqdm
 
-from stages.learning.adam import Adam
-
 History = list[dict[str, Any]]
-Optimiser = torch.optim.Optimizer | Adam
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class Descent:
     """A module on its way down a loss: with its optimiser, and the bar that counts its steps."""
 
     module: nn.Module
-    optimiser: Optimiser
+    optimiser: Optimizer
     bar: tqdm
 
     def step(self, loss: Tensor, rate: float, *, largest_gradient: float | None = None) -> Tensor:
@@ -52,7 +49,7 @@ def rounds_of(iterations: int, each: int) -> list[range]:
 
 def run(
     module: nn.Module,
-    optimiser: Optimiser,
+    optimiser: Optimizer,
     rounds: int,
     work: Callable[[int], dict[str, Any]],
     *,
@@ -94,7 +91,7 @@ def _optimiser_file(scratch: Path, number: int) -> Path:
     return scratch / f"optimiser-{number:04d}.safetensors"
 
 
-def _keep(module: nn.Module, optimiser: Optimiser, history: History, scratch: Path) -> None:
+def _keep(module: nn.Module, optimiser: Optimizer, history: History, scratch: Path) -> None:
     from safetensors.torch import save_file
 
     number = len(history) - 1
@@ -112,7 +109,7 @@ def _keep(module: nn.Module, optimiser: Optimiser, history: History, scratch: Pa
     unfinished.rename(scratch / "history.json")
 
 
-def _restore(module: nn.Module, optimiser: Optimiser, number: int, scratch: Path, device: str) -> None:
+def _restore(module: nn.Module, optimiser: Optimizer, number: int, scratch: Path, device: str) -> None:
     from safetensors.torch import load_file
 
     module.load_state_dict(load_file(weights(scratch, number), device))

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, pad
+from torch.optim import Adam
 
 from stages.features.audio import read_audio
 from stages.frame import progress
@@ -21,7 +22,6 @@ from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.learning import loop
-from stages.learning.adam import Adam
 from stages.learning.memory import Kept
 from stages.learning.work import Work
 from stages.networks import wav2vec

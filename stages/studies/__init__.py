@@ -1,1 +1,1 @@
-"""Room of studies: one file a paper, which of its tables and figures come from which scores; its values in a csv beside."""
+"""Room of studies: a folder a paper, with its stages, tables, claims, figures, sounds, values and words."""

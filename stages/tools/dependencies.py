@@ -57,14 +57,12 @@ class Stage:
 
 
 def stages() -> list[Stage]:
-    """All stages of the repository in the working folder."""
+    """All stages of the repository whose top is the working folder."""
     from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
 
-    top = code.TOP if Path.cwd() == code.TOP else Path.cwd()
-
     def inside(path: str) -> Path:
-        return Path(path).relative_to(top) if Path(path).is_absolute() else Path(path)
+        return Path(path).relative_to(Path.cwd()) if Path(path).is_absolute() else Path(path)
 
     with Repo(".") as repo:
         return [
@@ -131,7 +129,7 @@ def _named(given: Any, verb: str, study: dict[str, Any]) -> Iterator[Path]:
                 yield from _networks(str(name).split("/")[0], study)
         if key == "front_end":
             yield from _networks(study.get("features", {}).get(value, {}).get("model"), study)
-        if key in SWITCHES and value:
+        if key in SWITCHES and value is not False:
             yield Path(SWITCHES[key])
         if key == "plan" and value == "judged":
             yield Path("stages/attacks/none.py")

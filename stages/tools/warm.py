@@ -20,7 +20,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-LIBRARIES = ("numpy", "pandas", "safetensors.torch", "torch")
+LIBRARIES = ("numpy", "pandas", "safetensors.torch", "torch", "torch._dynamo")
 # What `python` is for stages: asks the waiting process, without importing more than that takes.
 CLIENT = """#!{python} -IS
 import array, json, os, socket, sys

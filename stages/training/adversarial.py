@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim import Adam
 from tqdm import tqdm
 
 from stages import victim
@@ -24,7 +25,6 @@ from stages.frame.clip_table import check_labels_everywhere
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.learning import loop
-from stages.learning.adam import Adam
 from stages.learning.batches import in_random_order
 from stages.measures.recall import uar
 from stages.training.task import Outcome, Task, by_share

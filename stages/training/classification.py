@@ -8,13 +8,13 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim import Adam
 
 from stages import victim
 from stages.frame import progress
 from stages.frame.clip_table import check_labels_everywhere
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Share
 from stages.learning import loop
-from stages.learning.adam import Adam
 from stages.training.task import Outcome, Task, by_share
 from stages.victim import Inputs, padded_batch
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam
 from tqdm import tqdm
 
 from stages import victim
@@ -19,7 +20,6 @@ from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive
 from stages.learning import loop
-from stages.learning.adam import Adam
 from stages.learning.batches import in_random_order
 from stages.measures.recall import uar
 from stages.training import folds, stacks

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam
 
 from stages import victim
 from stages.frame import progress
@@ -32,7 +33,6 @@ from stages.frame.clip_table import SPLITS
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.learning import loop
-from stages.learning.adam import Adam
 from stages.learning.batches import in_random_order
 from stages.measures.perturbation import snr_db
 from stages.training.task import Outcome, Task
@@ -245,8 +245,8 @@ def _gain_db(judged: pd.DataFrame) -> float:
 
 def _outcome(judged: pd.DataFrame) -> Outcome:
     gain = _gain_db(judged)
-    warning = "leaving them as they are gains 0 dB" if gain <= 0 else ""
-    return Outcome(f"signal-to-noise ratio {gain:+.2f} dB on {len(judged)} test mixtures", warning)
+    told = f"signal-to-noise ratio {gain:+.2f} dB on {len(judged)} test mixtures"
+    return Outcome(told, "leaving them as they are" if gain <= 0 else "")
 
 
 def _rate(done: float, recipe: Recipe) -> float:

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.optim import Adam
 
 from stages import victim
 from stages.decoding import ctc as ctc_search
@@ -18,7 +19,6 @@ from stages.frame.modules import find
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.frame.shards import ShardSet
 from stages.learning import loop
-from stages.learning.adam import Adam
 from stages.networks.lip_reader import SAMPLES_PER_FRAME, LipReader
 from stages.training import augmentation
 from stages.training.task import Outcome, Task, by_share, by_texts

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam
 
 from stages import victim
 from stages.decoding import ctc as ctc_search
@@ -16,7 +17,6 @@ from stages.frame import progress
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Range, Share
 from stages.learning import loop
-from stages.learning.adam import Adam
 from stages.training.task import Outcome, Task, by_texts
 from stages.victim import PADDING, Inputs, Victim, characters, ctc, padded_batch
 

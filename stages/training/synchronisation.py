@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, pairwise_distance
+from torch.optim import Adam
 
 from stages import victim
 from stages.detection.lip_sync import synchrony
@@ -19,7 +20,6 @@ from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive
 from stages.frame.shards import ShardSet
 from stages.learning import loop
-from stages.learning.adam import Adam
 from stages.networks.syncnet import FRAMES
 from stages.training import augmentation
 from stages.training.task import Outcome, Task, by_share

@@ -4,45 +4,18 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
 from stages import victim
 from stages.frame import shards
 from stages.frame.errors import UserError
+from stages.frame.modules import find
 from stages.learning.memory import KeptSet
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """An entry of a study's `victims`.
-
-    Args:
-        inputs: the set of clips that the network takes in.
-        network: the file in `stages/networks`.
-        method: the file in `stages/training`.
-        recipe: the study's entry in `recipes`.
-        beside: another set of the same clips that the method may read; `inputs` where there is none.
-        parameters: of the network; where the victim starts from another one, that one's hold.
-        training: what differs from the recipe.
-        attacked_on: what attacks take margins of.
-        starts_from: the victim that is trained further, null for none.
-        against: the victim whose attackers it is trained against, null for none.
-    """
-
-    inputs: str
-    network: str
-    method: str
-    recipe: str
-    beside: str | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    attacked_on: Literal["logits", "probabilities"] = "logits"
-    starts_from: str | None = None
-    against: str | None = None
+from stages.training.entry import Entry
 
 
 @dataclass(frozen=True)
@@ -67,17 +40,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trained victim is worth: a measure of it, and where it is no better than chance, what it should beat."""
+    """What a trained victim is worth: a measure of it, and what it should beat and does not."""
 
     told: str
-    warning: str = ""
+    no_better_than: str = ""
 
 
 def by_share(measure: str, share: float, *, chance: float, clips: int) -> Outcome:
     """A share of right decisions on so many clips, which is doubtful within two standard errors of chance."""
     doubtful = share <= chance + 2 * math.sqrt(chance * (1 - chance) / max(1, clips))
-    warning = f"chance is {chance:.3f}" if doubtful else ""
-    return Outcome(f"{measure} {share:.3f} on {clips} test clips", warning)
+    return Outcome(f"{measure} {share:.3f} on {clips} test clips", f"chance ({chance:.3f})" if doubtful else "")
 
 
 def by_texts(texts: list[str], decided: list[str]) -> Outcome:
@@ -85,8 +57,9 @@ def by_texts(texts: list[str], decided: list[str]) -> Outcome:
     from stages.measures.transcripts import wer
 
     rate = wer(texts, decided)
-    warning = "saying nothing at all has 1.000" if rate >= 1 else ""
-    return Outcome(f"word error rate {rate:.3f} on {len(texts)} test clips", warning)
+    return Outcome(
+        f"word error rate {rate:.3f} on {len(texts)} test clips", "saying nothing (1.000)" if rate >= 1 else ""
+    )
 
 
 @dataclass(frozen=True)
@@ -113,6 +86,8 @@ def opened(entry: Entry, recipe: Any, place: Place) -> Iterator[Task]:
     others = [models / name for name in (entry.starts_from, entry.against) if name]
     entry = _as_started(entry, models, f"params.yaml: {place.where}.parameters")
     output = models / place.name
+    # Loaded now, so that the network's code too is part of what half-done work is known by.
+    find("networks", entry.network, "build", where=f"{place.where}.network")
     scratch = shards.scratch_folder(
         output,
         inputs=[clips.folder, beside.folder, *others],

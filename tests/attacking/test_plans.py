@@ -119,15 +119,17 @@ def test_judged_attacks_models_where_they_are_judged_at_what_they_are_attacked_a
     assert kept.groupby(["attack", "epsilon", "label"]).clip_id.nunique().eq(2).all()
 
 
-def test_a_model_attacked_at_a_number_alone_is_read_as_text(tmp_path):
-    family(tmp_path, ("one", "0.3", "split", "test", "0.3", False), ("two", "0.30", "split", "test", "0.30", False))
+def test_names_and_epsilons_of_models_may_all_be_numbers(tmp_path):
+    family(tmp_path, ("1", "0.3", "fold", "1", "0.3", False), ("2", "0.30", "fold", "2", "0.30", False))
+    table = clips().assign(fold=["1", "2"] * 20)
     plan = plans.judged(
-        work(tmp_path, attacks={"fgsm": Attack(attack="fgsm")}),
+        work(tmp_path, table, {"fgsm": Attack(attack="fgsm")}),
         epsilons=[0.1],
         clips_per_label=1,
         kept_clips_per_label=0,
     )
     assert set(plan.epsilon[plan.attack == "fgsm"]) == {0.3} and not plan.kept.any()
+    assert (plan.fold == plan.member).all() and plan.clip_id.nunique() == 10
 
 
 def test_what_no_file_holds_is_kept_unattacked_too(tmp_path):

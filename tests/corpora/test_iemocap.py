@@ -203,7 +203,8 @@ def test_the_real_counts_add_up():
     """The paper scale's counts give the totals that are known of the whole corpus."""
 
     path = Path(__file__).parents[2] / "scales" / "paper.yaml"
-    counts = yaml.safe_load(path.read_text(encoding="utf-8"))["corpora"]["transfer"]["expected_counts"]
+    corpus = yaml.safe_load(path.read_text(encoding="utf-8"))["transfer"]["corpora"]["audio"]
+    counts = corpus["parameters"]["expected_counts"]
     totals = {label: sum(own[label] for own in counts.values()) for label in COUNTS}
     assert totals == {"angry": 1103, "happy": 1636, "neutral": 1708, "sad": 1084}
     assert [sum(own.values()) for own in counts.values()] == [1085, 1023, 1151, 1031, 1241]

@@ -72,7 +72,7 @@ def plainest(folder: Path) -> dict[str, str]:
     from numpy.core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
     program = folder / "ffmpeg"
-    program.write_text(f'#!/bin/sh\nexec "{ffmpeg.binary()}" -cpuflags 0 "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{ffmpeg.packaged()}" -cpuflags 0 "$@"\n')
     program.chmod(0o755)
     return {
         "NPY_DISABLE_CPU_FEATURES": " ".join(name for name in __cpu_dispatch__ if __cpu_features__[name]),
@@ -80,7 +80,7 @@ def plainest(folder: Path) -> dict[str, str]:
         "OPENBLAS_CORETYPE": "Prescott",
         "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX2,FMA3,FP16,AVX",
         "OPENCV_IPP": "disabled",
-        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "IMAGEIO_FFMPEG_EXE": str(program),
     }
 
 

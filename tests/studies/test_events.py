@@ -26,7 +26,7 @@ def scores() -> pd.DataFrame:
                 for treatment in ("none", "noise_20dB", "live_reverb")
             ]
     rows.append(("vgg13", "deepfool", "c3", "Flute", "none", "GT", False, True, float("inf")))
-    columns = ["victim", "attack", "clip_id", "label", "treatment", "outcome", "success", "found", "snr_db"]
+    columns = ["victim", "attack", "clip_id", "label", "treatment", "outcome", "success", "found", "attacked_at_db"]
     table = pd.DataFrame(rows, columns=columns)
     decisions = {"GT": "label", "Adv": "Clarinet", "Diff": "Gong"}
     return table.assign(

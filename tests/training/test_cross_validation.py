@@ -97,7 +97,7 @@ def test_it_tells_the_best_head_of_those_on_all_examples(data, tmp_path):
     recalls = {name: uar(own.label, own.decision) for name, own in whole.groupby("model")}
     best = max(recalls, key=recalls.get)
     assert outcome.told == f"UAR of {best} {recalls[best]:.3f} on 60 test clips"
-    assert outcome.warning == ""
+    assert outcome.no_better_than == ""
 
 
 def decisions(made: Task) -> pd.DataFrame:

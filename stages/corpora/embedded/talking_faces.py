@@ -267,7 +267,8 @@ def write_video(path: Path, form: Form, said: Said, rng: np.random.Generator) ->
         # The encoder sets its delay off against the time stamps: so both streams' begin at the same time.
         streams = (*raw, "-i", "-", "-itsoffset", f"{form.delay_s:.6f}", "-i", wav.name)
         exact = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
-        command = (ffmpeg.binary(), "-v", "error", "-y", *ANY_X86, *streams, *exact, *form.encoders, str(path))
+        program = ffmpeg.packaged() or ffmpeg.binary()
+        command = (program, "-v", "error", "-y", *ANY_X86, *streams, *exact, *form.encoders, str(path))
         subprocess.run(command, input=pictures, check=True)
 
 

@@ -59,8 +59,10 @@ def read(parameters: dict[str, Any]) -> Measured:
 def named(scores: pd.DataFrame) -> pd.DataFrame:
     """The scores with the names that the tables use: `model`, `attack` and `goal`, which is targeted or untargeted.
 
-    Numbers are numbers, NaN where a cell is empty, as of a set that nobody attacked.
+    `snr_db` is that of the attacked file. Numbers are numbers, NaN where a cell is empty, as of a set that nobody
+    attacked.
     """
+    scores = scores.rename(columns={"attacked_at_db": "snr_db"})
     goal = scores.target.map(lambda target: "targeted" if target else "untargeted")
     # Two ways to one attack, which the paper has but once.
     attack = scores.attack if "cw" in set(scores.attack) else scores.attack.replace("cw_normalised", "cw")

@@ -56,7 +56,7 @@ def hardened_best(attacked: pd.DataFrame, hardened: list[str]) -> Claim:
 def hardening(attacked: pd.DataFrame, enhancers: dict[str, str]) -> Claim:
     """That adversarial training makes each enhancer better."""
     claim = "adversarial training improves what each enhancer makes of adversarial speech, by all four measures"
-    pairs = {name: (name, hardened) for name, hardened in enhancers.items() if hardened}
+    pairs = {name: (name, hardened) for name, hardened in enhancers.items()}
     return all_rise(claim, "in all 12 comparisons", _by_all_measures(attacked, pairs))
 
 

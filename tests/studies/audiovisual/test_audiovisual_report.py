@@ -50,6 +50,8 @@ def test_the_clip_to_see_was_right_and_is_turned(place):
     assert word.strength.startswith("basic_iterative at 1024/16, sound -30.1 dB")
     benign, attacked, added = word.sounds
     assert attacked.waveform == pytest.approx(benign.waveform + added.waveform)
+    # The file holds the integers 8704.
+    assert set(attacked.waveform) == {8704 / 32768}
     assert (attacked.video.max(), attacked.video.dtype) == (99, np.uint8)
     # This clip is 101 everywhere.
     assert set(np.unique(added.video)) == {128 - 2 * 64}

@@ -41,6 +41,8 @@ FELL = {
     ("gradient", "spoken"): [8.0, 6.0, 7.0, None],
     ("adaptive", "spoken"): [0.0, -2.0, -3.0, None],
 }
+# What a failed attack left is as quiet as it happens to be; of the others it is as loud as it may.
+LEFT_AT = {("adaptive", "smallest"): -4.0}
 # How many of the eight trials are transcribed as the target, of the undefended recogniser under the gradient attack.
 TRIALS = {"none": 7, "dnn": 4, "wave_u_net": 3, "u_net_attention": 0, "dnn_hardened": 2, "u_net_attention_hardened": 0}
 GAINS = {"none": 0.0, **dict(zip(PLAIN, (0.5, 0.6, 0.7))), "dnn_hardened": 0.8, "u_net_attention_hardened": 0.9}
@@ -85,6 +87,7 @@ def attacked(entry: str) -> pd.DataFrame:
     for attack, bound in ENTRIES[entry].items():
         for number, clip in enumerate(CLIPS):
             fell = FELL.get((entry, attack), [bound] * 4)[number]
+            left = LEFT_AT.get((entry, attack), bound)
             failed = fell is None or attack in ("noise", "mine<b>")
             key = f"{clip}/open-the-door/{attack.strip('<b>')}"
             row = {"clip_id": clip, "speaker": SPEAKER[clip], "split": "test", "text": TEXT, "duration_s": 1.5}
@@ -96,7 +99,7 @@ def attacked(entry: str) -> pd.DataFrame:
             row |= {"iterations": 5, "forwards": 10 + number, "backwards": 5}
             # An attack that added nothing has no finite SNR, and of a silent clip nothing can be told.
             sizes = {0: "inf", 1: ""} if attack == "mine<b>" else {}
-            rows.append(row | {"snr_db": sizes.get(number, bound if fell is None else fell)})
+            rows.append(row | {"snr_db": sizes.get(number, left if fell is None else fell)})
     return pd.DataFrame(rows)
 
 
