@@ -72,8 +72,8 @@ def main(study: str, name: str, only: str | None = None) -> None:
     plan = versions.planned(sets, attacks=entry.attacks, mixtures=entry.mixtures, plays=entry.plays)
     if entry.heard_by is None and (plan.model == "").any():
         raise UserError(f"params.yaml: {where}.heard_by", "who decides on mixtures", "none", "name a victim")
-    names = entry.treatments or parameters.section(f"{study}.treatments")
-    treatments = {one: parameters.entry(Treatment, f"{study}.treatments.{one}") for one in names}
+    chosen = entry.treatments or parameters.section(f"{study}.treatments")
+    treatments = {one: parameters.entry(Treatment, f"{study}.treatments.{one}") for one in chosen}
     playback = parameters.section(f"{study}.playback") if entry.plays else {}
     rate_hz, of_images = _signal(sets[names[0]].about)
     told = {"sample_rate_hz": rate_hz, "device": worker.device}

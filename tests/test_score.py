@@ -253,7 +253,7 @@ def test_every_entry_of_params_yaml_is_right():
         for name in section.get("scored", {}):
             entry = parameters.entry(score.Scored, f"{study}.scored.{name}")
             of_images = study == "emotion"
-            for one in entry.treatments:
+            for one in entry.treatments or section["treatments"]:
                 given = parameters.entry(Treatment, f"{study}.treatments.{one}")
                 way = ways.treated(study, one, given, of_images=of_images, sample_rate_hz=16000, device="cpu")
                 treat = find("treatments", given.treatment, "treat", where="")

@@ -75,10 +75,10 @@ def test_an_edited_network_reruns_its_own_victims(changed, study):
 
 
 def test_an_edited_report_reruns_one_page(changed):
-    path = Path("stages/studies/transfer/tables.py")
+    path = Path("stages/studies/events/figures.py")
     path.write_text(path.read_text() + "\n# a change\n")
     assert outdated() == {"report", "index"}
-    assert outdated("stages/studies/events/dvc.yaml:report") == set()
+    assert outdated("stages/studies/transfer/dvc.yaml:report") == set()
 
 
 def test_an_added_attack_reruns_no_other(changed):
