@@ -122,7 +122,7 @@ def measure(contender: Contender, model: Path, audio: Path, clips: int) -> dict[
 def ours(counted: "Counting", clean: "Tensor", labels: "Tensor", attack: str, changed: dict[str, Any]) -> "Tensor":
     """The house's attack with the parameters of params.yaml, except those `changed`."""
     from benchmarks.counting import inputs
-    from stages.attacks.problem import Setting
+    from stages.attacking.problem import Setting
     from stages.frame import parameters
     from stages.frame.modules import find
     from stages.victim import Goal, Victim

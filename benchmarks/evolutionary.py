@@ -16,9 +16,9 @@ def main() -> None:
     import torch
 
     from stages import victim
+    from stages.attacking.problem import Setting
     from stages.attacks import evolutionary
     from stages.attacks.clips import SAMPLE_RATE_HZ
-    from stages.attacks.problem import Setting
     from stages.frame import parameters
 
     class OneByOne(victim.Transcriber):

@@ -55,7 +55,7 @@ def _filmed(folder: Path) -> Path:
     """A clip like GRID's of the portrait that comes with matplotlib."""
     import matplotlib as mpl
 
-    from stages.features.ffmpeg import binary
+    from stages.frame.ffmpeg import binary
 
     path, portrait = folder / "portrait.mpg", Path(mpl.get_data_path(), "sample_data", "grace_hopper.jpg")
     picture = ["-loop", "1", "-framerate", "25", "-i", portrait, "-f", "lavfi", "-i", "sine=r=44100"]

@@ -35,9 +35,9 @@ def _sides(rooms_per_step: int) -> tuple[Callable[[], None], Callable[[], None]]
     import torch
 
     from stages import victim
+    from stages.attacking.problem import Setting
     from stages.attacks import over_the_air
     from stages.attacks.clips import SAMPLE_RATE_HZ
-    from stages.attacks.problem import Setting
     from stages.frame import parameters
 
     torch.manual_seed(0)

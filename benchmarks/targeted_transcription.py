@@ -34,8 +34,8 @@ def _sides() -> tuple[Callable[[], None], Callable[[], None]]:
     import torch
 
     from stages import victim
+    from stages.attacking.problem import Setting
     from stages.attacks import targeted_transcription
-    from stages.attacks.problem import Setting
     from stages.frame import parameters
 
     torch.manual_seed(0)

@@ -14,7 +14,7 @@ import soundfile
 from scipy.signal import fftconvolve
 
 from benchmarks import table
-from stages.features.ffmpeg import binary
+from stages.frame.ffmpeg import binary
 from stages.treatments import mp3, resample, reverb, white_noise
 
 RATE_HZ = 32000

@@ -1,7 +1,6 @@
 """Verb: makes an adversarial set: `python -m stages.attack STUDY ENTRY`."""
 
 import functools
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +10,9 @@ from stages.attacking import batches
 from stages.attacking.entries import Attack, Attacked, Plan, Playback
 from stages.attacking.plans import Work
 from stages.frame import clip_table, devices, parameters, shards
-from stages.frame.errors import told_in_one_line
+from stages.frame.errors import run
 from stages.frame.modules import find
-from stages.treatments.entry import Treatment
+from stages.frame.treatment import Treatment
 
 OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "fold", "duration_s"]
 # What of the plan's rows is never mixed in a shard, which is one batch.
@@ -113,5 +112,4 @@ def _told(rows: pd.DataFrame) -> str:
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

@@ -1,6 +1,5 @@
 """Verb: what detectors say of attacked clips and others as loud: `python -m stages.detect STUDY ENTRY`."""
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 
 from stages.frame import clip_table, devices, parameters, pcm, shards
 from stages.frame.clip_table import stable_hash
-from stages.frame.errors import told_in_one_line
+from stages.frame.errors import run
 from stages.frame.modules import find
 from stages.frame.parameters import Count
 
@@ -210,5 +209,4 @@ def _told(table: pd.DataFrame, detectors: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

@@ -1,11 +1,10 @@
 """Verb: writes a built-in corpus, so that everything runs with no download: `python -m stages.embed STUDY ENTRY`."""
 
 import shutil
-import sys
 from pathlib import Path
 
 from stages.frame import parameters
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, run
 from stages.frame.modules import find
 
 
@@ -32,5 +31,4 @@ def main(study: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

@@ -1,7 +1,6 @@
 """Verb: a study's waveforms or texts to shards of features: `python -m stages.featurise STUDY SET`."""
 
 import itertools
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import devices, parameters, shards
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, run
 from stages.frame.modules import find
 from stages.frame.parameters import Count
 
@@ -151,5 +150,4 @@ def _check_not_too_long(keys: list[str], frames: list[int], longest: int, where:
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

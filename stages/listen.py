@@ -1,15 +1,13 @@
 """Verb: a handful of clips to hear and see: `python -m stages.listen STUDY`."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from stages.features import ffmpeg
-from stages.frame import parameters
-from stages.frame.errors import told_in_one_line
+from stages.frame import ffmpeg, parameters
+from stages.frame.errors import run
 from stages.frame.pcm import to_pcm16
 from stages.reporting.sound import Clip
 from stages.reporting.study import part
@@ -89,5 +87,4 @@ def _write_video(path: Path, video: np.ndarray, sound: Path) -> None:
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

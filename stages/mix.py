@@ -1,7 +1,6 @@
 """Verb: mixes a study's speech with its noises: `python -m stages.mix STUDY SET`."""
 
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 from stages.features.mixture import mixed, without_silent_ends
 from stages.frame import clip_table, devices, parameters, shards
 from stages.frame.clip_table import stable_hash
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, run
 from stages.frame.parameters import Count
 
 
@@ -136,5 +135,4 @@ def _mixture(row: Any, speech: shards.ShardSet, noises: shards.ShardSet) -> tupl
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

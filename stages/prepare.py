@@ -1,7 +1,6 @@
 """Verb: a corpus on disk to a set of decoded clips: `python -m stages.prepare STUDY SET`."""
 
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from stages.frame import clip_table, devices, parameters, shards
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, run
 from stages.frame.modules import find
 
 Counted = dict[str, float | bool]
@@ -99,5 +98,4 @@ def _decoded(decode: Decode, unreadable: Counted | None, path: Path) -> tuple[sh
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

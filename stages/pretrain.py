@@ -1,12 +1,11 @@
 """Verb: a model that needs no labels, learned here or converted: `python -m stages.pretrain STUDY MODEL`."""
 
 import shutil
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stages.frame import devices, parameters, shards
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, run
 from stages.frame.modules import find
 from stages.learning.work import Work
 
@@ -56,5 +55,4 @@ def _pretrain(study: str, name: str, device: str) -> None:
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

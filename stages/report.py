@@ -3,7 +3,6 @@ studies' pages: `python -m stages.report index STUDY...`.
 """
 
 import json
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from stages.frame import clip_table, environment, parameters
-from stages.frame.errors import told_in_one_line
+from stages.frame.errors import run
 from stages.reporting import page
 from stages.reporting.study import part
 
@@ -69,5 +68,4 @@ def _write(path: Path, values: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

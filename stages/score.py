@@ -1,6 +1,5 @@
 """Verb: treats sets of clips, and asks who hears them: `python -m stages.score STUDY ENTRY [SET]`."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,13 +10,12 @@ import pandas as pd
 
 from stages.frame import clip_table, devices, parameters, shards
 from stages.frame.clip_table import stable_hash
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, run
 from stages.frame.modules import find
 from stages.frame.parameters import Count, NonNegativeInt
 from stages.frame.pcm import from_pcm16, to_pcm16
-from stages.measures.transcripts import wer
-from stages.scoring import hearing, versions, ways
-from stages.treatments.entry import Treatment
+from stages.frame.treatment import Treatment
+from stages.scoring import hearing, versions
 
 Decide = Callable[[list[np.ndarray]], tuple[list[str], list[float]]]
 # What is heard is kept as files hold it.
@@ -77,10 +75,10 @@ def main(study: str, name: str, only: str | None = None) -> None:
     playback = parameters.section(f"{study}.playback") if entry.plays else {}
     rate_hz, of_images = _signal(sets[names[0]].about)
     told = {"sample_rate_hz": rate_hz, "device": worker.device}
-    treat = {one: ways.treated(study, one, it, of_images=of_images, **told) for one, it in treatments.items()}
-    play = ways.played(study, playback, **told) if playback else None
+    treat = {one: hearing.treated(study, one, it, of_images=of_images, **told) for one, it in treatments.items()}
+    play = hearing.played(study, playback, **told) if playback else None
     # What only some entries need is found by name, so that the others do not depend on it.
-    measure = find("scoring", "quality", "with_quality", where=f"{where}.quality") if entry.quality else None
+    measure = find("measures", "speech_quality", "quality", where=f"{where}.quality") if entry.quality else None
     clips = shards.ShardSet(data / "audio") if entry.quality else None
     deciding = {models / one for one in entry.heard_by or plan.model}
     opened = sorted(deciding | {models / one.model for one in treatments.values() if one.model is not None})
@@ -98,7 +96,9 @@ def main(study: str, name: str, only: str | None = None) -> None:
         table = pd.concat([one for one, _ in made], ignore_index=True).drop(columns="model")
         arrays = [one for _, several in made for one in several]
         if measure is not None:
-            table = measure(table, {key: one["audio"] for key, one in zip(table.key, arrays) if one}, sets, clips)
+            sounds = {key: from_pcm16(one["audio"]) for key, one in zip(table.key, arrays) if one}
+            measured = partial(measure, sample_rate_hz=rate_hz, processes=None)
+            table = versions.with_quality(table, sounds, measured, partial(versions.clean, sets=sets, clips=clips))
         return table, arrays
 
     output = data / "scores" / (only or name)
@@ -109,7 +109,7 @@ def main(study: str, name: str, only: str | None = None) -> None:
         inputs=[
             *(one.folder for one in (*sets.values(), clips) if one is not None),
             *opened,
-            *(file for one in treatments.values() for file in ways.files(one)),
+            *(file for one in treatments.values() for file in one.files),
             *([playback["impulse_responses"]] if playback else []),
         ],
         settings=[entry, treatments, playback, worker.device.split(":")[0]],
@@ -129,7 +129,9 @@ def _signal(about: dict) -> tuple[int, bool]:
     return about["front_end"]["parameters"]["sample_rate_hz"], True
 
 
-def _scored(rows: pd.DataFrame, files: list[np.ndarray], treat: dict[str, ways.Way], decide: dict[str, Decide]) -> list:
+def _scored(
+    rows: pd.DataFrame, files: list[np.ndarray], treat: dict[str, hearing.Way], decide: dict[str, Decide]
+) -> list:
     """Table and arrays after each treatment for each that decides; what was heard is kept with the first of them."""
     made = []
     for name, way in treat.items():
@@ -153,16 +155,13 @@ def _outcomes(rows: pd.DataFrame) -> pd.Series:
 
 
 def _told(table: pd.DataFrame) -> str:
-    """The result in a line, of attacked clips where there are any: how many labels or words are right."""
+    """The result in a line, of attacked clips where there are any: how many labels or texts are right."""
     attacked = "attack" in table and (table.attack != "none").any()
-    groups = (table[table.attack != "none"] if attacked else table).groupby("treatment", sort=False)
-    if (table.outcome != "").all():
-        what, values = "decided rightly", groups.outcome.apply(lambda own: (own == "GT").mean())
-    else:
-        what, values = "word error rate", {name: wer(list(own.text), list(own.decision)) for name, own in groups}
-    return f"{what}: " + ", ".join(f"{name} {100 * value:.0f} %" for name, value in values.items())
+    rows = table[table.attack != "none"] if attacked else table
+    right = rows.decision == rows.label.where(rows.label != "", rows.text)
+    shares = right.groupby(rows.treatment, sort=False).mean()
+    return "decided rightly: " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

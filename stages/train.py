@@ -1,10 +1,9 @@
 """Verb: trains a victim, from scratch or further: `python -m stages.train STUDY VICTIM [VARIANT]`."""
 
-import sys
 from pathlib import Path
 
 from stages.frame import devices, parameters
-from stages.frame.errors import told_in_one_line
+from stages.frame.errors import run
 from stages.frame.modules import find
 from stages.training.entry import Entry
 
@@ -57,5 +56,4 @@ def _others(study: str, entry: Entry, device: str) -> dict:
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, ctc_loss, pad
 
-from stages.decoding.ctc import PADDING, greedy, texts
 from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.frame.modules import find
@@ -20,6 +19,8 @@ from stages.frame.shards import FRONT_END
 
 Inputs = dict[str, Tensor]
 Bounds = dict[str, tuple[float, float]]
+# What fills rows of characters up behind their ends.
+PADDING = -1
 
 
 @dataclass(frozen=True)
@@ -150,29 +151,35 @@ class Encoded(nn.Module):
         return self.head(frames, lengths, *text)
 
 
-class Treated(nn.Module):
-    """A treatment in front of a network: it decides on what the treatment makes of the sound that it is given.
+def greedy(logits: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """The labelling of the best path through CTC outputs of each clip, and how sure of that path the network is.
 
-    `treatment` takes the inputs and gives waveforms (examples, samples), see `stages.treatments`.
+    A path has one class for each step, the last one being blank; it stands for the labelling that is left when equal
+    neighbours are merged and then blanks dropped (Graves et al. 2006).
+
+    Args:
+        logits: (clips, steps, classes).
+        lengths: (clips,), valid steps of each clip.
+
+    Returns:
+        labels (clips, steps), long, each clip's in front and `PADDING` after them; and the confidence (clips,) in
+        (0, 1], the geometric mean of the best path's probabilities over the valid steps, 1 where there are none.
     """
-
-    def __init__(self, treatment: nn.Module, network: nn.Module):
-        super().__init__()
-        self.treatment, self.network, self.takes = treatment, network, network.takes
-
-    def prepare(self, inputs: Inputs) -> Inputs:
-        """What is attacked: what the network is attacked on, before the treatment."""
-        return self.network.prepare(inputs)
-
-    def forward(self, inputs: Inputs) -> Tensor:
-        """The network's logits of what is left after the treatment."""
-        return self.network(inputs | {"audio": self.treatment(inputs)})
+    clips, steps, classes = logits.shape
+    best_log_p, path = logits.log_softmax(-1).max(-1)
+    valid = torch.arange(steps, device=logits.device) < lengths.to(logits.device)[:, None]
+    before = torch.nn.functional.pad(path, (1, 0), value=classes - 1)[:, :-1]
+    kept = valid & (path != before) & (path != classes - 1)
+    # Labels go to their places one behind the other, all else to a column that is then cut off.
+    place = torch.where(kept, kept.cumsum(1) - 1, steps)
+    labels = path.new_full((clips, steps + 1), PADDING).scatter_(1, place, path)[:, :steps]
+    mean_log_p = (best_log_p * valid).sum(1) / valid.sum(1).clamp(min=1)
+    return labels, mean_log_p.exp()
 
 
-def behind(treatment: nn.Module, victim: Victim) -> Victim:
-    """The victim with a treatment in front of it, as one that can be attacked as a whole."""
-    module = Treated(treatment, victim.module)
-    return type(victim)(module, victim.labels, bounds=victim.bounds, attacked_on=victim.attacked_on)
+def texts(labels: Tensor, alphabet: str | list[str]) -> list[str]:
+    """The text of each row of `labels` (clips, steps), numbers of characters of `alphabet`, or negative for none."""
+    return ["".join(alphabet[label] for label in row if label >= 0) for row in labels.tolist()]
 
 
 def characters(sentences: list[str], alphabet: list[str]) -> Tensor:

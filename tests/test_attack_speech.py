@@ -9,6 +9,7 @@ import yaml
 from small_speech import SPEECH, spoken_clip
 
 from stages import attack, victim
+from stages.attacking import treated
 from stages.frame import shards
 from stages.frame.errors import UserError
 
@@ -51,7 +52,7 @@ def test_an_attack_through_an_enhancer_is_judged_through_it(speech_home):
 
 def test_gradients_pass_an_enhancer(speech_home):
     recogniser, enhancer = (model(speech_home, name) for name in ("heard", "cleaned"))
-    whole = victim.behind(enhancer.module, recogniser)
+    whole = treated.behind(enhancer.module, recogniser)
     assert type(whole) is victim.Transcriber and whole.labels == recogniser.labels
     assert whole.bounds == recogniser.bounds and whole.module.takes == ("audio",)
     batch = victim.padded_batch([spoken_clip("ab", np.random.default_rng(0))], "cpu")

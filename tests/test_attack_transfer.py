@@ -10,8 +10,8 @@ import yaml
 from small_transfer import TRANSFER
 
 from stages import attack, victim
+from stages.attacking.problem import Setting
 from stages.attacks import bim, fgsm
-from stages.attacks.problem import Setting
 from stages.features import wav2vec as features
 from stages.frame import clip_table, shards
 from stages.frame.errors import UserError

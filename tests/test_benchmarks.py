@@ -6,8 +6,8 @@ from small_victims import affine
 
 from benchmarks import ROOT, attacks, peers
 from benchmarks.counting import Counting, bare_passes, inputs
+from stages.attacking.problem import Setting
 from stages.attacks import deepfool
-from stages.attacks.problem import Setting
 from stages.frame import parameters
 from stages.victim import Goal, Victim
 

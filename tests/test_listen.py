@@ -11,9 +11,9 @@ import soundfile
 from small_faces import CROP
 
 from stages import listen, report
-from stages.features.ffmpeg import binary
 from stages.frame import shards
 from stages.frame.errors import UserError
+from stages.frame.ffmpeg import binary
 
 
 def test_sounds_are_written_as_they_are_and_a_difference_is_raised(tmp_path, monkeypatch, capsys):

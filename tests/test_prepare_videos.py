@@ -12,8 +12,8 @@ import yaml
 
 from stages import prepare
 from stages.features import mouth_crops
-from stages.features.ffmpeg import binary
 from stages.frame.errors import UserError
+from stages.frame.ffmpeg import binary
 from stages.frame.shards import ShardSet
 
 PORTRAIT = ("-loop", "1", "-framerate", "25", "-i", Path(mpl.get_data_path(), "sample_data", "grace_hopper.jpg"))

@@ -20,9 +20,9 @@ from stages.frame.clip_table import stable_hash
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 from stages.frame.modules import find
-from stages.scoring import ways
+from stages.frame.treatment import Treatment
+from stages.scoring import hearing
 from stages.treatments import mp3, none, resample, reverb, white_noise
-from stages.treatments.entry import Treatment
 
 RATE_HZ = 32000
 LABELS = ["bark", "bell", "drum"]
@@ -255,14 +255,14 @@ def test_every_entry_of_params_yaml_is_right():
             of_images = study == "emotion"
             for one in entry.treatments or section["treatments"]:
                 given = parameters.entry(Treatment, f"{study}.treatments.{one}")
-                way = ways.treated(study, one, given, of_images=of_images, sample_rate_hz=16000, device="cpu")
+                way = hearing.treated(study, one, given, of_images=of_images, sample_rate_hz=16000, device="cpu")
                 treat = find("treatments", given.treatment, "treat", where="")
                 assert set(inspect.signature(treat).parameters) - set(way.keywords) == {"waveforms", "seeds"} | (
                     {"model"} if of_images else set()
                 )
             if entry.plays:
                 playback = parameters.section(f"{study}.playback")
-                ways.played(study, playback, sample_rate_hz=16000, device="cpu")
+                hearing.played(study, playback, sample_rate_hz=16000, device="cpu")
             scored += 1
     assert scored >= 4
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from stages import victim as models
-from stages.decoding.ctc import PADDING
+from stages.attacking.treated import behind
 from stages.frame.errors import UserError
-from stages.victim import Goal, Transcriber, Victim, characters, ctc, labels_of
+from stages.victim import PADDING, Goal, Transcriber, Victim, characters, ctc, labels_of
 
 ALPHABET = [" ", "a", "b", "e", "n"]
 BLANK = len(ALPHABET)
@@ -166,7 +166,7 @@ class Sums(nn.Module):
 def test_behind_a_treatment_a_victim_decides_on_what_it_leaves_of_the_sound(kind):
     bounds = {"audio": (-1.0, 1.0)}
     alone = kind(Sums(), ["a", "b"], bounds=bounds, attacked_on="probabilities")
-    whole = models.behind(Halved(), alone)
+    whole = behind(Halved(), alone)
     assert type(whole) is kind and whole.labels == alone.labels and whole.bounds == bounds
     assert whole.attacked_on == "probabilities" and whole.module.takes == ("audio", "video")
     inputs = {"audio": torch.tensor([[0.5, 0.25]]), "video": torch.tensor([[1.0]])}

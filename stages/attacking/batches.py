@@ -12,7 +12,7 @@ from stages.attacking.entries import Attacked, Plan, Playback
 from stages.frame import parameters, shards
 from stages.frame.errors import UserError
 from stages.frame.modules import find
-from stages.treatments.entry import Treatment
+from stages.frame.treatment import Treatment
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ class Task:
 def attacked(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
     """The table and the arrays of one batch."""
     from stages.attacking import made
-    from stages.attacks.problem import Setting
+    from stages.attacking.problem import Setting
 
     first = rows.iloc[0]
     target, unit = victim(task, first.folder), task.plan.unit or {}
@@ -69,6 +69,7 @@ def victim(task: Task, folder: str) -> "Victim":
         UserError: it is another network than the entry says, or hears through another front end.
     """
     from stages import victim as models
+    from stages.attacking.treated import behind
 
     config, front_end = models.config_of(folder), Path(folder).parent / shards.FRONT_END
     hears_through = config["front_end"]["feature"] if front_end.is_dir() else None
@@ -77,7 +78,7 @@ def victim(task: Task, folder: str) -> "Victim":
         if expected != found:
             raise UserError(folder, f"the {name} {expected!r}", f"{found!r}", f"name this {name} in the entry")
     loaded = models.load(folder, device=task.device)
-    return loaded if task.through is None else models.behind(_treatment(task, task.through), loaded)
+    return loaded if task.through is None else behind(_treatment(task, task.through), loaded)
 
 
 def _treatment(task: Task, given: Treatment) -> Callable:

@@ -15,7 +15,7 @@ from stages.measures.perturbation import relative_loudness_db, snr_db
 from stages.victim import Goal, Inputs, Victim, padded_batch
 
 if TYPE_CHECKING:
-    from stages.attacks.problem import Result, Setting
+    from stages.attacking.problem import Result, Setting
 
 # What of a plan is for this room alone.
 OF_PLANS = ["folder", "strength", "kept"]

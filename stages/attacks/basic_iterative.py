@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from stages.attacks.problem import Problem, Result, Setting, per_value, radii
+from stages.attacking.problem import Problem, Result, Setting, per_value, radii
 from stages.frame.errors import UserError
 from stages.frame.parameters import Positive
 from stages.victim import Goal, Inputs, Victim

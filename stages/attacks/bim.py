@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from stages.attacks.problem import Problem, Result, Setting, per_value
+from stages.attacking.problem import Problem, Result, Setting, per_value
 from stages.frame.parameters import Count, Positive
 from stages.victim import Goal, Inputs, Victim
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from stages.attacks.problem import Setting, norm
+from stages.attacking.problem import Setting, norm
 from stages.features.playback import REACH, band_passed
 from stages.frame.errors import UserError
 from stages.victim import Inputs

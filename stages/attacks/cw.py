@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from stages.attacks.problem import Problem, Result, Setting
+from stages.attacking.problem import Problem, Result, Setting
 from stages.frame.parameters import Count, NonNegative, Positive
 from stages.victim import Goal, Inputs, Victim
 

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from stages.attacks.problem import Problem, Result, Setting, linear_start, norm, shorten
+from stages.attacking.problem import Problem, Result, Setting, linear_start, norm, shorten
 from stages.frame.parameters import Count, NonNegative, Positive, Share
 from stages.victim import Goal, Inputs, Victim
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from stages.attacks.problem import Problem, Result, Setting, norm, shorten
+from stages.attacking.problem import Problem, Result, Setting, norm, shorten
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Range
 from stages.victim import Goal, Inputs, Victim

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stages.attacking.problem import Result, Setting, norm
 from stages.attacks.clips import SAMPLE_RATE_HZ, Clips
-from stages.attacks.problem import Result, Setting, norm
 from stages.features.mfcc import Mfcc
 from stages.features.playback import played
 from stages.frame.clip_table import stable_hash

@@ -2,7 +2,7 @@
 
 import torch
 
-from stages.attacks.problem import Problem, Result, Setting, per_value
+from stages.attacking.problem import Problem, Result, Setting, per_value
 from stages.frame.parameters import Positive
 from stages.victim import Goal, Inputs, Victim
 

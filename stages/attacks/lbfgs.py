@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from stages.attacks.problem import Problem, Result, Setting, linear_start, norm, shorten
+from stages.attacking.problem import Problem, Result, Setting, linear_start, norm, shorten
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count
 from stages.victim import Goal, Inputs, Victim

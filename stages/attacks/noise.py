@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from stages.attacking.problem import Result, Setting, norm
 from stages.attacks.clips import Clips
-from stages.attacks.problem import Result, Setting, norm
 from stages.frame.clip_table import stable_hash
 from stages.frame.pcm import to_pcm16
 from stages.victim import Goal, Inputs, Victim

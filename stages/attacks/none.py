@@ -2,7 +2,7 @@
 
 import torch
 
-from stages.attacks.problem import Result, Setting
+from stages.attacking.problem import Result, Setting
 from stages.victim import Goal, Inputs, Victim
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stages.attacking.problem import Result, Setting, norm
 from stages.attacks.clips import Clips
-from stages.attacks.problem import Result, Setting, norm
 from stages.features.playback import played
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stages.attacking.problem import Result, Setting, norm
 from stages.attacks.clips import SAMPLE_RATE_HZ, Clips
-from stages.attacks.problem import Result, Setting, norm
 from stages.features.audio import read_audio
 from stages.frame.errors import UserError
 from stages.frame.parameters import Positive

@@ -7,7 +7,7 @@ Adam, and steps that shrink with the bound end at smaller perturbations than ste
 import torch
 from torch import Tensor
 
-from stages.attacks.problem import Problem, Result, Setting, norm, per_value, radii
+from stages.attacking.problem import Problem, Result, Setting, norm, per_value, radii
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, Positive, Share
 from stages.measures.transcripts import word_error_counts

@@ -10,39 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
-from torch import Tensor
 
-PADDING = -1
 NONE = -1
-
-
-def greedy(logits: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """The labelling of the best path of each clip, and how sure of that path the network is.
-
-    Args:
-        logits: (clips, steps, classes).
-        lengths: (clips,), valid steps of each clip.
-
-    Returns:
-        labels (clips, steps), long, each clip's in front and `PADDING` after them; and the confidence (clips,) in
-        (0, 1], the geometric mean of the best path's probabilities over the valid steps, 1 where there are none.
-    """
-    clips, steps, classes = logits.shape
-    best_log_p, path = logits.log_softmax(-1).max(-1)
-    valid = torch.arange(steps, device=logits.device) < lengths.to(logits.device)[:, None]
-    before = torch.nn.functional.pad(path, (1, 0), value=classes - 1)[:, :-1]
-    kept = valid & (path != before) & (path != classes - 1)
-    # Labels go to their places one behind the other, all else to a column that is then cut off.
-    place = torch.where(kept, kept.cumsum(1) - 1, steps)
-    labels = path.new_full((clips, steps + 1), PADDING).scatter_(1, place, path)[:, :steps]
-    mean_log_p = (best_log_p * valid).sum(1) / valid.sum(1).clamp(min=1)
-    return labels, mean_log_p.exp()
-
-
-def texts(labels: Tensor, alphabet: str | list[str]) -> list[str]:
-    """The text of each row of `labels` (clips, steps), numbers of characters of `alphabet`, or negative for none."""
-    return ["".join(alphabet[label] for label in row if label >= 0) for row in labels.tolist()]
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,7 @@
-"""Room of features: the differentiable decibel log-mel spectrogram that front ends are made of."""
+"""Room of features: differentiable decibel log-mel spectrograms, in chunks of one length where clips are longer."""
 
 import torch
 from torch import Tensor, nn
-
-from stages.features.chunks import cut
 
 CHUNK_FRAMES, LEAST_FRAMES = 128, 32
 
@@ -89,3 +87,30 @@ class LogMelChunks(nn.Module):
         log_mel = torch.cat([log_mel, minimum], -1)
         chunks, owners = cut(log_mel, self.log_mel.frames(lengths), size=CHUNK_FRAMES, least=LEAST_FRAMES)
         return (chunks[:, None] - self.mean) / self.deviation, owners
+
+
+def starts(length: int, size: int, least: int) -> list[int]:
+    """Where the chunks of a sequence begin.
+
+    Full chunks follow one another; a remainder of at least `least` is covered by one more chunk that ends where the
+    sequence ends, a shorter one is left out; a sequence shorter than a chunk gives one (Iqbal et al., DCASE 2018).
+    """
+    whole, remainder = divmod(length, size)
+    if whole == 0:
+        return [0]
+    return [size * number for number in range(whole)] + ([length - size] if remainder >= least else [])
+
+
+def cut(sequences: Tensor, lengths: Tensor, *, size: int, least: int) -> tuple[Tensor, Tensor]:
+    """Chunks (chunks, ..., size) of sequences (clips, ..., time), and the clip that each was cut from (chunks,).
+
+    `sequences` must be at least `size` long, and hold after each length what short ones are to be filled with.
+    """
+    plan = [(clip, start) for clip, length in enumerate(lengths.tolist()) for start in starts(length, size, least)]
+    owners, begins = torch.tensor(plan).T
+    if len(plan) == len(sequences) and not begins.any():
+        return sequences[..., :size], owners
+    owners, begins = owners.to(sequences.device), begins.to(sequences.device)
+    columns = begins[:, None] + torch.arange(size, device=sequences.device)
+    columns = columns.view(len(plan), *[1] * (sequences.dim() - 2), size).expand(-1, *sequences.shape[1:-1], -1)
+    return sequences.index_select(0, owners).gather(-1, columns), owners

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.features.ffmpeg import binary
 from stages.frame.errors import UserError
+from stages.frame.ffmpeg import binary
 from stages.frame.parameters import Count
 
 FRAMES_PER_S, SAMPLE_RATE_HZ = 25, 16000

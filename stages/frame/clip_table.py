@@ -23,8 +23,9 @@ OPTIONAL = ("word_times",)
 # Everything in any table of clips that is a name.
 TEXT = (
     *("clip_id", "file", "label", "text", "speaker", "split", "fold", "key", "source", "target", "problem", "shard"),
-    *("decision", "clean_prediction", "adversarial_prediction", "transform", "outcome", "variant"),
+    *("decision", "clean_prediction", "adversarial_prediction", "treatment", "outcome", "variant"),
     *("victim", "member", "regime", "purpose", "judged_by", "judged_on", "attacked_at", "attack", "through"),
+    *("set", "version", "heard_by", "sound"),
     "word_times",
 )
 SPLITS = ("train", "validation", "test")

@@ -1,8 +1,9 @@
 """Ground floor: the one way in which a stage tells its user that something outside the code is wrong."""
 
 import contextlib
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class UserError(Exception):
@@ -33,3 +34,20 @@ def told_in_one_line() -> Iterator[None]:
             f"error: {error.filename or 'the disk'}: expected room to write; found {error.strerror}; "
             "free some space (`dvc gc --workspace`) and run again, finished shards are kept"
         )
+
+
+def run(main: Callable[..., None]) -> None:
+    """Calls a verb's `main` with the words of the command line, see `told_in_one_line`."""
+    with told_in_one_line():
+        signature = inspect.signature(main)
+        try:
+            signature.bind(*sys.argv[1:])
+        except TypeError:
+            expected = " ".join(name.upper() for name in signature.parameters)
+            raise UserError(
+                f"python -m {sys.modules['__main__'].__spec__.name}",
+                expected,
+                " ".join(sys.argv[1:]) or "nothing",
+                "the names are those of params.yaml",
+            ) from None
+        main(*sys.argv[1:])

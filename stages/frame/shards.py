@@ -89,7 +89,7 @@ def write_set(
     the folder of the learned model that made the arrays; a copy of it goes with the set.
     Shards are dealt out among the workers. Each is kept in a scratch folder as soon as it is done, so that an
     interrupted stage goes on where it was; the folder is named by a hash of `settings`, the content of `inputs`, the
-    plan and all code, so that nothing stale is ever picked up.
+    plan and the stage's own code, so that nothing stale is ever picked up.
     """
     parts = [own for _, own in plan.groupby(list(apart), sort=False)] if apart else [plan]
     pieces = [

@@ -14,8 +14,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from stages.features.chunks import cut
-from stages.features.log_mel import LogMel
+from stages.features.log_mel import LogMel, cut
 from stages.frame.parameters import Count, Range
 from stages.networks.clip_classifier import ClipClassifier
 

@@ -74,6 +74,30 @@ def clean(row: Any, sets: dict[str, ShardSet], clips: ShardSet) -> np.ndarray:
     return in_16_bits(arrays["clean"] if "clean" in arrays else clips.load(row.clip_id)["audio"])
 
 
+def with_quality(
+    table: pd.DataFrame,
+    sounds: dict[str, np.ndarray],
+    quality: Callable[[list[np.ndarray], list[np.ndarray]], pd.DataFrame],
+    clean_of: Callable[[Any], np.ndarray],
+) -> pd.DataFrame:
+    """The table with the columns of `quality`, empty for what is played, clean or not attacked.
+
+    A room is no fault of a treatment, so what was played in one is not measured.
+
+    Args:
+        table: with columns `source`, `version`, `sound`, and of attacked clips `attack`.
+        sounds: what was heard, float32, by `sound`.
+        quality: a row for each pair of clean and heard speech.
+        clean_of: the clean speech of a row, see `clean`.
+    """
+    measured = table.version.isin(["noisy", "file"])
+    if "attack" in table:
+        measured &= table.attack != "none"
+    rows = table[measured].drop_duplicates("sound")
+    made = quality([clean_of(row) for row in rows.itertuples()], [sounds[key] for key in rows.sound])
+    return table.merge(made.assign(sound=rows.sound.to_numpy()), on="sound", how="left")
+
+
 def in_16_bits(waveform: np.ndarray) -> np.ndarray:
     """A waveform in [-1, 1), float32 or int16, as a file of 16 bits holds it: float32."""
     return from_pcm16(waveform if waveform.dtype == np.int16 else to_pcm16(waveform))

@@ -1,8 +1,8 @@
 """Tool: which code each stage needs and which it declares; `python -m stages.tools.dependencies` tells the difference.
 
-What a stage needs follows from its command and its declared parameters: the verb's file, the files that the parameters
-name (`network: dense` is stages/networks/dense.py), all that these import, and the files that lie beside them and are
-named in them, such as a template. Packages' `__init__.py` are nobody's.
+What a stage needs follows from its command, its declared parameters and models: the verb's file, the files that the
+parameters name (`network: dense` is stages/networks/dense.py), the models' networks, all that these import, and the
+files that lie beside them and are named in them, such as a template. Packages' `__init__.py` are nobody's.
 """
 
 import sys
@@ -33,7 +33,7 @@ VICTIMS = ("victims", "heard_by", "starts_from", "against", "model")
 FOUND = {"listen": ("sounds.py",), "report": ("tables.py", "figures.py")}
 # Files that a verb finds where a parameter of this name says so.
 SWITCHES = {
-    "quality": "stages/scoring/quality.py",
+    "quality": "stages/measures/speech_quality.py",
     "plays": "stages/treatments/rooms.py",
     "playback": "stages/features/playback.py",
 }
@@ -108,6 +108,9 @@ def _roots(stage: Stage, values: dict[str, Any]) -> set[Path]:
     if stage.verb in FOUND:
         folder = Path("stages/studies", study)
         return roots | {folder / name for name in FOUND[stage.verb] if (folder / name).is_file()}
+    for dep in stage.deps:
+        if dep.parts[:2] == ("models", study) and len(dep.parts) > 2:
+            roots |= _networks(dep.parts[2], values[study])
     for name in stage.params:
         roots |= set(_named({name.rsplit(".", 1)[-1]: _value(values, name)}, stage.verb, values[study]))
     return roots

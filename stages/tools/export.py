@@ -1,11 +1,10 @@
 """Tool: a set's adversarial clips as WAV files: `python -m stages.tools.export STUDY SET FOLDER`."""
 
 import re
-import sys
 from pathlib import Path
 
 from stages.frame import shards
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, run
 from stages.frame.pcm import to_pcm16
 
 
@@ -40,5 +39,4 @@ def safe(key: str) -> str:
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

@@ -1,10 +1,9 @@
 """Tool: writes a scale's differences into params.yaml, comments kept: `python -m stages.tools.scale paper`."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, run
 
 
 def main(scale: str = "", path: str = "params.yaml") -> None:
@@ -50,5 +49,4 @@ def apply(values: dict[str, Any], changes: dict[str, Any], source: str, above: s
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

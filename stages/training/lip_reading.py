@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
 from stages import victim
-from stages.decoding import ctc as ctc_search
+from stages.decoding.ctc import Grammar, beam
 from stages.features.video import FRAMES_PER_S
 from stages.frame import progress
 from stages.frame.modules import find
@@ -264,7 +264,7 @@ def _searched(module: LipReader, task: Task, rows: pd.DataFrame, recipe: Recipe)
     """Decisions of beam search, and of one that keeps to a grammar, as far as the recipe asks for them."""
     if not module.text or recipe.beam_width is None:
         return {}
-    searches: dict[str, ctc_search.Grammar | None] = {"decision_beam": None}
+    searches: dict[str, Grammar | None] = {"decision_beam": None}
     if recipe.grammar is not None:
         grammar = find("decoding", recipe.grammar, "grammar", where="recipes.*.grammar")
         searches["decision_grammar"] = grammar("".join(task.labels))
@@ -273,7 +273,7 @@ def _searched(module: LipReader, task: Task, rows: pd.DataFrame, recipe: Recipe)
         logits = module(_batch(task.clips, list(rows.key.iloc[start : start + recipe.batch_size]), task.device))
         for one in logits.log_softmax(-1).cpu().numpy():
             for name, grammar in searches.items():
-                best = ctc_search.beam(one, width=recipe.beam_width, grammar=grammar)
+                best = beam(one, width=recipe.beam_width, grammar=grammar)
                 decided[name].append("".join(task.labels[label] for label in best[0][0]) if best else "")
     return decided
 

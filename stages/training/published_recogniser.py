@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from stages import victim
-from stages.decoding import ctc
 from stages.frame import progress
 from stages.frame.errors import UserError
 from stages.learning import foreign
 from stages.networks.wav2vec2_ctc import ALPHABET
 from stages.training.task import Outcome, Task, by_texts
+from stages.victim import greedy, texts
 
 NETWORK = "wav2vec2_ctc"
 
@@ -95,7 +95,7 @@ def _decided(module: nn.Module, task: Task, rows: pd.DataFrame) -> pd.DataFrame:
     with progress.bar(len(rows), "deciding", "clip") as bar:
         for key in rows.key:
             inputs = victim.padded_batch([task.clips.load(key)["audio"]], task.device)
-            labels, confidence = ctc.greedy(module(inputs), module.steps_of(inputs["audio_length"]))
-            made.append((ctc.texts(labels, ALPHABET)[0], confidence.item()))
+            labels, confidence = greedy(module(inputs), module.steps_of(inputs["audio_length"]))
+            made.append((texts(labels, ALPHABET)[0], confidence.item()))
             bar.update()
     return pd.DataFrame(made, columns=["decision", "confidence"], index=rows.index)

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from stages import victim
-from stages.decoding import ctc as ctc_search
+from stages.decoding.ctc import beam
 from stages.frame import progress
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Range, Share
 from stages.learning import loop
 from stages.training.task import Outcome, Task, by_texts
-from stages.victim import PADDING, Inputs, Victim, characters, ctc, padded_batch
+from stages.victim import PADDING, Inputs, Victim, characters, ctc, greedy, padded_batch, texts
 
 LARGEST_GRADIENT = 5.0
 
@@ -267,9 +267,9 @@ def _decided(module: nn.Module, task: Task, rows: pd.DataFrame, batch_size: int)
     for start in range(0, len(rows), batch_size):
         inputs = _batch(task, list(rows.key.iloc[start : start + batch_size]))
         logits, steps = module(inputs), module.steps_of(inputs["audio_length"])
-        labels, confidence = ctc_search.greedy(logits, steps)
+        labels, confidence = greedy(logits, steps)
         values = [one[:count] for one, count in zip(logits.log_softmax(-1).cpu().numpy(), steps.tolist())]
-        made += zip(ctc_search.texts(labels, task.labels), confidence.tolist(), values)
+        made += zip(texts(labels, task.labels), confidence.tolist(), values)
     return pd.DataFrame(made, columns=["decision", "confidence", "log_probabilities"], index=rows.index)
 
 
@@ -280,7 +280,7 @@ def _decisions(
     decided = _decided(module, task, rows, recipe.batch_size)
     made = {"decision": decided.decision, "confidence": decided.confidence}
     if recipe.beam_width is not None:
-        best = [ctc_search.beam(one, width=recipe.beam_width)[0][0] for one in decided.log_probabilities]
+        best = [beam(one, width=recipe.beam_width)[0][0] for one in decided.log_probabilities]
         made["decision_beam"] = ["".join(task.labels[label] for label in labels) for labels in best]
     if recipe.n_gram is not None:
         from stages.decoding import n_gram as words

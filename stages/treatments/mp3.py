@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.features.ffmpeg import binary
 from stages.frame.errors import UserError
+from stages.frame.ffmpeg import binary
 from stages.frame.parameters import Count
 from stages.frame.pcm import to_pcm16
 

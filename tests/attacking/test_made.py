@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from stages.attacking import made
-from stages.attacks.problem import Result, Setting
+from stages.attacking.problem import Result, Setting
 from stages.frame.errors import UserError
 from stages.victim import Victim
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_victims import affine, affine_distance, relu_distance, relu_net
 
-from stages.attacks import problem
-from stages.attacks.problem import Setting
+from stages.attacking import problem
+from stages.attacking.problem import Setting
 from stages.frame.errors import UserError
 from stages.victim import Goal
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from stages.attacking.problem import Setting
 from stages.attacks import basic_iterative, fgsm
-from stages.attacks.problem import Setting
 from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.victim import Goal, Victim

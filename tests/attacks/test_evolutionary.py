@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from stages.attacking.problem import Setting, norm
 from stages.attacks import evolutionary
-from stages.attacks.problem import Setting, norm
 from stages.features.mfcc import Mfcc
 from stages.frame import parameters
 from stages.frame.errors import UserError

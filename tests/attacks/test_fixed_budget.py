@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_victims import affine, relu_net
 
+from stages.attacking.problem import Setting
 from stages.attacks import bim, fgsm
-from stages.attacks.problem import Setting
 from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.victim import Goal, Victim

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from stages.attacking.problem import Setting
 from stages.attacks import noise, over_the_air
-from stages.attacks.problem import Setting
 from stages.features.playback import played
 from stages.frame import parameters
 from stages.frame.errors import UserError

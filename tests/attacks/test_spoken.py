@@ -6,8 +6,8 @@ import soundfile
 import torch
 from test_evolutionary import ALPHABET, Listener
 
+from stages.attacking.problem import Setting
 from stages.attacks import spoken
-from stages.attacks.problem import Setting
 from stages.frame.errors import UserError
 from stages.victim import Goal, Transcriber
 

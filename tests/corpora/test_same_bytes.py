@@ -25,7 +25,7 @@ from stages.corpora.embedded import (
     spoken_sentences,
     talking_faces,
 )
-from stages.features import ffmpeg
+from stages.frame import ffmpeg
 
 TOP = Path(__file__).parents[2]
 PEOPLE = {"train": (7, 10), "validation": (24,), "test": (16,)}

@@ -11,6 +11,7 @@ import torch
 
 from stages.corpora.grid import SLOTS
 from stages.decoding import ctc, grid_grammar
+from stages.victim import greedy, texts
 
 ALPHABET = sorted({" ", *"".join(word for words in SLOTS for word in words)})
 
@@ -51,17 +52,17 @@ def test_greedy_by_hand():
             [[0.9, 0.1, 0.0]] * 5,
         ]
     )
-    labels, confidence = ctc.greedy(p.log(), torch.tensor([5, 2, 0]))
+    labels, confidence = greedy(p.log(), torch.tensor([5, 2, 0]))
     assert labels.tolist() == [[0, 0, 1, -1, -1], [1, -1, -1, -1, -1], [-1] * 5]
     expected = [(0.7 * 0.6 * 0.8 * 0.5 * 0.8) ** (1 / 5), (0.8 * 0.7) ** (1 / 2), 1]
     assert confidence.tolist() == pytest.approx(expected)
-    assert ctc.texts(labels, "ab") == ["aab", "b", ""]
+    assert texts(labels, "ab") == ["aab", "b", ""]
 
 
 def test_greedy_merges_and_drops_as_written_out():
     logits = torch.randn(20, 12, 4, generator=torch.Generator().manual_seed(0))
     lengths = torch.arange(20) % 13
-    labels, _ = ctc.greedy(logits, lengths)
+    labels, _ = greedy(logits, lengths)
     for row, clip, length in zip(labels.tolist(), logits.argmax(-1).tolist(), lengths.tolist()):
         expected = list(collapsed(tuple(clip[:length]), 3))
         assert row == expected + [-1] * (12 - len(expected))

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.features.chunks import cut, starts
-from stages.features.log_mel import LogMel
+from stages.features.log_mel import LogMel, cut, starts
 
 
 def clips(count: int, seed: int = 0) -> list[np.ndarray]:

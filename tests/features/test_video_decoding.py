@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.features.ffmpeg import binary
 from stages.features.video import SAMPLES_PER_FRAME, read_video
 from stages.frame.errors import UserError
+from stages.frame.ffmpeg import binary
 
 HEIGHT, WIDTH = 34, 50
 LOSSLESS = ("-c:v", "ffv1", "-c:a", "pcm_s16le")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from stages.features import ffmpeg
+from stages.frame import ffmpeg
 from stages.frame.errors import UserError
 from stages.treatments.mp3 import BIT_RATES_KBPS, treat
 

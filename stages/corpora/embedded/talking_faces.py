@@ -21,8 +21,7 @@ from stages.corpora.embedded import faces, visemes
 from stages.corpora.embedded.cores import each
 from stages.corpora.embedded.manners import room_noise
 from stages.corpora.embedded.voices import SpeechEvent, speak_with_events
-from stages.features import ffmpeg
-from stages.frame import progress
+from stages.frame import ffmpeg, progress
 from stages.frame.clip_table import stable_hash
 from stages.frame.parameters import Count, NonNegativeInt
 from stages.frame.pcm import to_pcm16

@@ -1,4 +1,4 @@
-"""Room of features: finds the ffmpeg program that encodes and decodes MP3."""
+"""Ground floor: finds the ffmpeg program that encodes and decodes MP3."""
 
 import functools
 import shutil

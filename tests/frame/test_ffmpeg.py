@@ -6,7 +6,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from stages.features import ffmpeg
+from stages.frame import ffmpeg
 from stages.frame.errors import UserError
 
 

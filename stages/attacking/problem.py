@@ -1,4 +1,4 @@
-"""Room of attacks: what an attack is told and gives back, and its search as mathematics on a matrix."""
+"""Room of attacking: what an attack is told and gives back, and its search as mathematics on a matrix."""
 
 from dataclasses import dataclass, field
 from typing import Any

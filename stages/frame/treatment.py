@@ -1,4 +1,4 @@
-"""Room of treatments: an entry of `<study>.treatments`, as all verbs read it."""
+"""Ground floor: an entry of `<study>.treatments`, as the verbs that treat and those that attack read it."""
 
 from dataclasses import dataclass, field
 from typing import Any
