@@ -7,6 +7,7 @@ only while it is too small, and is raised tenfold then.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -52,8 +53,8 @@ def attack(
     c = penalty * 2 * distance / slope.clamp_min(1e-30)
     low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
     for _ in range(searches):
-        lengths = step * distance
-        shorter = _descend(problem, rows, best_rows, c, lengths, last_step, iterations, confidence)
+        steps = _Steps(step * distance, last_step, iterations, confidence)
+        shorter = _descend(problem, rows, best_rows, c, steps)
         now = norm(shorter - clean)
         improved = now < (1 - GAIN) * distance
         best_rows = torch.where((now < distance)[:, None], shorter, best_rows)
@@ -64,31 +65,36 @@ def attack(
     return problem.result(best, found)
 
 
-def _descend(
-    problem: Problem,
-    rows: Tensor,
-    start: Tensor,
-    c: Tensor,
-    lengths: Tensor,
-    last_step: float,
-    iterations: int,
-    confidence: float,
-) -> Tensor:
+@dataclass(frozen=True)
+class _Steps:
+    """How a search goes down: the first steps' lengths (rows,), the last one's share of them, how many, what margin."""
+
+    lengths: Tensor
+    last_step: float
+    iterations: int
+    confidence: float
+
+    def at(self, iteration: int) -> Tensor:
+        """The lengths (rows, 1) at an iteration, falling by a cosine."""
+        fallen = 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
+        return (self.lengths * (self.last_step + (1 - self.last_step) * fallen))[:, None]
+
+
+def _descend(problem: Problem, rows: Tensor, start: Tensor, c: Tensor, steps: _Steps) -> Tensor:
     """The shortest adversarial point on the way down from `start` (rows, values)."""
     clean = problem.clean[rows.to(start.device)]
     x, best, distance = start.clone(), start.clone(), norm(start - clean)
     momentum = torch.zeros_like(x)
-    for iteration in range(iterations):
+    for iteration in range(steps.iterations):
         margin, gradient = problem.margin_and_gradient(x, rows)
-        margin = margin + confidence
+        margin = margin + steps.confidence
         shorter = (margin < 0) & (norm(x - clean) < distance)
         best = torch.where(shorter[:, None], x, best)
         distance = torch.where(shorter, norm(x - clean), distance)
         direction = 2 * (x - clean) + (c * (margin >= 0))[:, None] * gradient
         momentum = MOMENTUM * momentum + (1 - MOMENTUM) * direction / norm(direction).clamp_min(1e-30)[:, None]
         corrected = momentum / (1 - MOMENTUM ** (iteration + 1))
-        decay = last_step + (1 - last_step) * 0.5 * (1 + math.cos(math.pi * iteration / iterations))
-        x = problem.clamp(x - (lengths * decay)[:, None] * corrected)
-    problem.iterations[rows] += iterations
-    shorter = (problem.margin(x, rows) + confidence < 0) & (norm(x - clean) < distance)
+        x = problem.clamp(x - steps.at(iteration) * corrected)
+    problem.iterations[rows] += steps.iterations
+    shorter = (problem.margin(x, rows) + steps.confidence < 0) & (norm(x - clean) < distance)
     return torch.where(shorter[:, None], x, best)

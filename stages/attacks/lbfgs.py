@@ -1,5 +1,7 @@
 """Room of attacks: box-constrained L-BFGS (Szegedy et al., ICLR 2014), all examples of a batch at once."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -43,6 +45,16 @@ def attack(
     return problem.result(best, found)
 
 
+@dataclass(frozen=True)
+class _Point:
+    """Points (rows, values) with the objective, its gradient, and whether the goal is reached."""
+
+    x: Tensor
+    value: Tensor
+    gradient: Tensor
+    reached: Tensor
+
+
 class _Search:
     """The examples being worked on, and the shortest adversarial point that any evaluation has met for each."""
 
@@ -68,46 +80,46 @@ def _minimise(search: _Search, c: Tensor, iterations: int, history: int) -> Tens
     """Runs projected L-BFGS from the best points; whether the minimum found for each c is adversarial."""
     problem, everyone = search.problem, torch.arange(len(search.rows), device=c.device)
     x = search.best.clone()
-    value, gradient, reached = search.objective(x, c, everyone)
+    now = _Point(x, *search.objective(x, c, everyone))
     pairs: list[tuple[Tensor, Tensor]] = []
-    going = torch.ones_like(reached)
+    going = torch.ones_like(now.reached)
     for _ in range(iterations):
-        direction = -_inverse_hessian(gradient, pairs)
-        uphill = (direction * gradient).sum(1) >= 0
-        direction = torch.where(uphill[:, None], -gradient, direction)
+        direction = -_inverse_hessian(now.gradient, pairs)
+        uphill = (direction * now.gradient).sum(1) >= 0
+        direction = torch.where(uphill[:, None], -now.gradient, direction)
         if not pairs:
             direction = direction * (FIRST_STEP * search.distance / norm(direction).clamp_min(1e-30))[:, None]
-        x_new, value_new, gradient_new, reached_new, moved = _line_search(
-            search, x, c, value, gradient, reached, direction, going
-        )
-        pairs = [*pairs, (x_new - x, gradient_new - gradient)][-history:]
+        new, moved = _line_search(search, now, c, direction, going)
+        pairs = [*pairs, (new.x - now.x, new.gradient - now.gradient)][-history:]
         problem.iterations[search.rows[going.cpu()]] += 1
-        going = going & moved & (value - value_new > FLAT * value.abs())
-        x, value, gradient, reached = x_new, value_new, gradient_new, reached_new
+        going = going & moved & (now.value - new.value > FLAT * now.value.abs())
+        now = new
         if not going.any():
             break
-    return reached
+    return now.reached
 
 
-def _line_search(search: _Search, x, c, value, gradient, reached, direction, going):
-    """Backtracking along the projected path until Armijo's condition holds; only unresolved examples are evaluated."""
-    x, value, gradient, reached = x.clone(), value.clone(), gradient.clone(), reached.clone()
+def _line_search(search: _Search, start: _Point, c: Tensor, direction: Tensor, going: Tensor) -> tuple[_Point, Tensor]:
+    """Backtracking along the projected path until Armijo's condition holds; and which points moved.
+
+    Only unresolved examples are evaluated.
+    """
+    x, value, gradient, reached = (one.clone() for one in (start.x, start.value, start.gradient, start.reached))
     size, moved = torch.ones_like(value), torch.zeros_like(going)
-    origin, origin_value, origin_gradient = x.clone(), value.clone(), gradient.clone()
     open_ones = going.nonzero()[:, 0]
     for _ in range(MOST_TRIALS):
         if len(open_ones) == 0:
             break
-        trial = search.problem.clamp(origin[open_ones] + size[open_ones, None] * direction[open_ones])
+        trial = search.problem.clamp(start.x[open_ones] + size[open_ones, None] * direction[open_ones])
         new_value, new_gradient, new_reached = search.objective(trial, c, open_ones)
-        expected = (origin_gradient[open_ones] * (trial - origin[open_ones])).sum(1)
-        good = new_value <= origin_value[open_ones] + ARMIJO * expected
+        expected = (start.gradient[open_ones] * (trial - start.x[open_ones])).sum(1)
+        good = new_value <= start.value[open_ones] + ARMIJO * expected
         taken = open_ones[good]
         x[taken], value[taken] = trial[good], new_value[good]
         gradient[taken], reached[taken], moved[taken] = new_gradient[good], new_reached[good], True
         open_ones = open_ones[~good]
         size[open_ones] *= SHRINK
-    return x, value, gradient, reached, moved
+    return _Point(x, value, gradient, reached), moved
 
 
 def _inverse_hessian(gradient: Tensor, pairs: list[tuple[Tensor, Tensor]]) -> Tensor:

@@ -18,8 +18,9 @@ def untested(claim: str, paper: str, here: str = "not measured") -> Claim:
     return claim, paper, here, UNTESTABLE, ""
 
 
-def difference_of(claim: str, paper: str, here: str, difference: float, low: float, high: float) -> Claim:
-    """A claim that a difference is positive."""
+def difference_of(claim: str, paper: str, here: str, ends: tuple[float, float, float]) -> Claim:
+    """A claim that a difference is positive; `ends` are the difference and its interval's low and high end."""
+    difference, low, high = ends
     if math.isnan(difference):
         return untested(claim, paper)
     holds = difference > 0

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_victims import affine, affine_distance, relu_distance, relu_net
 
+import stages.attacks as attacks_room
 from stages.attacking import problem
 from stages.attacking.problem import Setting
 from stages.frame.errors import UserError
@@ -45,7 +47,7 @@ def goal_for(victim, x, targeted):
 
 
 def test_every_attack_is_in_the_table():
-    files = {path.stem for path in (__import__("pathlib").Path(problem.__file__).parent).glob("*.py")}
+    files = {path.stem for path in Path(attacks_room.__file__).parent.glob("*.py")}
     attacks = {
         name for name in files - {"__init__"} if hasattr(importlib.import_module(f"stages.attacks.{name}"), "attack")
     }

@@ -110,7 +110,7 @@ def _edges() -> dict[str, set[str]]:
 
 
 def test_one_changed_step_is_run_and_no_more(own):
-    set_parameter("transfer.attacks.bim.parameters.relative_step", 0.3)
+    set_parameter("transfer.attacks.fgsm.parameters.eta", 1.0e-4)
     told = clones.reproduce(own, "transfer").stdout
     ran = {line.split("'")[1].rpartition(":")[2] for line in told.splitlines() if line.startswith("Running stage")}
     assert ran == {"attack@speech_heads", "listen", "report"}

@@ -50,7 +50,7 @@ def _every_attack_is_seen(tables: list[pd.DataFrame]) -> Claim:
         return untested(claim, paper, "no attack that succeeded")
     least = own.sort_values("auc").iloc[0]
     here = f"AUC {own.auc.min():.2f} to {own.auc.max():.2f} over {len(own)} attacks"
-    return difference_of(claim, paper, here, least.auc - 0.5, least.auc_low - 0.5, least.auc_high - 0.5)
+    return difference_of(claim, paper, here, (least.auc - 0.5, least.auc_low - 0.5, least.auc_high - 0.5))
 
 
 def _grows(epsilon: pd.DataFrame, attack: str) -> Claim:
@@ -63,7 +63,7 @@ def _grows(epsilon: pd.DataFrame, attack: str) -> Claim:
         return untested(claim, paper)
     row = own.iloc[0]
     here = f"{row.auc_largest:.2f} against {row.auc_smallest:.2f}"
-    return difference_of(claim, paper, here, row.difference, row.difference_low, row.difference_high)
+    return difference_of(claim, paper, here, (row.difference, row.difference_low, row.difference_high))
 
 
 def _falls(words: pd.DataFrame) -> Claim:

@@ -30,10 +30,10 @@ def adaptive(magnitude: pd.DataFrame, attacked: pd.DataFrame, name: str) -> list
     )
     printed = [rows.snr_needed_db_paper[one] for one in (NONE, HARDENED_ATTENTION)]
     step = printed[0] - printed[1]
-    ends = [louder[end] for end in ("x", "x_low", "x_high")]
+    ends = tuple(louder[end] for end in ("x", "x_low", "x_high"))
     return [
-        difference_of(claims[0], "{:.2f} to {:.2f} dB, for all clips".format(*printed), here, *ends),
-        difference_of(claims[1], f"{step:.2f} dB", here, *(end - step for end in ends)),
+        difference_of(claims[0], "{:.2f} to {:.2f} dB, for all clips".format(*printed), here, ends),
+        difference_of(claims[1], f"{step:.2f} dB", here, tuple(end - step for end in ends)),
     ]
 
 
@@ -58,7 +58,7 @@ def spoken(attacked: pd.DataFrame, paper: pd.DataFrame) -> list[Claim]:
     heard = [(one.success & (one.snr_db >= needed_db)).sum() for one in (enhanced, alone)]
     told = f"{heard[0]} of {len(enhanced)} clips; without the U-Net {heard[1]} of {len(alone)}"
     return [
-        difference_of(claims[0], OURS, here, *(louder[end] for end in ("x", "x_low", "x_high"))),
+        difference_of(claims[0], OURS, here, tuple(louder[end] for end in ("x", "x_low", "x_high"))),
         judged(claims[1], OURS, told, bool(heard[0] == len(enhanced))),
     ]
 

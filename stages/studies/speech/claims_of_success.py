@@ -115,7 +115,7 @@ def by_so_much(under: UnderAttack, enhancers: dict[str, str]) -> Claim:
     less = _change(under, HARDENED, enhancers.get(ATTENTION, "") or ATTENTION, NONE)
     figures = f"{100 * printed[NONE]:.2f} % to {100 * printed[ATTENTION]:.2f} %"
     here = f"{100 * less['x']:+.2f} points lower"
-    return difference_of(claim, figures, here, *(less[end] - points for end in ("x", "x_low", "x_high")))
+    return difference_of(claim, figures, here, tuple(less[end] - points for end in ("x", "x_low", "x_high")))
 
 
 def hardened_on_clean(decisions: pd.DataFrame) -> Claim:

@@ -46,7 +46,7 @@ def _less_data(table: pd.DataFrame, few: int) -> tuple:
         paper,
         f"{100 * row.wav2vec:.1f} % with {few} against {100 * row.lld:.1f} % with {row.lld_examples:.0f}: "
         f"{_points(row.difference)}",
-        *(row.difference, row.difference_low, row.difference_high),
+        (row.difference, row.difference_low, row.difference_high),
     )
 
 
@@ -64,7 +64,7 @@ def _heads(table: pd.DataFrame) -> list[tuple]:
             f"with few examples wav2vec is better than hand-made descriptors under {names[row.head]}",
             _points(row.improvement_paper) + notes.get(row.head, ""),
             _points(row.improvement),
-            *(row.improvement, row.improvement_low, row.improvement_high),
+            (row.improvement, row.improvement_low, row.improvement_high),
         )
         for row in table.itertuples()
     ]
@@ -114,7 +114,7 @@ def _of_pair(claim: str, paper: str, row: pd.Series | None) -> tuple:
     here = (
         f"{_points(row.difference)}, p {row.p_speakers:.3f} over {row.speakers} speakers, McNemar {row.p_mcnemar:.2g}"
     )
-    return difference_of(claim, paper, here, row.difference, row.difference_low, row.difference_high)
+    return difference_of(claim, paper, here, (row.difference, row.difference_low, row.difference_high))
 
 
 def _against_text(table: pd.DataFrame) -> list[tuple]:
@@ -160,7 +160,7 @@ def _robust(table: pd.DataFrame) -> tuple:
     row = own.iloc[0]
     here = ", ".join(f"{_points(one.difference)} at {one.epsilon:g}" for one in own.itertuples())
     here += f"; {_points(before.iloc[0])} without an attack; {row.n} clips"
-    return difference_of(claim, "not looked at", here, row.difference, row.difference_low, row.difference_high)
+    return difference_of(claim, "not looked at", here, (row.difference, row.difference_low, row.difference_high))
 
 
 def _full_data(table: pd.DataFrame) -> tuple:
