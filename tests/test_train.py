@@ -14,7 +14,7 @@ from small_speech import SPEECH
 from stages import featurise, train, victim
 from stages.frame import code, shards
 from stages.frame.errors import UserError, told_in_one_line
-from stages.training import task
+from stages.training import task, texts
 
 
 @pytest.fixture
@@ -156,8 +156,8 @@ def test_what_is_no_better_than_chance_is_told():
     assert task.by_share("accuracy", 0.4, chance=0.5, clips=400) == task.Outcome(
         "accuracy 0.400 on 400 test clips", "chance (0.500)"
     )
-    assert task.by_texts(["a b", "c d"], ["a b", "c"]) == task.Outcome("word error rate 0.250 on 2 test clips")
-    assert "saying nothing" in task.by_texts(["a b", "c d"], ["", ""]).no_better_than
+    assert texts.by_texts(["a b", "c d"], ["a b", "c"]) == task.Outcome("word error rate 0.250 on 2 test clips")
+    assert "saying nothing" in texts.by_texts(["a b", "c d"], ["", ""]).no_better_than
 
 
 def test_the_verb_warns_of_a_victim_at_chance(there, capsys):

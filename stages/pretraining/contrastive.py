@@ -20,9 +20,9 @@ from stages.features.audio import read_audio
 from stages.frame import progress
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
+from stages.frame.memory import Kept
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.learning import loop
-from stages.learning.memory import Kept
 from stages.learning.work import Work
 from stages.networks import wav2vec
 

@@ -21,7 +21,8 @@ from stages.frame.shards import ShardSet
 from stages.learning import loop
 from stages.networks.lip_reader import SAMPLES_PER_FRAME, LipReader
 from stages.training import augmentation
-from stages.training.task import Outcome, Task, by_share, by_texts
+from stages.training.task import Outcome, Task, by_share
+from stages.training.texts import by_texts
 from stages.victim import PADDING, Inputs, characters, ctc, padded_batch
 
 LARGEST_GRADIENT = 5.0

@@ -12,7 +12,8 @@ from stages.frame import progress
 from stages.frame.errors import UserError
 from stages.learning import foreign
 from stages.networks.wav2vec2_ctc import ALPHABET
-from stages.training.task import Outcome, Task, by_texts
+from stages.training.task import Outcome, Task
+from stages.training.texts import by_texts
 from stages.victim import greedy, texts
 
 NETWORK = "wav2vec2_ctc"

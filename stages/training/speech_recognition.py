@@ -17,7 +17,8 @@ from stages.frame import progress
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Range, Share
 from stages.learning import loop
-from stages.training.task import Outcome, Task, by_texts
+from stages.training.task import Outcome, Task
+from stages.training.texts import by_texts
 from stages.victim import PADDING, Inputs, Victim, characters, ctc, greedy, padded_batch, texts
 
 LARGEST_GRADIENT = 5.0

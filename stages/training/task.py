@@ -13,8 +13,8 @@ from torch import nn
 from stages import victim
 from stages.frame import shards
 from stages.frame.errors import UserError
+from stages.frame.memory import KeptSet
 from stages.frame.modules import find
-from stages.learning.memory import KeptSet
 from stages.training.entry import Entry
 
 
@@ -50,16 +50,6 @@ def by_share(measure: str, share: float, *, chance: float, clips: int) -> Outcom
     """A share of right decisions on so many clips, which is doubtful within two standard errors of chance."""
     doubtful = share <= chance + 2 * math.sqrt(chance * (1 - chance) / max(1, clips))
     return Outcome(f"{measure} {share:.3f} on {clips} test clips", f"chance ({chance:.3f})" if doubtful else "")
-
-
-def by_texts(texts: list[str], decided: list[str]) -> Outcome:
-    """The word error rate of texts, which is doubtful where it is no better than saying nothing."""
-    from stages.measures.transcripts import wer
-
-    rate = wer(texts, decided)
-    return Outcome(
-        f"word error rate {rate:.3f} on {len(texts)} test clips", "saying nothing (1.000)" if rate >= 1 else ""
-    )
 
 
 @dataclass(frozen=True)

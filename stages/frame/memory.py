@@ -1,4 +1,4 @@
-"""Room of learning: sets whose arrays are read from disk once, as far as there is room for them in memory."""
+"""Ground floor: sets whose arrays are read from disk once, as far as there is room for them in memory."""
 
 from collections.abc import Callable, Hashable
 from pathlib import Path

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.frame import shards
+from stages.frame import memory, shards
 from stages.frame.devices import Worker
-from stages.learning import memory
 
 
 @pytest.fixture
