@@ -15,7 +15,7 @@ def part(study: str, file: str, attribute: str) -> Any:
     Raises:
         UserError: there is no such study, or it lacks this part.
     """
-    known = sorted(tables.parent.name for tables in STUDIES.glob("*/tables.py"))
+    known = sorted(folder.name for folder in STUDIES.iterdir() if folder.is_dir() and folder.name != "__pycache__")
     if study not in known:
         raise UserError("study", f"one of {', '.join(known)}", repr(study), "correct the name, or add its folder")
     return find(f"studies.{study}", file, attribute, where=study)

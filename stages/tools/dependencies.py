@@ -136,6 +136,9 @@ def _named(given: Any, verb: str, study: dict[str, Any]) -> Iterator[Path]:
             yield Path(SWITCHES[key])
         if key == "plan" and value == "judged":
             yield Path("stages/attacks/none.py")
+        # Noise is laid over the sound, of which images are then made anew.
+        if key == "regime" and value == "noise":
+            yield from _named(study["features"], verb, study)
         yield from _named(value, verb, study)
 
 

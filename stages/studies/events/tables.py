@@ -23,7 +23,7 @@ NUMBERS = ("snr_db", "relative_loudness_db", "l2_audio", "confidence", "forwards
 # How many decimals tables have, and their distances.
 PLACES = {"places": 2, "median_l2": 4}
 
-TITLE = "Sound events: minimal attacks against input transforms"
+TITLE = "Sound events: minimal attacks against input treatments"
 NOTE = "Shares are percentages: Adv still decided as the attack wants, GT back to the ground truth, Diff a third class."
 TABLES = {
     "table_1": "Table 1. Accuracy of the victims, %",
