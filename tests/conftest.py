@@ -1,5 +1,8 @@
 """Small studies, each made once for all tests: folders in which the verbs up to the attacks have run."""
 
+import shutil
+
+import once
 import pytest
 import small_emotion
 import small_faces
@@ -8,12 +11,16 @@ import small_transfer
 
 
 def _made(study, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("DEVICE", "cpu")
-        study.make(folder)
-    return folder
+    """A copy for each process of the test run, since tests go on in it."""
+
+    def make(folder):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.setenv("DEVICE", "cpu")
+            study.make(folder)
+
+    whole = once.made(tmp_path_factory, study.__name__, make)
+    return shutil.copytree(whole, tmp_path_factory.mktemp("study"), dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -50,16 +50,29 @@ class Aligned(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.last = nn.Linear(2 * units, number_of_labels)
 
+    def condensed(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The frames and their numbers as far as the model looks at them, whatever its weights are."""
+        return _averaged(frames, lengths, self.frame_stride)
+
     def forward(
-        self, frames: Tensor, lengths: Tensor, text: Tensor | None = None, text_lengths: Tensor | None = None
+        self,
+        frames: Tensor,
+        lengths: Tensor,
+        text: Tensor | None = None,
+        text_lengths: Tensor | None = None,
+        *,
+        condensed: bool = False,
     ) -> Tensor:
         """Logits (examples, labels) of frames (examples, longest, features) and pieces of text (examples, longest,
         text_features), of which each example has its own number; speech alone needs no text.
+
+        With `condensed`, frames and lengths are what `self.condensed` made of them.
         """
         if self.modalities != "text":
-            frames, lengths = _averaged((frames - self.mean) / self.deviation, lengths, self.frame_stride)
+            if not condensed:
+                frames, lengths = self.condensed(frames, lengths)
             inside = pooling.inside(frames, lengths)
-            steps = speech = self.dropout(self.speech(frames, inside))
+            steps = speech = self.dropout(self.speech((frames - self.mean) / self.deviation, inside))
         if self.modalities != "speech":
             heard, inside = (inside if self.modalities == "both" else None), pooling.inside(text, text_lengths)
             steps = pieces = self.dropout(self.text((text - self.text_mean) / self.text_deviation, inside))
@@ -67,7 +80,7 @@ class Aligned(nn.Module):
             steps = torch.cat([pieces, self.dropout(self.align(pieces, speech, heard))], -1)
         steps = self.dropout(self.joint(steps, inside))
         shares = pooling.weights(self.relevance(steps)[..., 0], inside)
-        return self.last(self.dropout((shares[..., None] * steps).sum(-2)))
+        return self.last(self.dropout(pooling.weighted(steps, shares)))
 
 
 class Alignment(nn.Module):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, Share
+from stages.networks import gru
 from stages.networks.spatiotemporal import Spatiotemporal
 
 KERNELS, STRIDES = (80, 4, 4, 4, 10), (16, 2, 2, 2, 5)
@@ -158,9 +159,13 @@ class LipReader(nn.Module):
         logits = self.decision(self.dropout(self.fusion(self.dropout(torch.cat(streams, -1)), lengths)))
         return logits.unflatten(-1, (self.steps_per_frame, -1)).flatten(1, 2)
 
+    def steps(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Steps (clips,) before each clip's end."""
+        return inputs["video_length"] * self.steps_per_frame
+
     def inside(self, inputs: dict[str, Tensor]) -> Tensor:
         """Which steps (clips, steps) are before a clip's end."""
-        ends = (inputs["video_length"] * self.steps_per_frame).to(self.decision.weight.device)
+        ends = self.steps(inputs).to(self.decision.weight.device)
         return torch.arange(int(ends.max()), device=ends.device) < ends[:, None]
 
 
@@ -175,12 +180,8 @@ class VideoFrontEnd(nn.Module):
 
     def __init__(self, stem: int, widths: list[int], blocks: list[int], features: int):
         super().__init__()
-        self.stem = nn.Sequential(
-            Spatiotemporal(stem),
-            nn.BatchNorm3d(stem),
-            nn.ReLU(),
-            nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
-        )
+        self.spatiotemporal = Spatiotemporal(stem)
+        self.stem = nn.Sequential(nn.BatchNorm2d(stem), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
         made, before = [], stem
         for group, (width, count) in enumerate(zip(widths, blocks)):
             for number in range(count):
@@ -193,7 +194,9 @@ class VideoFrontEnd(nn.Module):
         """`lengths` (clips,) are the frames before each clip's end; beyond it is what lies beyond a lone clip."""
         clips, frames = video.shape[:2]
         standardised = before_end((video / 255 - MEAN) / DEVIATION, lengths)
-        images = self.stem(standardised[:, None]).transpose(1, 2).flatten(0, 1)
+        images = self.spatiotemporal(standardised[:, None]).transpose(1, 2).flatten(0, 1)
+        # With the channels together in memory all that follows takes a tenth less of the time on a CPU.
+        images = self.stem(images.contiguous(memory_format=torch.channels_last))
         return self.features(self.trunk(images).mean((2, 3))).unflatten(0, (clips, frames))
 
 
@@ -275,6 +278,8 @@ class Recurrent(nn.Module):
         self.layers = nn.GRU(features, units, layers, batch_first=True, bidirectional=True)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        if features.device.type == "cpu":
+            return gru.both_ways(self.layers, features, torch.arange(features.shape[1]) < lengths[:, None])
         # cuDNN gives no gradients in evaluation mode, where attacks need them.
         with torch.backends.cudnn.flags(enabled=self.training):
             if bool((lengths == features.shape[1]).all()):

@@ -1,7 +1,7 @@
 """Room of networks: sequences of different lengths, padded, to one vector each; the padding has no influence."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def inside(values: Tensor, lengths: Tensor) -> Tensor:
@@ -25,14 +25,6 @@ def weights(scores: Tensor, own: Tensor) -> Tensor:
     return scores.masked_fill(~own, -torch.inf).softmax(-1)
 
 
-class LogisticAttention(nn.Module):
-    """A weighted mean whose weights are the softmax of a linear score of each step."""
-
-    def __init__(self, features: int):
-        super().__init__()
-        self.score = nn.Linear(features, 1)
-
-    def forward(self, values: Tensor, own: Tensor) -> Tensor:
-        """(examples, features) of values (examples, steps, features)."""
-        shares = weights(self.score(values)[..., 0], own)
-        return (shares[..., None] * values).sum(-2)
+def weighted(values: Tensor, shares: Tensor) -> Tensor:
+    """The sum (examples, features) of values (examples, steps, features) by their shares (examples, steps)."""
+    return (shares[..., None, :] @ values)[..., 0, :]

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, Share
@@ -28,7 +29,6 @@ class PoolingHead(nn.Module):
         self, number_of_labels: int, *, features: int, pooled_by: str, hidden_units: list[int], dropout: float
     ):
         super().__init__()
-        self.pooled_by = pooled_by
         sizes = [features, *hidden_units]
         layers = [
             layer
@@ -36,23 +36,44 @@ class PoolingHead(nn.Module):
             for layer in (nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout))
         ]
         self.frame_wise = nn.Sequential(*layers)
-        self.attention = pooling.LogisticAttention(sizes[-1]) if pooled_by == "attention" else None
+        self.relevance = nn.Linear(features, 1) if pooled_by == "attention" else None
         self.dropout = nn.Dropout(dropout)
-        self.last = nn.Linear(sizes[-1] * (2 if pooled_by == "mean_max" else 1), number_of_labels)
+        self.poolings = {"mean": [pooling.mean], "mean_max": [pooling.mean, pooling.maximum]}.get(pooled_by, [])
+        self.last = nn.Linear(sizes[-1] * max(1, len(self.poolings)), number_of_labels)
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
 
-    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Logits (examples, labels) of frames (examples, longest, features), of which each has its own length."""
+    def condensed(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The frames and their numbers as far as the head looks at them, whatever its weights are.
+
+        Where the first thing is a pooling without weights, that is its results (examples, poolings, features).
+        """
+        if len(self.frame_wise) or self.relevance:
+            return frames, lengths
         own = pooling.inside(frames, lengths)
-        values = self.frame_wise((frames - self.mean) / self.deviation)
-        if self.pooled_by == "attention":
-            vector = self.attention(values, own)
+        return torch.stack([pool(frames, own) for pool in self.poolings], -2), lengths
+
+    def forward(self, frames: Tensor, lengths: Tensor, *, condensed: bool = False) -> Tensor:
+        """Logits (examples, labels) of frames (examples, longest, features), of which each has its own length.
+
+        With `condensed`, frames and lengths are what `self.condensed` made of them.
+        """
+        if not condensed:
+            frames, lengths = self.condensed(frames, lengths)
+        own = pooling.inside(frames, lengths)
+        if self.relevance:
+            shares = pooling.weights(self._standardised(self.relevance, frames)[..., 0], own)
+            vector = (pooling.weighted(frames, shares) - self.mean) / self.deviation
+        elif len(self.frame_wise):
+            vector = pooling.mean(self.frame_wise[1:](self._standardised(self.frame_wise[0], frames)), own)
         else:
-            vector = pooling.mean(values, own)
-            if self.pooled_by == "mean_max":
-                vector = torch.cat([vector, pooling.maximum(values, own)], -1)
+            vector = ((frames - self.mean) / self.deviation).flatten(-2)
         return self.last(self.dropout(vector))
+
+    def _standardised(self, layer: nn.Linear, frames: Tensor) -> Tensor:
+        """The layer on standardised frames: its weights are changed, which are fewer than the frames."""
+        weight = layer.weight / self.deviation
+        return linear(frames, weight, layer.bias - weight @ self.mean)
 
 
 def build(

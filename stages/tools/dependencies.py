@@ -62,7 +62,7 @@ def stages() -> list[Stage]:
     from dvc.repo import Repo
 
     def inside(path: str) -> Path:
-        return Path(path).relative_to(Path.cwd()) if Path(path).is_absolute() else Path(path)
+        return Path(path).relative_to(Path.cwd()) if Path(path).is_relative_to(Path.cwd()) else Path(path)
 
     with Repo(".") as repo:
         return [

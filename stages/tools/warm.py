@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -20,15 +21,20 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-LIBRARIES = ("numpy", "pandas", "safetensors.torch", "torch", "torch._dynamo")
+LIBRARIES = ("numpy", "pandas", "safetensors.torch", "torch", "torch._dynamo", "scipy.signal", "resampy")
 # What `python` is for stages: asks the waiting process, without importing more than that takes.
 CLIENT = """#!{python} -IS
-import array, json, os, socket, sys
+import array, json, os, signal, socket, sys
 if sys.argv[1:2] != ["-m"]:
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 asked = json.dumps([sys.argv[2:], os.getcwd(), dict(os.environ)]).encode()
 with socket.socket(socket.AF_UNIX) as connection:
-    connection.connect({address!r})
+    try:
+        connection.connect({address!r})
+    except OSError:
+        os.execv({python!r}, [{python!r}, *sys.argv[1:]])
+    # An interrupt is for the stage, whose end is awaited.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     streams = array.array("i", [0, 1, 2])
     connection.sendmsg([len(asked).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
     connection.sendall(asked)
@@ -48,7 +54,8 @@ def started() -> Iterator[None]:
     before = os.environ["PATH"]
     with tempfile.TemporaryDirectory() as folder:
         address, client = str(Path(folder, "socket")), Path(folder, "python")
-        server = subprocess.Popen([sys.executable, "-m", "stages.tools.warm", address], stdout=subprocess.PIPE)
+        command = [sys.executable, "-m", "stages.tools.warm", address]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             server.stdout.readline()
             client.write_text(CLIENT.format(python=sys.executable, address=address), encoding="utf-8")
@@ -62,7 +69,10 @@ def started() -> Iterator[None]:
 
 
 def serve(address: str) -> None:
-    """Loads the libraries, says so on stdout, and forks a child for every stage that is asked for, without end."""
+    """Loads the libraries, says so on stdout, and forks a child for every stage that is asked for.
+
+    It ends with who started it, whose end closes stdin.
+    """
     for library in LIBRARIES:
         __import__(library)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -72,7 +82,7 @@ def serve(address: str) -> None:
         door.bind(address)
         door.listen()
         print("ready", flush=True)
-        while True:
+        while sys.stdin not in select.select([door, sys.stdin], [], [])[0]:
             connection, _ = door.accept()
             if os.fork() == 0:
                 door.close()
@@ -86,24 +96,38 @@ def _answer(connection: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     streams = array.array("i")
     head, attached, *_ = connection.recvmsg(8, socket.CMSG_SPACE(3 * streams.itemsize))
+    if not attached:
+        os._exit(1)
     streams.frombytes(attached[0][2])
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     asked = b""
     while len(asked) < int.from_bytes(head, "big"):
-        asked += connection.recv(1 << 16)
+        more = connection.recv(1 << 16)
+        if not more:
+            os._exit(1)
+        asked += more
     command, folder, environment = json.loads(asked)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    threading.Thread(target=_interrupt_when_alone, args=(connection,), daemon=True).start()
     status = _run(command)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What the end of an interpreter does, without freeing what is shared with the waiting process.
     threading._shutdown()
     atexit._run_exitfuncs()
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    connection.sendall(str(status).encode())
+    with contextlib.suppress(OSError):
+        connection.sendall(str(status).encode())
     os._exit(status)
+
+
+def _interrupt_when_alone(connection: socket.socket) -> None:
+    """Interrupts the stage when who asked for it is gone, as nobody would take what it makes."""
+    connection.recv(1)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _run(command: list[str]) -> int:

@@ -6,6 +6,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
+# What a module is told of its inputs: they are what its own `condensed` made of them, once for all modules.
+CONDENSED = {"condensed": True}
+
 
 def stacked(modules: list[nn.Module]) -> nn.Module:
     """A module whose parameters and buffers are those of all modules, one after another."""
@@ -24,7 +27,7 @@ def losses(stack: nn.Module, inputs: tuple[Tensor, ...], targets: Tensor) -> Ten
     """The cross-entropy of each module (modules,), each of its own inputs (modules, examples, ...) and targets."""
 
     def loss(parameters, buffers, inputs, targets):
-        return cross_entropy(functional_call(stack, (parameters, buffers), inputs), targets)
+        return cross_entropy(functional_call(stack, (parameters, buffers), inputs, CONDENSED), targets)
 
     state = dict(stack.named_parameters()), dict(stack.named_buffers())
     return vmap(loss, randomness="different")(*state, inputs, targets)
@@ -34,7 +37,7 @@ def logits(stack: nn.Module, chosen: list[int], inputs: tuple[Tensor, ...]) -> T
     """What the `chosen` modules say (modules, examples, labels) of the same inputs (examples, ...)."""
 
     def said(parameters, buffers, inputs):
-        return functional_call(stack, (parameters, buffers), inputs)
+        return functional_call(stack, (parameters, buffers), inputs, CONDENSED)
 
     state = [
         {name: value[chosen] for name, value in named} for named in (stack.named_parameters(), stack.named_buffers())

@@ -77,6 +77,15 @@ def test_a_stack_gives_each_members_logits_and_gradients(name):
             assert torch.allclose(ours[number], theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", HEADS)
+def test_a_head_says_the_same_of_condensed_frames(name):
+    head = build(name)
+    frames, lengths, *text = inputs(head)
+    condensed = head.condensed(frames, lengths)
+    assert condensed[0].shape[1] == {"mean": 1, "mean_max": 2, "attention": 11, "mlp": 11}.get(name, 4)
+    assert torch.allclose(head(*condensed, *text, condensed=True), head(frames, lengths, *text), atol=1e-6)
+
+
 def test_members_of_a_stack_drop_different_values():
     member = build("mlp", dropout=0.5).train()
     state = stack_module_state([member, member])
@@ -96,7 +105,7 @@ def test_pooling_by_hand():
 POOLED = {
     "mean": lambda head, own: own.mean(0),
     "mean_max": lambda head, own: torch.cat([own.mean(0), own.amax(0)]),
-    "attention": lambda head, own: head.attention.score(own)[:, 0].softmax(0) @ own,
+    "attention": lambda head, own: head.relevance(own)[:, 0].softmax(0) @ own,
     "mlp": lambda head, own: head.frame_wise[3](head.frame_wise[0](own).relu()).relu().mean(0),
 }
 

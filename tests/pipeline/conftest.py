@@ -1,29 +1,22 @@
 """One smoke run for all tests of the pipeline, also of several test processes."""
 
-import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import clones
+import once
 import pytest
 
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory) -> Path:
     """A clone in which the smoke scale has run; nobody changes anything in it."""
-    base = tmp_path_factory.getbasetemp()
-    # Each process of pytest-xdist has a folder of its own below one that they share.
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, finished = shared / "smoke", shared / "smoke.finished"
-    with (shared / "smoke.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not finished.exists():
-            folder.mkdir()
-            clones.reproduce(clones.scaled(clones.clone(folder)))
-            clones.commit(folder)
-            finished.touch()
-    return folder
+
+    def make(folder):
+        clones.reproduce(clones.scaled(clones.clone(folder)))
+        clones.commit(folder)
+
+    return once.made(tmp_path_factory, "smoke", make)
 
 
 @pytest.fixture(scope="module")

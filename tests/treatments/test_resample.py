@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.frame.errors import UserError
-from stages.treatments.resample import treat
+from stages.treatments.resample import resampled, treat
 
 RATE_HZ = 32000
 
@@ -38,3 +38,12 @@ def test_the_last_samples_are_sound_and_no_padding(samples):
 def test_a_rate_that_removes_nothing_is_refused(rate_hz):
     with pytest.raises(UserError, match="rate_hz"):
         treat([tone(440)], sample_rate_hz=RATE_HZ, seeds=[0], device="cpu", rate_hz=rate_hz)
+
+
+@pytest.mark.parametrize("rates_hz", [(32000, 8000), (8000, 32000), (32000, 20000), (20000, 32000), (16000, 44100)])
+@pytest.mark.parametrize("samples", [7, 1001])
+def test_it_is_what_resampy_gives(rates_hz, samples):
+    import resampy
+
+    noise = np.random.default_rng(samples).uniform(-1, 1, samples).astype(np.float32)
+    np.testing.assert_allclose(resampled(noise, *rates_hz), resampy.resample(noise, *rates_hz), atol=3e-6)
