@@ -11,7 +11,7 @@ from stages.attacking.entries import Attack, Attacked, Plan, Playback
 from stages.attacking.plans import Work
 from stages.frame import clip_table, devices, parameters, shards
 from stages.frame.errors import run
-from stages.frame.modules import find
+from stages.frame.modules import find, find_function
 from stages.frame.treatment import Treatment
 
 OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "fold", "duration_s"]
@@ -87,7 +87,7 @@ def _plan(study: str, name: str) -> tuple[Plan, Callable[[Work], pd.DataFrame]]:
     given = parameters.section(where)
     of_all = Plan.__dataclass_fields__
     plan = parameters.bind(Plan, where, {key: value for key, value in given.items() if key in of_all})()
-    function = find("attacking", "plans", plan.plan, where=f"{where}.plan")
+    function = find_function("attacking", "plans", plan.plan, where=f"{where}.plan")
     own = {key: value for key, value in given.items() if key not in of_all}
     return plan, parameters.bind(function, where, own)
 

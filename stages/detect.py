@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.frame import clip_table, devices, parameters, pcm, shards
+from stages.frame import clip_table, devices, finite, parameters, pcm, shards
 from stages.frame.clip_table import stable_hash
-from stages.frame.errors import run
+from stages.frame.columns import typed
+from stages.frame.errors import UserError, run
 from stages.frame.modules import find
-from stages.frame.parameters import Count
+from stages.frame.parameters import Count, Name
 
 GROUP = ["victim", "split", "attack", "epsilon", "target"]
 
@@ -29,9 +30,9 @@ class Detected:
         batch_size: clips that are looked at together.
     """
 
-    set: str
-    clips: str
-    victims: list[str]
+    set: Name
+    clips: Name
+    victims: list[Name]
     detectors: list[str]
     batch_size: Count
 
@@ -41,7 +42,7 @@ class Detector:
     """An entry of `<study>.detectors`: the file in `stages/detection`, a model of the study, its parameters."""
 
     detector: str
-    model: str | None = None
+    model: Name | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
@@ -64,6 +65,10 @@ def main(study: str, name: str) -> None:
     clips, attacked = shards.ShardSet(data / entry.clips), shards.ShardSet(data / entry.set)
     given = {one: parameters.entry(Detector, f"{study}.detectors.{one}") for one in entry.detectors}
     make = {one: _bound(f"{study}.detectors.{one}", detector, models) for one, detector in given.items()}
+    unknown = sorted(set(entry.victims) - set(attacked.table.victim))
+    if unknown:
+        expected = f"victims of {entry.set}, {', '.join(sorted(set(attacked.table.victim)))}"
+        raise UserError(f"params.yaml: {study}.detected.{name}.victims", expected, unknown[0], "correct the name")
     plan = _plan(attacked.table[attacked.table.victim.isin(entry.victims)], clips.table)
     opened = sorted({models / one for one in [*plan.model, *(one.model for one in given.values() if one.model)]})
     for folder in opened:
@@ -193,7 +198,8 @@ def _scored(rows: pd.DataFrame, inputs: dict, victim: Any, detectors: dict[str, 
     import torch
 
     with torch.no_grad():
-        label, confidence = victim.decode(victim.logits(inputs))
+        label, confidence = victim.decide(inputs)
+        finite.check(confidence, rows.victim.iloc[0], "the confidence of decisions", do="train it again")
         columns = {"decision": victim.names(label), "decision_confidence": confidence.tolist()}
         for name, score in detectors.items():
             scored = score(inputs)
@@ -202,10 +208,12 @@ def _scored(rows: pd.DataFrame, inputs: dict, victim: Any, detectors: dict[str, 
 
 
 def _told(table: pd.DataFrame, detectors: list[str]) -> str:
-    """The result in a line: of test clips the mean score of benign and of attacked ones."""
-    means = table[table.split == "test"].groupby("version")[detectors].mean()
-    told = (f"{one} {means[one].get('adversarial', np.nan):.3g} and {means[one]['benign']:.3g}" for one in detectors)
-    return f"mean scores of attacked and of benign clips: {', '.join(told)}"
+    """The result in a line: of test clips the mean score of attacked and of benign ones, and how many have none."""
+    test = typed(table[table.split == "test"], numbers=detectors)
+    means = test.groupby("version")[detectors].mean().reindex(["adversarial", "benign"])
+    told = (f"{one} {' and '.join(f'{mean:.3g}' for mean in means[one])}" for one in detectors)
+    without = (f"; {count} clips without {one}" for one, count in test[detectors].isna().sum().items() if count)
+    return f"mean scores of attacked and of benign clips: {', '.join(told)}{''.join(without)}"
 
 
 if __name__ == "__main__":

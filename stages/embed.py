@@ -1,11 +1,21 @@
 """Verb: writes a built-in corpus, so that everything runs with no download: `python -m stages.embed STUDY ENTRY`."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from stages.frame import parameters
-from stages.frame.errors import UserError, run
-from stages.frame.modules import find
+from stages.frame.errors import run, writing
+from stages.frame.modules import find_function
+from stages.frame.parameters import Name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What each entry of `<study>.embedded` has: a folder or file of the project, and a function of the room."""
+
+    output: Name
+    writer: str
 
 
 def main(study: str, name: str) -> None:
@@ -16,18 +26,20 @@ def main(study: str, name: str) -> None:
     """
     where = f"{study}.embedded.{name}"
     values = parameters.section(where)
-    if not isinstance(values, dict) or not {"output", "writer"} <= values.keys():
-        raise UserError(f"params.yaml: {where}", "output and writer", repr(values), "see params.yaml in git")
-    output = Path(values.pop("output"))
-    module, _, function = str(values.pop("writer")).partition(".")
-    write = find("corpora.embedded", module, function, where=f"{where}.writer")
+    entry = parameters.bind(Entry, where, {key: values.pop(key) for key in ("output", "writer") if key in values})()
+    output = Path(entry.output)
+    module, _, function = entry.writer.partition(".")
+    write = find_function("corpora.embedded", module, function, where=f"{where}.writer")
     write = parameters.bind(write, where, values)
     arriving = output.with_name(f".{output.name}.arriving")
-    if arriving.is_dir():
-        shutil.rmtree(arriving)
-    arriving.parent.mkdir(parents=True, exist_ok=True)
-    write(arriving)
-    arriving.rename(output)
+    with writing(output):
+        if arriving.is_dir():
+            shutil.rmtree(arriving)
+        arriving.parent.mkdir(parents=True, exist_ok=True)
+        write(arriving)
+        if output.is_dir():
+            shutil.rmtree(output)
+        arriving.rename(output)
 
 
 if __name__ == "__main__":

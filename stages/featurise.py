@@ -12,7 +12,7 @@ import pandas as pd
 from stages.frame import devices, parameters, shards
 from stages.frame.errors import UserError, run
 from stages.frame.modules import find
-from stages.frame.parameters import Count
+from stages.frame.parameters import Count, Name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Features:
 
     feature: str
     parameters: dict[str, Any]
-    model: str | None = None
+    model: Name | None = None
     longer_clips: Literal["error", "cut"] = "error"
     batch_size: Count = 64
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import ffmpeg, parameters
-from stages.frame.errors import run
+from stages.frame.errors import UserError, run, writing
+from stages.frame.names import file_name
 from stages.frame.pcm import to_pcm16
 from stages.reporting.sound import Clip
 from stages.reporting.study import part
@@ -21,15 +22,27 @@ def main(study: str) -> None:
     """Writes `reports/<study>/listening`: WAV and spectrogram of each sound of the clips that the study chooses.
 
     A sound with pictures is written as a video besides. A difference is raised to a peak of one half, since it could
-    not be heard otherwise; `listening.csv` says by how much.
+    not be heard otherwise; `listening.csv` says by how much. Where no clip was attacked there is none to hear.
     """
     folder = Path("reports", study, "listening")
-    folder.mkdir(parents=True, exist_ok=True)
     choose = part(study, "sounds", "clip")
-    entries = parameters.section(f"{study}.listening")
-    rows = [row for entry in entries for row in _written(choose(entry), entry, folder)]
-    pd.DataFrame(rows).to_csv(folder / "listening.csv", index=False)
-    print(f"{folder}: {len(entries)} clips, on the page {folder.with_name('index.html')} after the study's report")
+    clips = {entry: choose(entry) for entry in _entries(study)}
+    heard = {entry: clip for entry, clip in clips.items() if clip is not None}
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [row for entry, clip in heard.items() for row in _written(clip, entry, folder)]
+        pd.DataFrame(rows).to_csv(folder / "listening.csv", index=False)
+    for entry in (entry for entry, clip in clips.items() if clip is None):
+        print(f"{entry}: no clip was attacked, so there is none to hear")
+    print(f"{folder}: {len(heard)} clips, on the page {folder.with_name('index.html')} after the study's report")
+
+
+def _entries(study: str) -> list[str]:
+    entries = parameters.section(study).get("listening")
+    if not parameters.fits(entries, list[str]):
+        where, do = f"params.yaml: {study}.listening", "see params.yaml in git"
+        raise UserError(where, parameters.described(list[str]), repr(entries), do)
+    return entries
 
 
 def _written(clip: Clip, entry: str, folder: Path) -> list[dict]:
@@ -37,7 +50,7 @@ def _written(clip: Clip, entry: str, folder: Path) -> list[dict]:
     reference = _decibels(clip.sounds[0].waveform, clip.sample_rate_hz).max()
     rows = []
     for sound in clip.sounds:
-        stem = f"{entry}-{sound.name}"
+        stem = file_name(f"{entry}-{sound.name}")
         gain = DIFFERENCE_PEAK / max(float(np.abs(sound.waveform).max()), 1e-12) if sound.is_difference else 1.0
         waveform, top_db = gain * sound.waveform, None if sound.is_difference else reference
         _write(folder / stem, waveform, clip.sample_rate_hz, top_db)
@@ -79,10 +92,11 @@ def _write_video(path: Path, video: np.ndarray, sound: Path) -> None:
     """
     height, width = video.shape[1:]
     pictures = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}", "-r", "25", "-i", "-")
+    heard = ffmpeg.input_file(sound, "wav")
     larger = ("-vf", f"scale={ENLARGED * width}:{ENLARGED * height}:flags=bicubic+bitexact", "-pix_fmt", "yuv420p")
     coded = ("-c:v", "libvpx", "-crf", "10", "-b:v", "1M", "-c:a", "libvorbis", "-q:a", "6")
     exact = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
-    command = (ffmpeg.binary(), "-v", "error", "-y", *pictures, "-i", str(sound), *larger, *coded, *exact, str(path))
+    command = (ffmpeg.binary(), "-v", "error", "-y", *pictures, *heard, *larger, *coded, *exact, str(path))
     subprocess.run(command, input=video.tobytes(), check=True)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from stages.frame import clip_table, devices, parameters, shards
 from stages.frame.errors import UserError, run
+from stages.frame.folders import say_not_taken
 from stages.frame.modules import find
 
 Counted = dict[str, float | bool]
@@ -37,6 +38,8 @@ class Corpus:
 def main(study: str, name: str) -> None:
     """Writes `data/<study>/<set>` from the corpus that `<study>.corpora.<set>` names: its clip table, and the arrays.
 
+    Recordings below the corpus's folder that are not among its clips are counted on stderr.
+
     Raises:
         UserError: the corpus or its lists are faulty, or a clip is that must not be.
     """
@@ -50,7 +53,10 @@ def main(study: str, name: str) -> None:
     decode = parameters.bind(decode, f"{where}.decoding", corpus.decoding)
     table = _clip_table(corpus, where)
     root = Path(corpus.root)
-    one = partial(_decoded, decode, counted if corpus.skip_unreadable else None)
+    _check_spelling([root / file for file in table.file])
+    if worker.rank == 0:
+        say_not_taken(root, [root / file for file in table.file])
+    one, output = partial(_decoded, decode, counted if corpus.skip_unreadable else None), Path("data", study, name)
 
     def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
         arrays, values, problems = zip(*workers.map(one, [root / file for file in rows.file]))
@@ -61,7 +67,7 @@ def main(study: str, name: str) -> None:
         try:
             shards.write_set(
                 table,
-                Path("data", study, name),
+                output,
                 compute,
                 inputs=[root / file for file in table.file if (root / file).is_file()],
                 settings=[corpus.decoder, decode.keywords, corpus.skip_unreadable],
@@ -74,17 +80,42 @@ def main(study: str, name: str) -> None:
             # A second one while others finish their clips would leave this process waiting for ever.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             raise
+    if worker.rank == 0:
+        print(f"{study} {name}: {_told(clip_table.read(output / 'clips.csv'), counted)}")
 
 
 def _clip_table(corpus: Corpus, where: str) -> pd.DataFrame:
     """The checked clip table of the corpus; see `clip_table.COLUMNS`."""
-    if not Path(corpus.root).is_dir():
+    if not corpus.root or not Path(corpus.root).is_dir():
         raise UserError(
             f"params.yaml: {where}.root", "the corpus's folder", f"nothing at {corpus.root}", "see data/README.md"
         )
     read = find("corpora", corpus.reader, "read", where=f"{where}.reader")
     read = parameters.bind(read, f"{where}.parameters", corpus.parameters)
     return clip_table.checked(read(Path(corpus.root)), corpus.root)
+
+
+def _check_spelling(files: list[Path]) -> None:
+    """Passes files of which none is missing while another lies there whose name only looks like its own.
+
+    A name can be written in several forms of Unicode, and macOS takes upper for lower case; most other systems do not.
+    """
+    names: dict[Path, dict[str, str]] = {}
+    for path in files:
+        if path.exists():
+            continue
+        while not path.parent.is_dir():
+            path = path.parent
+        if path.parent not in names:
+            names[path.parent] = {_seen(one.name): one.name for one in path.parent.iterdir()}
+        found = names[path.parent].get(_seen(path.name), path.name)
+        if found != path.name:
+            do = "write the name in the list as that of the file, or rename the file"
+            raise UserError(path, f"a file of the name {path.name!a}", ascii(found), do)
+
+
+def _seen(name: str) -> str:
+    return clip_table.alike(name).casefold()
 
 
 def _decoded(decode: Decode, unreadable: Counted | None, path: Path) -> tuple[shards.Arrays, Counted, str]:
@@ -95,6 +126,14 @@ def _decoded(decode: Decode, unreadable: Counted | None, path: Path) -> tuple[sh
         if unreadable is None:
             raise
         return {}, unreadable, str(error)
+
+
+def _told(clips: pd.DataFrame, counted: Counted) -> str:
+    """How many clips there are, and with how many of them there is something that the decoder counts."""
+    # What is no count, such as the duration, is no whole number.
+    counts = {name: int((clips[name] > 0).sum()) for name, value in counted.items() if isinstance(value, int)}
+    counts = {"a problem": int((clips.problem != "").sum())} | counts
+    return ", ".join([f"{len(clips)} clips", *(f"{count} with {name}" for name, count in counts.items() if count)])
 
 
 if __name__ == "__main__":

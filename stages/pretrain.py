@@ -4,9 +4,10 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stages.frame import devices, parameters, shards
+from stages.frame import devices, parameters
 from stages.frame.errors import UserError, run
 from stages.frame.modules import find
+from stages.frame.scratch import move, scratch_folder
 from stages.learning.work import Work
 
 
@@ -45,13 +46,12 @@ def _pretrain(study: str, name: str, device: str) -> None:
     learn = find("pretraining", entry.method, "learn", where=f"{where}.method")
     output = Path("models", study, "pretrained", name)
     settings = [asdict(entry), asdict(recipe), device.split(":")[0]]
-    scratch = shards.scratch_folder(output, inputs=[root], settings=settings)
-    finished = scratch / "finished"
-    shutil.rmtree(finished, ignore_errors=True)
-    finished.mkdir()
-    learn(Work(root, finished, scratch, device), recipe)
-    shards.move(finished, output)
-    shutil.rmtree(scratch)
+    with scratch_folder(output, inputs=[root], settings=settings) as scratch:
+        finished = scratch / "finished"
+        shutil.rmtree(finished, ignore_errors=True)
+        finished.mkdir()
+        learn(Work(root, finished, scratch, device), recipe)
+        move(finished, output)
 
 
 if __name__ == "__main__":

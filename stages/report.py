@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from stages.frame import clip_table, environment, parameters
-from stages.frame.errors import run
+from stages.frame.errors import run, writing
 from stages.reporting import page
 from stages.reporting.study import part
 
@@ -26,28 +26,37 @@ def main(study: str, *studies: str) -> None:
 
 
 def _report(study: str) -> Path:
-    """The path of the study's page."""
+    """Writes what is known of the study; the path of its page."""
     of_tables = partial(part, study, "tables")
     read, values = of_tables("read"), parameters.section(study)
     measured = read(values)
     unreadable = _unreadable(study, values["corpora"])
     made = of_tables("tables")(measured) | {"unreadable": unreadable}
-    folder = REPORTS / study
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, table in made.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-    figures = of_tables("FIGURES")
-    if figures:
-        part(study, "figures", "draw")(made, measured, folder)
     metrics = {"unreadable_clips": len(unreadable)} | of_tables("metrics")(made)
-    _write(folder / "metrics.json", metrics)
     verdicts = list(made["claims"].verdict) if "claims" in made else []
     summary = {"title": of_tables("TITLE")} | _corpus(values["corpora"]) | {"metrics": metrics}
     summary["verdicts"] = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
-    _write(folder / "summary.json", summary)
-    written = page.write_study(folder, summary, note=of_tables("NOTE"), tables=of_tables("TABLES"), figures=figures)
-    environment.record(folder)
+    folder = REPORTS / study
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in made.items():
+            table.to_csv(folder / f"{name}.csv", index=False)
+        figures = of_tables("FIGURES")
+        if figures:
+            _draw(study, made, measured, folder)
+        _write(folder / "metrics.json", metrics)
+        _write(folder / "summary.json", summary)
+        written = page.write_study(folder, summary, note=of_tables("NOTE"), tables=of_tables("TABLES"), figures=figures)
+        environment.record(folder)
     return written
+
+
+def _draw(study: str, made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> None:
+    """The figures; what stands in them is text, and a dollar sign in a name begins no formula."""
+    from matplotlib import rc_context
+
+    with rc_context({"text.parse_math": False}):
+        part(study, "figures", "draw")(made, measured, folder)
 
 
 def _unreadable(study: str, corpora: dict[str, Any]) -> pd.DataFrame:
@@ -64,7 +73,7 @@ def _corpus(corpora: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:
-    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

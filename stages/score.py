@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.frame import clip_table, devices, parameters, shards
+from stages.frame import clip_table, devices, finite, parameters, shards
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError, run
 from stages.frame.modules import find
-from stages.frame.parameters import Count, NonNegativeInt
+from stages.frame.parameters import Count, Name, NonNegativeInt
 from stages.frame.pcm import from_pcm16, to_pcm16
 from stages.frame.treatment import Treatment
 from stages.scoring import hearing, versions
@@ -39,8 +39,8 @@ class Scored:
 
     batch_size: Count
     treatments: list[str] | None = None
-    sets: list[str] | None = None
-    heard_by: list[str] | None = None
+    sets: list[Name] | None = None
+    heard_by: list[Name] | None = None
     attacks: list[str] | None = None
     mixtures: Count | None = None
     plays: NonNegativeInt = 0
@@ -136,7 +136,10 @@ def _scored(
     made = []
     for name, way in treat.items():
         seeds = [stable_hash(f"{source}/{name}") + trial for source, trial in zip(rows.source, rows.trial)]
-        sounds = [to_pcm16(waveform) for waveform in way(files, seeds=seeds)]
+        treated = way(files, seeds=seeds)
+        for source, waveform in zip(rows.source, treated):
+            finite.check(waveform, f"the treatment {name} of {source}", "samples", do="check its model and parameters")
+        sounds = [to_pcm16(waveform) for waveform in treated]
         heard = [from_pcm16(sound) for sound in sounds]
         keys = {one: rows.key + f"/{name}/{one}" for one in decide}
         for number, one in enumerate(decide):
@@ -160,7 +163,11 @@ def _told(table: pd.DataFrame) -> str:
     rows = table[table.attack != "none"] if attacked else table
     right = rows.decision == rows.label.where(rows.label != "", rows.text)
     shares = right.groupby(rows.treatment, sort=False).mean()
-    return "decided rightly: " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+    told = "decided rightly: " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+    if "undefined" in table:
+        reasons = table.drop_duplicates("sound").undefined.value_counts().drop("", errors="ignore")
+        told += "".join(f"; undefined in {count} clips: {reason}" for reason, count in reasons.items())
+    return told
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Ground floor: a trained network with its front end and its decision; all that attacks and scores know of a model."""
 
-import json
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,17 +10,19 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, ctc_loss, pad
+from torch.nn.functional import pad
 
-from stages.frame import parameters
+from stages.frame import about, json_files, parameters, weights
+from stages.frame.ctc import PADDING, characters, ctc, greedy, steps_needed, texts
 from stages.frame.errors import UserError
 from stages.frame.modules import find
 from stages.frame.shards import FRONT_END
 
 Inputs = dict[str, Tensor]
 Bounds = dict[str, tuple[float, float]]
-# What fills rows of characters up behind their ends.
-PADDING = -1
+# Batches of another size round otherwise: by how many units in the last place of the largest logit, at most (in the
+# studies 15). What is decided by more than this is decided so in any batch; searches keep twice as much.
+ROUNDING = 32
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,53 @@ class Victim:
         """Logits (examples, labels)."""
         return self.module(inputs)
 
-    def attacked_scores(self, inputs: Inputs) -> Tensor:
-        """What margins are taken of (examples, labels)."""
-        logits = self.logits(inputs)
-        return logits.softmax(-1) if self.attacked_on == "probabilities" else logits
+    def attacked_scores(self, logits: Tensor) -> Tensor:
+        """What margins are taken of (examples, labels).
 
-    def loss(self, inputs: Inputs, goal: Goal) -> Tensor:
-        """What an attack lowers, (examples,): the cross-entropy to the target, or minus that to the true label."""
-        loss = cross_entropy(self.logits(inputs), goal.labels, reduction="none")
-        return loss if goal.targeted else -loss
+        Probabilities are float64: in float32 a label's is one, and without a gradient, from a gap of 16 logits on.
+        """
+        return logits.double().softmax(-1) if self.attacked_on == "probabilities" else logits
 
-    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+    def margin(self, logits: Tensor, goal: Goal) -> Tensor:
+        """How far each example is from what a search is to come to (examples,); negative where the goal is surely met.
+
+        The attacked score of the true label less the highest other one, or the highest other one less the target's, and
+        twice what may be rounding.
+        """
+        gap, unsure = self._gap(logits, goal)
+        return (gap + 2 * unsure).to(logits.dtype)
+
+    def meets(self, logits: Tensor, goal: Goal) -> Tensor:
+        """Whether what is decided meets the goal in a batch of any size (examples,)."""
+        gap, unsure = self._gap(logits, goal)
+        return gap < -unsure
+
+    def _gap(self, logits: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
+        """The difference of scores of which the margin is made, and what of it may be rounding, both (examples,)."""
+        scores, labels = self.attacked_scores(logits), goal.labels[:, None]
+        own = scores.gather(1, labels)[:, 0]
+        other = scores.scatter(1, labels, -torch.inf).amax(1)
+        unsure = rounding(logits) * (scores.detach().amax(1) if self.attacked_on == "probabilities" else 1)
+        return other - own if goal.targeted else own - other, unsure
+
+    def loss(self, logits: Tensor, goal: Goal) -> Tensor:
+        """What an attack lowers, (examples,): the log odds of the true label, or minus those of the target.
+
+        For steps by a gradient's direction this is the cross-entropy, which is log(1 + exp(minus the log odds)).
+        """
+        odds = log_odds(logits, goal.labels)
+        return -odds if goal.targeted else odds
+
+    def possible(self, inputs: Inputs, goal: Goal) -> Tensor:
+        """Whether there is any decision that would meet the goal (examples,)."""
+        return torch.full_like(goal.labels, goal.targeted or len(self.labels) > 1, dtype=torch.bool)
+
+    def decide(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Decided label and its probability, each (examples,)."""
+        return self.decode(self.logits(inputs), inputs)
+
+    def decode(self, logits: Tensor, inputs: Inputs | None = None) -> tuple[Tensor, Tensor]:
+        """The same of the logits that `inputs` have."""
         confidence, label = logits.softmax(-1).max(-1)
         return label, confidence
 
@@ -107,17 +144,40 @@ class Transcriber(Victim):
     """A model whose decisions are texts, read off by connectionist temporal classification (CTC; Graves et al. 2006).
 
     Its `labels` are the characters of an alphabet; its logits are (examples, steps, characters + 1) with the blank
-    last, which is certain after an example's end. Labels are (examples, characters), `PADDING` after a text's end.
+    last, which is certain after an example's end; `steps` of the module says how many of an example's come before.
+    Labels are (examples, characters), `PADDING` after a text's end.
     """
 
-    def loss(self, inputs: Inputs, goal: Goal) -> Tensor:
+    def sure(self, logits: Tensor) -> Tensor:
+        """Whether the most probable path is so in a batch of any size (examples,)."""
+        steps = logits.flatten(0, 1)
+        first, second = steps.topk(2, -1).values.unbind(-1)
+        return ((first - second) > rounding(steps)).view(logits.shape[:2]).all(1)
+
+    def meets(self, logits: Tensor, goal: Goal) -> Tensor:
+        """Whether what is decided meets the goal in a batch of any size (examples,)."""
+        return goal.reached(self.decode(logits)[0]) & self.sure(logits)
+
+    def loss(self, logits: Tensor, goal: Goal) -> Tensor:
         """Minus the logarithm of the target's probability, or for an untargeted goal that of the text's."""
-        loss = ctc(self.logits(inputs), goal.labels)
+        loss = ctc(logits, goal.labels)
         return loss if goal.targeted else -loss
 
-    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The text of the most probable path (examples, steps), and the geometric mean of its steps' probabilities."""
-        return greedy(logits, torch.full((len(logits),), logits.shape[1]))
+    def possible(self, inputs: Inputs, goal: Goal) -> Tensor:
+        """Whether there is any decision that would meet the goal (examples,): a text takes steps."""
+        if not goal.targeted:
+            return torch.ones_like(goal.labels[:, 0], dtype=torch.bool)
+        needed = steps_needed(goal.labels)
+        return needed <= self.module.steps(inputs).to(needed.device)
+
+    def decode(self, logits: Tensor, inputs: Inputs | None = None) -> tuple[Tensor, Tensor]:
+        """The text of the most probable path (examples, steps), and the geometric mean of its steps' probabilities.
+
+        The inputs say how many steps of an example count; without them all do.
+        """
+        return greedy(
+            logits, torch.full((len(logits),), logits.shape[1]) if inputs is None else self.module.steps(inputs)
+        )
 
     def encode(self, names: list[str]) -> Tensor:
         """The characters of these texts (examples, longest)."""
@@ -151,67 +211,18 @@ class Encoded(nn.Module):
         return self.head(frames, lengths, *text)
 
 
-def greedy(logits: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """The labelling of the best path through CTC outputs of each clip, and how sure of that path the network is.
+def rounding(logits: Tensor) -> Tensor:
+    """How much of a difference of logits (examples, labels) may be what floats round in one batch and not in another.
 
-    A path has one class for each step, the last one being blank; it stands for the labelling that is left when equal
-    neighbours are merged and then blanks dropped (Graves et al. 2006).
-
-    Args:
-        logits: (clips, steps, classes).
-        lengths: (clips,), valid steps of each clip.
-
-    Returns:
-        labels (clips, steps), long, each clip's in front and `PADDING` after them; and the confidence (clips,) in
-        (0, 1], the geometric mean of the best path's probabilities over the valid steps, 1 where there are none.
+    Logits below one may be differences of what is not, whose rounding they keep.
     """
-    clips, steps, classes = logits.shape
-    best_log_p, path = logits.log_softmax(-1).max(-1)
-    valid = torch.arange(steps, device=logits.device) < lengths.to(logits.device)[:, None]
-    before = torch.nn.functional.pad(path, (1, 0), value=classes - 1)[:, :-1]
-    kept = valid & (path != before) & (path != classes - 1)
-    # Labels go to their places one behind the other, all else to a column that is then cut off.
-    place = torch.where(kept, kept.cumsum(1) - 1, steps)
-    labels = path.new_full((clips, steps + 1), PADDING).scatter_(1, place, path)[:, :steps]
-    mean_log_p = (best_log_p * valid).sum(1) / valid.sum(1).clamp(min=1)
-    return labels, mean_log_p.exp()
+    return ROUNDING * torch.finfo(logits.dtype).eps * logits.detach().abs().amax(1).clamp_min(1)
 
 
-def texts(labels: Tensor, alphabet: str | list[str]) -> list[str]:
-    """The text of each row of `labels` (clips, steps), numbers of characters of `alphabet`, or negative for none."""
-    return ["".join(alphabet[label] for label in row if label >= 0) for row in labels.tolist()]
-
-
-def characters(sentences: list[str], alphabet: list[str]) -> Tensor:
-    """The characters of texts as numbers (texts, longest), `PADDING` after each one's end.
-
-    Raises:
-        UserError: a character that is not of the alphabet.
-    """
-    index_of = {character: index for index, character in enumerate(alphabet)}
-    rows = torch.full((len(sentences), max(1, *map(len, sentences))), PADDING)
-    for row, text in zip(rows, sentences):
-        strange = sorted(set(text) - set(alphabet))
-        if strange:
-            raise UserError(
-                f"the text {text!r}", f"characters of {''.join(alphabet)!r}", repr(strange[0]), "spell it otherwise"
-            )
-        row[: len(text)] = torch.tensor([index_of[character] for character in text], dtype=torch.long)
-    return rows
-
-
-def ctc(logits: Tensor, labels: Tensor) -> Tensor:
-    """The loss (examples,) of CTC.
-
-    Logits are (examples, steps, characters + 1) with the blank last, labels as `characters` makes them.
-    A text that is too long for the steps has a loss of zero, and no gradient.
-    """
-    steps = torch.full((len(logits),), logits.shape[1])
-    lengths = (labels != PADDING).sum(1)
-    log_probabilities = logits.log_softmax(-1).transpose(0, 1)
-    return ctc_loss(
-        log_probabilities, labels, steps, lengths, logits.shape[2] - 1, reduction="none", zero_infinity=True
-    )
+def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
+    """The logarithm of the odds (examples,) of `labels`, log p / (1 - p), with a gradient however sure they are."""
+    others = logits.scatter(1, labels[:, None], -torch.inf)
+    return logits.gather(1, labels[:, None])[:, 0] - others.logsumexp(1)
 
 
 def padded_batch(arrays: list[np.ndarray], device: str, name: str = "audio") -> Inputs:
@@ -241,6 +252,7 @@ def build(
         UserError: no such file, or a wrong parameter.
     """
     function = find("networks", network, "build", where=f"{where}.network")
+    parameters.bind(function, f"{where}.signal", signal, passed=tuple(values))
     return parameters.bind(function, where, values, passed=tuple(signal))(number_of_labels, **signal)
 
 
@@ -267,28 +279,13 @@ def front_end_of(folder: str | Path) -> nn.Module:
     return front_end(made_by["feature"], made_by["parameters"], where=str(folder))
 
 
-def save(folder: Path, module: nn.Module, config: dict[str, Any]) -> None:
-    """Writes `weights.safetensors` and `config.json`.
-
-    Of the latter `load` reads `network`, `parameters`, `signal`, `labels`, `decides`, `bounds` (of each perturbed
-    input, null for none) and, where it is there, `attacked_on`.
-    """
-    from safetensors.torch import save_file
-
-    save_file({name: value.contiguous() for name, value in module.state_dict().items()}, folder / "weights.safetensors")
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-
-
 def config_of(folder: str | Path) -> dict[str, Any]:
     """What `config.json` says of the model in `folder`.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it is damaged.
     """
-    path = Path(folder, "config.json")
-    if not path.is_file():
-        raise UserError(folder, "a trained model", "no config.json", "run dvc repro")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json_files.read(Path(folder, weights.CONFIG), about.MODEL, what="a trained model", do="run dvc repro")
 
 
 def import_network(folder: str | Path) -> None:
@@ -304,30 +301,29 @@ def load(folder: str | Path, *, device: str) -> Victim:
     """The victim in `folder`; behind the learned front end that lies beside it, where there is one.
 
     Raises:
-        UserError: the folder is incomplete.
+        UserError: the folder is incomplete or damaged.
     """
-    from safetensors.torch import load_file
-
     folder = Path(folder)
     config = config_of(folder)
-    module = build(
-        config["network"], len(config["labels"]), config["parameters"], where=str(folder), signal=config["signal"]
+    make = partial(
+        build,
+        *(config["network"], len(config["labels"]), config["parameters"]),
+        where=str(folder),
+        signal=config["signal"],
     )
-    try:
-        module.load_state_dict(load_file(folder / "weights.safetensors"))
-    except FileNotFoundError as error:
-        raise UserError(folder, "weights of a trained model", "no weights.safetensors", "train it again") from error
-    except RuntimeError as error:
-        raise UserError(folder, "weights of this network", str(error), "train it again") from error
+    module = weights.load(make, folder, do="train it again")
     if (folder.parent / FRONT_END).is_dir():
-        module = Encoded(_learned_front_end(folder.parent / FRONT_END, config["front_end"], device), module)
+        module = Encoded(_learned_front_end(folder.parent / FRONT_END, config, device), module)
     bounds = {name: tuple(limits or (-math.inf, math.inf)) for name, limits in config["bounds"].items()}
     made = Transcriber if config["decides"] == "text" else Victim
     attacked_on = config.get("attacked_on", "logits")
     return made(module.to(device), config["labels"], bounds=bounds, attacked_on=attacked_on)
 
 
-def _learned_front_end(folder: Path, made_by: dict[str, Any], device: str) -> nn.Module:
+def _learned_front_end(folder: Path, config: dict[str, Any], device: str) -> nn.Module:
+    made_by = config.get("front_end")
+    if made_by is None:
+        raise UserError(folder, "no front end beside a model that takes sound as it is", "one", "train it again")
     feature = made_by["feature"]
     function = find("features", feature, "load", where=str(folder))
     return parameters.bind(function, feature, made_by["parameters"])(folder, device)

@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from stages import attack, victim
-from stages.frame import shards
+from stages.frame import shards, weights
 from stages.frame.devices import Worker
 
 RATE_HZ = 16_000
@@ -65,7 +65,7 @@ def write_clips(folder):
     config = {"network": "spectrogram_cnn", "parameters": parameters, "labels": ["high", "low"], "decides": "label"}
     model = folder / "models/events/tiny"
     model.mkdir(parents=True)
-    victim.save(model, module, config | about)
+    weights.save(model, module, config | about)
     table = pd.DataFrame({"key": list(made), "speaker": "", "text": "", "fold": "", "problem": "", "split": "test"})
     opened = victim.load(model, device="cpu")
     with torch.no_grad():

@@ -5,6 +5,7 @@ import itertools
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -182,6 +183,11 @@ def test_only_what_is_kept_is_detected(faces_home, tmp_path, monkeypatch, capsys
             {"model": "nobody"},
             r"models/audiovisual/nobody: expected a trained model; found no config.json",
         ),
+        (
+            "detected.words",
+            {"victims": ["nobody"]},
+            r"detected.words.victims: expected victims of adversarial/words, .*; found nobody; correct the name",
+        ),
     ],
 )
 def test_a_wrong_entry_or_a_missing_model_is_told_in_one_line(
@@ -197,6 +203,26 @@ def test_a_wrong_entry_or_a_missing_model_is_told_in_one_line(
     monkeypatch.setenv("DEVICE", "cpu")
     with pytest.raises(UserError, match=message):
         detect.main("audiovisual", "words")
+
+
+def test_clips_without_a_score_are_counted_and_said():
+    rows = [("benign", 1.0, 2.0), ("benign", 3.0, ""), ("adversarial", 0.5, "")]
+    table = pd.DataFrame(rows, columns=["version", "loud", "still"]).assign(split="test")
+    told = "mean scores of attacked and of benign clips: loud 0.5 and 2, still nan and 2; 2 clips without still"
+    assert detect._told(table, ["loud", "still"]) == told
+    nothing = detect._told(table[table.version == "none"], ["loud"])
+    assert nothing == "mean scores of attacked and of benign clips: loud nan and nan"
+
+
+def test_a_victim_whose_decisions_are_no_numbers_is_told(study):
+    row = study.rows.iloc[0]
+    inputs = batch(study.clips.load(row.clip_id))
+    broken = victim.load(study.folder / "models/audiovisual" / row.victim / row.get("member", ""), device="cpu")
+    for parameter in broken.module.parameters():
+        parameter.data.fill_(torch.nan)
+    rows = pd.DataFrame({"victim": ["broken"], "lender": ""})
+    with pytest.raises(UserError, match="broken: expected finite numbers as the confidence of decisions"):
+        detect._scored(rows, inputs, broken, {})
 
 
 def test_every_entry_of_params_yaml_is_right():

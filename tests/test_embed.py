@@ -40,7 +40,10 @@ def test_what_an_interrupted_run_left_is_not_taken_for_a_part(entry, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"writer": None}, "events.embedded.hall: expected output and writer; found"),
+        ({"writer": None}, "events.embedded.hall.writer: expected a value; found none"),
+        ({"output": "../hall.wav"}, r"events.embedded.hall.output: expected text that a file of ours can have; found"),
+        ({"output": 3}, r"events.embedded.hall.output: expected text that a file of ours can have; found 3"),
+        ({"writer": 3}, "events.embedded.hall.writer: expected text; found 3"),
         ({"writer": "halls.write"}, "hall.writer: expected a file stages/corpora/embedded/<name>.py .*found 'halls'"),
         ({"writer": "rooms.write"}, "rooms.py: expected a function 'write'; found none"),
         ({"seed": -1}, "events.embedded.hall.seed: expected a whole number >= 0; found -1"),

@@ -38,6 +38,42 @@ def test_sounds_are_written_as_they_are_and_a_difference_is_raised(tmp_path, mon
     assert all(f"listening/{stem}.wav" in page for stem in table.stem) and "raised by 14" in page
 
 
+def test_names_of_ones_own_become_harmless_names_of_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small_events.make()
+    path = tmp_path / "data/events/scores/vgg13-x/clips.csv"
+    scores = pd.read_csv(path, dtype=str, keep_default_na=False)
+    scores.assign(treatment=scores.treatment.replace("noise_20dB", "mp3 48/k#?%41")).to_csv(path, index=False)
+    listen.main("events")
+    folder = tmp_path / "reports/events/listening"
+    table = pd.read_csv(folder / "listening.csv", keep_default_na=False)
+    assert table.stem[:4].tolist() == ["vgg13-x-original", "vgg13-x-adversarial", "vgg13-x-difference", "vgg13-x-none"]
+    assert table.sound.iloc[4] == "mp3 48/k#?%41" and table.stem.iloc[4].startswith("vgg13-x-mp3_48_k_41-")
+    assert {path.stem for path in folder.glob("*.wav")} == set(table.stem)
+    report.main("events")
+    assert f'src="listening/{table.stem.iloc[4]}.wav"' in (tmp_path / "reports/events/index.html").read_text()
+
+
+def test_of_a_set_without_clips_there_is_nothing_to_hear(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    small_events.make()
+    clips = tmp_path / "data/events/adversarial/vgg13-x/clips.csv"
+    clips.write_text(clips.read_text().splitlines()[0] + "\n")
+    listen.main("events")
+    assert "vgg13-x: no clip was attacked, so there is none to hear" in capsys.readouterr().out
+    report.main("events")
+    assert "<h3>Listen</h3>" not in (tmp_path / "reports/events/index.html").read_text()
+
+
+def test_what_listening_names_is_a_list_of_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small_events.make()
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("listening:\n  - vgg13-x", "listening: vgg13-x"))
+    with pytest.raises(UserError, match=r"events\.listening: expected a list of text; found 'vgg13-x'"):
+        listen.main("events")
+
+
 def test_an_entry_that_is_none_is_the_users_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small_events.make()

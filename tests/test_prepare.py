@@ -1,5 +1,7 @@
 """A clip that can't be read stops the stage with one line, or is counted and listed if that is wished."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -51,7 +53,8 @@ def test_it_stops_with_one_line_and_leaves_nothing_half_written(corpus, tmp_path
     assert not (tmp_path / "data" / "events" / "audio").exists()
 
 
-def test_if_so_wished_they_are_listed_with_what_is_wrong(corpus):
+def test_if_so_wished_they_are_listed_with_what_is_wrong_and_counted(corpus, capsys):
+    soundfile.write("sounds/3.wav", np.ones(4000), 8000)
     corpus(skip_unreadable=True)
     prepare.main("events", "audio")
     clips = ShardSet("data/events/audio")
@@ -59,6 +62,7 @@ def test_if_so_wished_they_are_listed_with_what_is_wrong(corpus):
     assert problems["0"] == problems["3"] == ""
     assert "1.wav" in problems["1"]
     assert "2.wav" in problems["2"]
+    assert capsys.readouterr().out == "events audio: 4 clips, 2 with a problem, 1 with clipped_samples\n"
     assert len(clips.load("0")["audio"]) == 8000
     assert clips.load("1") == {}
     assert clips.table.set_index("key").duration_s.to_dict() == {"0": 0.5, "1": 0.0, "2": 0.0, "3": 0.5}
@@ -68,7 +72,7 @@ def test_the_set_has_the_clip_table_and_says_what_files_hold(corpus, tmp_path):
     corpus(skip_unreadable=True)
     prepare.main("events", "audio")
     clips = ShardSet("data/events/audio")
-    assert clips.table.columns.tolist() == [*COLUMNS, "key", "duration_s", "problem", "shard"]
+    assert clips.table.columns.tolist() == [*COLUMNS, "key", "duration_s", "clipped_samples", "problem", "shard"]
     assert clips.table.label.tolist() == ["noise"] * 4 and clips.table.clip_id.tolist() == clips.table.key.tolist()
     assert clips.about == {
         "signal": {"sample_rate_hz": 16000},
@@ -87,12 +91,21 @@ def test_a_wrong_rate_names_what_was_expected(corpus):
     ("changes", "message"),
     [
         ({"root": "nowhere"}, r"events.corpora.audio.root: expected the corpus's folder; found nothing at nowhere"),
+        ({"root": ""}, r"events.corpora.audio.root: expected the corpus's folder; found nothing at ;"),
+        ({"root": None}, r"events.corpora.audio.root: expected text; found None"),
+        ({"reader": None}, r"events.corpora.audio.reader: expected text; found None"),
+        ({"reader": "embedded/events"}, r"audio.reader: expected a file .*\(csv_lists,.*found 'embedded/events'"),
+        ({"reader": "../corpora/folder"}, r"corpora.audio.reader: expected a file .*found '../corpora/folder'"),
+        ({"decoder": ""}, r"corpora.audio.decoder: expected a file .*found ''"),
         ({"reader": "fsd"}, r"events.corpora.audio.reader: expected a file stages/corpora/<name>.py .*found 'fsd'"),
         ({"decoder": "mp3"}, r"corpora.audio.decoder: expected a file stages/features/<name>.py .*found 'mp3'"),
         ({"decoder": "context"}, r"stages/features/context.py: expected a function 'decode'; found none"),
         ({"parameters__validation_shar": 1}, r"audio.parameters.validation_shar: .*did you mean 'validation_share'"),
         ({"parameters__validation_share": 2}, r"validation_share: expected a number >= 0 and <= 1; found 2"),
-        ({"decoding__sample_rate_hz": 0}, r"audio.decoding.sample_rate_hz: expected a whole number >= 1; found 0"),
+        (
+            {"decoding__sample_rate_hz": 0},
+            r"audio.decoding.sample_rate_hz: expected a whole number >= 1000 and <= .*; found 0",
+        ),
         ({"skip_unreadable": "no"}, r"events.corpora.audio.skip_unreadable: expected true or false; found 'no'"),
         ({"skip_unredable": True}, r"events.corpora.audio.skip_unredable: .*did you mean 'skip_unreadable'"),
     ],
@@ -100,4 +113,35 @@ def test_a_wrong_rate_names_what_was_expected(corpus):
 def test_a_wrong_parameter_is_one_line(corpus, changes, message):
     corpus(**changes)
     with pytest.raises(UserError, match=message):
+        prepare.main("events", "audio")
+
+
+def rows(*files):
+    Path("sounds/clips.csv").write_text("file,label,split\n" + "".join(f"{file},noise,train\n" for file in files))
+
+
+def test_recordings_that_are_not_taken_are_counted_and_said(corpus, tmp_path, capsys):
+    corpus()
+    rows("0.wav")
+    for name in ("deeper/4.MP3", "5.m4a", "._0.wav", "__MACOSX/0.wav", "notes.txt"):
+        (tmp_path / "sounds" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "sounds" / name).touch()
+    prepare.main("events", "audio")
+    assert "sounds: not taken are 2 .wav, 1 .m4a, 1 .MP3, such as 'sounds/1.wav'\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("listed", "there", "told"),
+    [
+        ("T\xfcr.wav", "Tu\u0308r.wav", r"'T\\xfcr.wav'; found 'Tu\\u0308r.wav'"),
+        ("Tu\u0308r/0.wav", "T\xfcr/0.wav", r"'Tu\\u0308r'; found 'T\\xfcr'"),
+        ("Bark.wav", "bark.WAV", "'Bark.wav'; found 'bark.WAV'"),
+    ],
+)
+def test_a_file_whose_name_only_looks_like_that_in_the_list_is_told(corpus, tmp_path, listed, there, told):
+    corpus(skip_unreadable=True)
+    rows(listed)
+    (tmp_path / "sounds" / there).parent.mkdir(exist_ok=True)
+    (tmp_path / "sounds/0.wav").rename(tmp_path / "sounds" / there)
+    with pytest.raises(UserError, match=f"expected a file of the name {told}; write the name in the list as that of"):
         prepare.main("events", "audio")

@@ -85,8 +85,8 @@ def test_mouths_and_what_was_mended(corpus, root):
     }
     rows = mouths.table.set_index("key")
     counted = rows[list(mouth_crops.COUNTED)].drop(columns="silent_samples_added")
-    assert counted.loc["moving"].tolist() == [1.0, 0, 0, 0, False]
-    assert counted.loc["short"].tolist() == [1.0, 0, 0, 1, False]
+    assert counted.loc["moving"].tolist() == [1.0, 0, 0, 0, 0, 0, False]
+    assert counted.loc["short"].tolist() == [1.0, 0, 0, 1, 0, 0, False]
     # MPEG's sound is some hundredths of a second longer or shorter than what went in.
     assert rows.silent_samples_added["moving"] < 640
     assert rows.silent_samples_added["short"] == pytest.approx(8000, abs=640)
@@ -132,7 +132,7 @@ def test_it_stops_with_one_line_and_leaves_nothing_half_written(corpus, root, na
 
 @pytest.mark.usefixtures("in_process")
 def test_if_so_wished_they_are_listed_with_what_is_wrong(corpus):
-    corpus("still", "wall", "text", skip_unreadable=True)
+    corpus("still", "wall", "text", skip_unreadable=True, limits={"longest_s": 2})
     prepare.main("speech", "mouths")
     mouths = ShardSet("data/speech/mouths")
     rows = mouths.table.set_index("key")
@@ -147,6 +147,10 @@ def test_if_so_wished_they_are_listed_with_what_is_wrong(corpus):
     ("changes", "message"),
     [
         ({"frames_per_clips": 25}, "speech.corpora.mouths.decoding.frames_per_clips: .*did you mean 'frames_per_clip'"),
+        (
+            {"limits": {"longest_s": 0}},
+            "speech.corpora.mouths.decoding.limits.longest_s: expected a number > 0; found 0; ",
+        ),
         ({"size": 0}, "speech.corpora.mouths.decoding.size: expected a whole number >= 1; found 0"),
     ],
 )

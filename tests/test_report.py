@@ -63,6 +63,48 @@ def test_the_summary_is_all_that_the_index_needs(home, tmp_path_factory, monkeyp
     assert "success deepfool" in page and "66.67" in page
 
 
+def _fools_nothing(home: Path) -> None:
+    """One victim and its clean clips, and one attack, of someone's own, that fools nothing."""
+    path = home / "data/events/scores/vgg13-x/clips.csv"
+    scores = pd.read_csv(path, dtype=str, keep_default_na=False)
+    told = {"success": "False", "found": "False", "attack": "my_attack", "decision": scores.label, "outcome": "GT"}
+    scores.assign(**told).to_csv(path, index=False)
+    clean = home / "data/events/scores/vgg13-clean"
+    clean.mkdir()
+    empty = dict.fromkeys(["attacked_at_db", "relative_loudness_db", "l2_audio"], "")
+    scores.assign(**told | {"attack": "none"} | empty).to_csv(clean / "clips.csv", index=False)
+    params = home / "params.yaml"
+    params.write_text(params.read_text().replace("vgg13-x: {}", "vgg13-clean: {}\n    vgg13-x: {}"))
+
+
+def test_an_attack_that_fools_nothing_has_a_report_of_0_per_cent(home):
+    _fools_nothing(home)
+    report.main("events")
+    folder = home / "reports/events"
+    (row,) = pd.read_csv(folder / "table_attacks.csv").to_dict("records")
+    assert (row["attack"], row["attacked"], row["fooled"], row["success"]) == ("my_attack-untargeted", 3, 0, 0)
+    # Of three clips that withstand nobody can say that 3 of 5 would.
+    assert row["success_low"] == 0 and 60 < row["success_high"] < 100
+    metrics = json.loads((folder / "metrics.json").read_text(), parse_constant=pytest.fail)
+    assert metrics["success_my_attack-untargeted"] == 0
+    page = (folder / "index.html").read_text()
+    assert page.count("Nothing was measured.") == 3  # Tables 3 to 5
+    assert set(pd.read_csv(folder / "claims.csv").verdict) <= {"holds", "not testable here"}
+
+
+def test_a_dollar_sign_in_a_label_begins_no_formula(home):
+    path = home / "data/events/scores/vgg13-x/clips.csv"
+    path.write_text(path.read_text().replace("Flute", "Flute $x_{$ <b>"))
+    report.main("events")
+    assert set(pd.read_csv(home / "reports/events/figure_1.csv").label) == {"Flute $x_{$ <b>"}
+
+
+def test_a_folder_that_cannot_be_written_is_named(home):
+    (home / "reports").write_text("no folder")
+    with pytest.raises(UserError, match="reports/events: expected a place to read and write"):
+        report.main("events")
+
+
 def test_a_corpus_of_ones_own_is_not_called_built_in(home):
     (home / "params.yaml").write_text((home / "params.yaml").read_text().replace("data/embedded/sounds", "data/mine"))
     report.main("events")

@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from stages import score, victim
-from stages.frame import parameters, shards
+from stages.frame import parameters, shards, weights
 from stages.frame.clip_table import stable_hash
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
@@ -59,7 +59,7 @@ def write_model(folder: Path) -> None:
         if name.endswith("running_var"):
             value.fill_(0.01)  # far apart, so that decisions differ
     config = {"network": "spectrogram_cnn", "parameters": NETWORK, "labels": LABELS, "decides": "label"}
-    victim.save(folder, module, config | ABOUT | {"attacked_on": "logits"})
+    weights.save(folder, module, config | ABOUT | {"attacked_on": "logits"})
 
 
 def write_attacked(folder: Path) -> None:
@@ -245,6 +245,20 @@ def test_mixtures_are_decided_on_by_somebody(changed):
     )
     with pytest.raises(UserError, match=r"scored.every.heard_by: expected who decides on mixtures"):
         changed("every", scored={"every": {"sets": ["noisy"]}})
+
+
+def test_what_has_no_quality_is_counted_by_its_reason_and_said():
+    table = pd.DataFrame({"decision": ["a", "a", "b", "a"], "label": "a", "text": "", "treatment": "none"})
+    table["sound"], table["undefined"] = ["1", "1", "2", "3"], ["PESQ: no", "PESQ: no", "PESQ: no", ""]
+    assert score._told(table) == "decided rightly: none 75 %; undefined in 2 clips: PESQ: no"
+    assert score._told(table.drop(columns="undefined")) == "decided rightly: none 75 %"
+
+
+def test_a_treatment_whose_samples_are_no_numbers_is_told():
+    rows = pd.DataFrame({"key": ["k"], "source": ["clip"], "trial": [0], "label": ["a"]})
+    broken = {"loud": lambda clips, seeds: [np.array([0.0, np.nan], "f4")]}
+    with pytest.raises(UserError, match="treatment loud of clip: expected finite numbers as samples; found 1 that"):
+        score._scored(rows, [np.zeros(2, "f4")], broken, {})
 
 
 def test_every_entry_of_params_yaml_is_right():

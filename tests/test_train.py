@@ -12,7 +12,7 @@ from small_emotion import EMOTION, VARIANTS, write_audio
 from small_speech import SPEECH
 
 from stages import featurise, train, victim
-from stages.frame import code, shards
+from stages.frame import code
 from stages.frame.errors import UserError, told_in_one_line
 from stages.training import task, texts
 
@@ -193,7 +193,7 @@ def test_half_done_work_is_known_by_the_networks_code_too(there, monkeypatch):
 
     for name in ("stages.networks.cnn4", "stages.training.adversarial"):
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(shards, "scratch_folder", scratch_folder)
+    monkeypatch.setattr(task, "scratch_folder", scratch_folder)
     with pytest.raises(KeyboardInterrupt):
         train.main("emotion", "cnn4", "single")
     files = {"networks/cnn4.py", "networks/image_classifier.py", "training/adversarial.py"}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.frame.parameters import Count, NonNegative, Positive
+from stages.frame.parameters import Count, Name, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +20,12 @@ class Attacked:
         through: an entry of `<study>.treatments` that stands in front of the victims; the attacker knows of it.
     """
 
-    victims: list[str]
+    victims: list[Name]
     network: str
     attacks: list[str]
     plan: str
-    inputs: str = "audio"
-    beside: str | None = None
+    inputs: Name = "audio"
+    beside: Name | None = None
     front_end: str | None = None
     through: str | None = None
 

@@ -1,21 +1,20 @@
 """Room of attacking: what an attack makes of clips, as files hold it, decided on again and measured."""
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from stages.frame import pcm
+from stages.attacking.problem import Result, Setting, rounded
+from stages.frame import finite, pcm
 from stages.frame.errors import UserError
 from stages.frame.shards import Arrays
 from stages.measures.perturbation import relative_loudness_db, snr_db
 from stages.victim import Goal, Inputs, Victim, padded_batch
-
-if TYPE_CHECKING:
-    from stages.attacking.problem import Result, Setting
 
 # What of a plan is for this room alone.
 OF_PLANS = ["folder", "strength", "kept"]
@@ -25,13 +24,14 @@ def attacked(
     rows: pd.DataFrame,
     clips: list[Arrays],
     victim: Victim,
-    run: Callable[..., "Result"],
-    setting: "Setting",
+    run: Callable[..., Result],
+    setting: Setting,
 ) -> tuple[pd.DataFrame, list[Arrays]]:
     """The table and the arrays of clips attacked by one attack at one epsilon.
 
-    `success` is whether what the file holds meets the goal, `found` what the attack itself says; the sizes are those of
-    the difference between both files, and the passes those of the attack alone.
+    `success` is whether what the file holds meets the goal, `found` what the attack itself says, `impossible` whether
+    nothing could meet it, in which case nothing is tried; the sizes are those of the difference between both files, and
+    the passes those of the attack alone.
 
     Args:
         rows: of a plan, one batch.
@@ -43,17 +43,20 @@ def attacked(
     inputs = _inputs(clips, victim, setting.quantum)
     wanted = rows.target.where(rows.target != "", rows.label.where(rows.label != "", rows.text))
     goal = Goal(victim.encode(list(wanted)), targeted=bool((rows.target != "").all()))
-    clean_label, clean_confidence = _decided(victim, inputs)
-    result = run(victim, inputs, goal, setting=setting)
+    clean_label, clean_confidence, _ = _decided(victim, inputs, goal, rows)
+    possible = victim.possible(inputs, goal).cpu()
+    result = _of_possible(victim, inputs, goal, possible, functools.partial(run, setting=setting))
     adversarial = rounded(result.adversarial, setting.quantum)
-    label, confidence = _decided(victim, adversarial)
+    label, confidence, success = _decided(victim, adversarial, goal, rows)
     table = rows.drop(columns=OF_PLANS).assign(
         clean_prediction=victim.names(clean_label),
         clean_confidence=clean_confidence.tolist(),
         adversarial_prediction=victim.names(label),
         confidence=confidence.tolist(),
         found=result.success.tolist(),
-        success=goal.reached(label).tolist(),
+        success=success.tolist(),
+        impossible=(~possible).tolist(),
+        zero_gradient=result.zero_gradient.tolist(),
         iterations=result.iterations.tolist(),
         forwards=result.forwards.tolist(),
         backwards=result.backwards.tolist(),
@@ -96,24 +99,44 @@ def scaled(
     return {name: size * unit.get(name, 1.0) for name, size in strength.items()}
 
 
-def rounded(inputs: Inputs, quantum: dict[str, float] | None) -> Inputs:
-    """What files can hold of the inputs: each value to the nearest whole number of its `quantum` within the range."""
-    whole = {}
-    for name, step in (quantum or {}).items():
-        limits = np.iinfo(pcm.INTEGERS[name])
-        whole[name] = (inputs[name] / step).round().clamp(limits.min, limits.max) * step
-    return inputs | whole
-
-
 def _inputs(clips: list[Arrays], victim: Victim, quantum: dict[str, float] | None) -> Inputs:
     """The batch that is attacked: clips as their files hold them."""
     raw = [padded_batch([arrays[taken] for arrays in clips], victim.device, taken) for taken in victim.module.takes]
     return rounded(victim.module.prepare({key: value for one in raw for key, value in one.items()}), quantum)
 
 
+def _of_possible(victim: Victim, inputs: Inputs, goal: Goal, possible: Tensor, run: Callable[..., Result]) -> Result:
+    """The attack on the examples whose goal is `possible` (examples,); the others stay as they are."""
+    if possible.all():
+        return run(victim, inputs, goal)
+    none = torch.zeros(len(possible), dtype=torch.long)
+    untried = Result(inputs, none.bool(), none, none, none, none.bool())
+    if not possible.any():
+        return untried
+    rows = possible.nonzero()[:, 0]
+    own = {name: value[rows.to(value.device)] for name, value in inputs.items()}
+    tried = run(victim, own, Goal(goal.labels[rows.to(goal.labels.device)], goal.targeted))
+
+    def joined(whole: Tensor, part: Tensor) -> Tensor:
+        return whole.to(part.device).index_copy(0, rows.to(part.device), part)
+
+    adversarial = {name: joined(value, tried.adversarial[name]) for name, value in inputs.items()}
+    counts = {one.name: joined(getattr(untried, one.name), getattr(tried, one.name)) for one in fields(Result)[1:]}
+    return Result(adversarial, **counts)
+
+
 @torch.no_grad()
-def _decided(victim: Victim, inputs: Inputs) -> tuple[Tensor, Tensor]:
-    return victim.decode(victim.logits(inputs))
+def _decided(victim: Victim, inputs: Inputs, goal: Goal, rows: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
+    """Decisions, their confidence, and whether they meet the goal.
+
+    Raises:
+        UserError: the victim's outputs are not numbers.
+    """
+    logits = victim.logits(inputs)
+    for key, own in zip(rows.key, logits):
+        finite.check(own, key, "what the victim makes of it", do="train the victim again")
+    label, confidence = victim.decode(logits, inputs)
+    return label, confidence, victim.meets(logits, goal)
 
 
 def _cut(batch: Tensor, lengths: list[int]) -> list[np.ndarray]:

@@ -1,12 +1,15 @@
 """Room of attacking: what an attack is told and gives back, and its search as mathematics on a matrix."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from stages.frame.errors import UserError
+from stages.frame.pcm import INTEGERS
 from stages.victim import Bounds, Goal, Inputs, Victim
 
 # Of the linear start: how far each step goes beyond the boundary, from which step on steps must grow and by how much,
@@ -59,9 +62,11 @@ class Result:
     """What an attack found.
 
     An example whose `success` is False is returned unperturbed by attacks that search for the smallest perturbation,
-    and perturbed nonetheless by those that are given its size.
+    and perturbed nonetheless by those that are given its size. One whose `success` is True meets the goal as a file
+    holds it, alone and in any batch.
     `adversarial` has the form of the inputs; the other fields have one entry an example: `iterations` of the attack,
-    and the passes through the victim that it cost, `forwards` and `backwards`.
+    the passes through the victim that it cost, `forwards` and `backwards`, and `zero_gradient`, whether it failed and
+    met a gradient that is zero everywhere, which says nothing of how robust the victim is.
     """
 
     adversarial: Inputs
@@ -69,19 +74,30 @@ class Result:
     iterations: Tensor
     forwards: Tensor
     backwards: Tensor
+    zero_gradient: Tensor
+
+
+def rounded(inputs: Inputs, quantum: dict[str, float] | None) -> Inputs:
+    """What files can hold of the inputs: each value to the nearest whole number of its `quantum` within the range."""
+    whole = {}
+    for name, step in (quantum or {}).items():
+        limits = np.iinfo(INTEGERS[name])
+        whole[name] = (inputs[name] / step).round().clamp(limits.min, limits.max) * step
+    return inputs | whole
 
 
 class Problem:
     """Perturbed inputs as rows of a matrix, the goal as a margin that is negative where it is reached.
 
-    The margin is z_y - max of the others for the true label y, or max of the others - z_t for a target t, with z the
-    victim's attacked scores. `clean`, `low` and `high` are (examples, values) and (1, values). `rows` are the examples
-    that a matrix holds.
+    The margin is the victim's. `clean`, `low` and `high` are (examples, values) and (1, values). `rows` are the
+    examples that a matrix holds. Where files hold whole numbers of a `quantum`, the victim is given every point as its
+    file would hold it, and gradients pass as if nothing were rounded.
     """
 
-    def __init__(self, victim: Victim, inputs: Inputs, goal: Goal, bounds: Bounds):
+    def __init__(self, victim: Victim, inputs: Inputs, goal: Goal, bounds: Bounds, quantum: dict[str, float] | None):
         self.victim, self.inputs, self.goal = victim, inputs, goal
         self.names = [name for name in inputs if name in bounds]
+        self.quantum = {name: step for name, step in (quantum or {}).items() if name in self.names}
         self.shapes = [inputs[name].shape[1:] for name in self.names]
         self.sizes = [inputs[name][0].numel() for name in self.names]
         self.clean = torch.cat([inputs[name].detach().flatten(1) for name in self.names], 1)
@@ -93,61 +109,83 @@ class Problem:
         self.iterations, self.forwards, self.backwards = (
             torch.zeros(len(self.clean), dtype=torch.long) for _ in range(3)
         )
+        self.zero_gradient = torch.zeros(len(self.clean), dtype=torch.bool)
 
     def clamp(self, x: Tensor) -> Tensor:
         """`x` within the valid range of every value."""
         return torch.minimum(torch.maximum(x, self.low), self.high)
 
+    def as_file(self, x: Tensor) -> Tensor:
+        """`x` as files hold it."""
+        parts = dict(zip(self.names, x.split(self.sizes, 1)))
+        return torch.cat(list(rounded(parts, self.quantum).values()), 1)
+
     def unflatten(self, x: Tensor, rows: Tensor) -> Inputs:
-        """The named inputs of the examples `rows`, perturbed to `x`."""
-        parts = zip(self.names, self.shapes, x.split(self.sizes, 1))
+        """The inputs of the examples `rows`, perturbed to `x` as files hold it."""
+        parts = zip(self.names, self.shapes, (self.as_file(x.detach()) + (x - x.detach())).split(self.sizes, 1))
         return {name: value[rows.to(value.device)] for name, value in self.inputs.items() if name not in self.names} | {
             name: part.unflatten(1, shape) for name, shape, part in parts
         }
 
-    def scores(self, x: Tensor, rows: Tensor) -> Tensor:
-        """The victim's attacked scores (rows, labels)."""
+    def logits(self, x: Tensor, rows: Tensor) -> Tensor:
+        """The victim's logits (rows, ...)."""
         self.forwards[rows] += 1
-        return self.victim.attacked_scores(self.unflatten(x, rows))
+        return self.victim.logits(self.unflatten(x, rows))
 
-    def margin_of(self, scores: Tensor, rows: Tensor) -> Tensor:
-        """Margins (rows,) of attacked scores."""
-        labels = self.goal.labels[rows.to(scores.device)][:, None]
-        own = scores.gather(1, labels)[:, 0]
-        other = scores.scatter(1, labels, -torch.inf).amax(1)
-        return other - own if self.goal.targeted else own - other
+    def goal_of(self, rows: Tensor) -> Goal:
+        """The goal of the examples `rows`."""
+        return Goal(self.goal.labels[rows.to(self.goal.labels.device)], self.goal.targeted)
 
     def margin(self, x: Tensor, rows: Tensor) -> Tensor:
         """Margins (rows,) by a forward pass alone."""
         with torch.no_grad():
-            return self.margin_of(self.scores(x, rows), rows)
+            return self.victim.margin(self.logits(x, rows), self.goal_of(rows))
 
     def margin_and_gradient(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Margins (rows,) and their gradients (rows, values), NaN replaced by zero."""
-        return self._with_gradient(x, rows, lambda inputs: self.margin_of(self.victim.attacked_scores(inputs), rows))
+        margin, gradient, _ = self._with_gradient(x, rows, self.victim.margin)
+        return margin, gradient
 
-    def loss_and_gradient(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The victim's loss towards the goal (rows,) and its gradient (rows, values)."""
-        goal = Goal(self.goal.labels[rows.to(self.goal.labels.device)], self.goal.targeted)
-        return self._with_gradient(x, rows, lambda inputs: self.victim.loss(inputs, goal))
+    def loss_and_gradient(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The victim's loss towards the goal (rows,), its gradient (rows, values), and the logits (rows, ...)."""
+        return self._with_gradient(x, rows, self.victim.loss)
 
-    def _with_gradient(self, x: Tensor, rows: Tensor, objective) -> tuple[Tensor, Tensor]:
-        self.forwards[rows] += 1
-        self.backwards[rows] += 1
+    def _with_gradient(
+        self, x: Tensor, rows: Tensor, objective: Callable[[Tensor, Goal], Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         x = x.detach().requires_grad_()
-        values = objective(self.unflatten(x, rows))
+        logits = self.logits(x, rows)
+        values = objective(logits, self.goal_of(rows))
         (gradient,) = torch.autograd.grad(values.sum(), x)
-        return values.detach(), gradient.nan_to_num(0.0, 0.0, 0.0)
+        self.backwards[rows] += 1
+        gradient = gradient.nan_to_num(0.0, 0.0, 0.0)
+        self.zero_gradient[rows] |= (gradient == 0).all(1).cpu()
+        return values.detach(), gradient, logits.detach()
 
-    def result(self, x: Tensor, found: Tensor) -> Result:
-        """The result: rows of `x` where `found`, the clean inputs elsewhere; success is what the victim says."""
-        x = torch.where(found[:, None], x, self.clean)
+    def result(self, x: Tensor) -> Result:
+        """The result of an attack of a given size: `x`, whether or not it meets the goal."""
+        perturbed = self.unflatten(x, self.examples)
         with torch.no_grad():
-            perturbed = self.unflatten(x, self.examples)
-            label, _ = self.victim.decode(self.victim.logits(perturbed))
-        adversarial = {name: perturbed[name] for name in self.inputs}
-        success = self.goal.reached(label) & found
-        return Result(adversarial, success, self.iterations, self.forwards, self.backwards)
+            success = self.victim.meets(self.victim.logits(perturbed), self.goal)
+        return Result(
+            {name: perturbed[name] for name in self.inputs},
+            success,
+            *(self.iterations, self.forwards, self.backwards),
+            self.zero_gradient & ~success.cpu(),
+        )
+
+    def smallest(self, x: Tensor, found: Tensor) -> Result:
+        """The result of a search for the smallest perturbation: clean where `x` is no success, or not `found`."""
+        made = self.result(x)
+        success = made.success & found
+        clean = (~success).nonzero()[:, 0]
+        adversarial = {
+            name: value.index_copy(0, clean, self.inputs[name][clean]) if name in self.names else value
+            for name, value in made.adversarial.items()
+        }
+        return replace(
+            made, adversarial=adversarial, success=success, zero_gradient=self.zero_gradient & ~success.cpu()
+        )
 
 
 def norm(x: Tensor) -> Tensor:

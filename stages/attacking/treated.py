@@ -19,6 +19,10 @@ class Treated(nn.Module):
         """What is attacked: what the network is attacked on, before the treatment."""
         return self.network.prepare(inputs)
 
+    def steps(self, inputs: Inputs) -> Tensor:
+        """The network's steps of each clip (clips,), which a treatment leaves as long as it was."""
+        return self.network.steps(inputs)
+
     def forward(self, inputs: Inputs) -> Tensor:
         """The network's logits of what is left after the treatment."""
         return self.network(inputs | {"audio": self.treatment(inputs)})

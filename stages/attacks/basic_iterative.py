@@ -5,8 +5,6 @@ Not `bim`, which stops where the goal is met and returns the best point of sever
 
 import math
 
-import torch
-
 from stages.attacking.problem import Problem, Result, Setting, per_value, radii
 from stages.frame.errors import UserError
 from stages.frame.parameters import Positive
@@ -39,17 +37,17 @@ def attack(
     for name in (*epsilon, counted_on):
         if name not in step or name not in epsilon:
             raise UserError("attack basic_iterative", f"epsilon and step of {name!r}", "none", "add them")
-    problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon})
+    problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon}, setting.quantum)
     moves = {name: step[name] * setting.unit.get(name, 1.0) for name in epsilon}
     move, radius = per_value(problem, moves), radii(problem, epsilon)
     low, high = problem.clamp(problem.clean - radius), problem.clamp(problem.clean + radius)
     iterations = iterations_for(epsilon[counted_on] / moves[counted_on])
     x = problem.clean
     for _ in range(iterations):
-        _, gradient = problem.loss_and_gradient(x, problem.examples)
+        _, gradient, _ = problem.loss_and_gradient(x, problem.examples)
         x = (x - move * gradient.sign()).clamp(low, high)
     problem.iterations += iterations
-    return problem.result(x, torch.ones_like(x[:, 0], dtype=torch.bool))
+    return problem.result(x)
 
 
 def iterations_for(steps: float) -> int:

@@ -28,10 +28,10 @@ def attack(
     gradient, unless the start is random.
     """
     epsilon = setting.needed("epsilon", "bim")
-    problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon})
+    problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon}, setting.quantum)
     radius = per_value(problem, epsilon)
     best, rows = _Best(problem), problem.examples
-    _, gradient = problem.loss_and_gradient(problem.clean, rows)
+    _, gradient, _ = problem.loss_and_gradient(problem.clean, rows)
     going = best.keep(problem.clamp(problem.clean - radius * gradient.sign()), rows)
     x = problem.clamp(problem.clean + radius * _draw(problem)) if random_start else problem.clean
     for number in range(steps):
@@ -39,12 +39,12 @@ def attack(
         if len(rows) == 0:
             break
         if random_start or number > 0:
-            _, gradient = problem.loss_and_gradient(x, rows)
+            _, gradient, _ = problem.loss_and_gradient(x, rows)
         clean = problem.clean[rows.to(x.device)]
         moved = x - relative_step * radius * gradient.sign()
         x = problem.clamp(clean + (moved - clean).clamp(-radius, radius))
         going = best.keep(x, rows)
-    return problem.result(best.x, torch.ones_like(best.margin, dtype=torch.bool))
+    return problem.result(best.x)
 
 
 class _Best:

@@ -1,9 +1,12 @@
 """Room of attacks: Carlini and Wagner's L2 attack (S&P 2017) as published: Adam on a tanh variable, a search on c."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from stages.attacking.problem import Problem, Result, Setting
+from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, Positive
 from stages.victim import Goal, Inputs, Victim
 
@@ -28,8 +31,14 @@ def attack(
 
     A c is raised tenfold until an adversarial point is found, then the interval is halved. Within one c an example
     whose objective has not fallen by 0.01 % in a tenth of the iterations stops, each by itself.
+
+    Raises:
+        UserError: a bound is infinite, which tanh is not mapped to.
     """
-    problem = Problem(victim, inputs, goal, setting.bounds)
+    for name, limits in setting.bounds.items():
+        if not all(map(math.isfinite, limits)):
+            raise UserError("attack cw", f"finite bounds of {name}", "infinite ones", "use cw_normalised")
+    problem = Problem(victim, inputs, goal, setting.bounds, setting.quantum)
     best = problem.clean.clone()
     distance = torch.full_like(best[:, 0], torch.inf)
     low, high = torch.zeros_like(distance), torch.full_like(distance, LARGEST_C)
@@ -42,7 +51,7 @@ def attack(
         distance = torch.minimum(distance, distances)
         low, high = torch.where(found, low, c), torch.where(found, c, high)
         c = torch.where(high < LARGEST_C, (low + high) / 2, c * 10)
-    return problem.result(best, distance.isfinite())
+    return problem.smallest(best, distance.isfinite())
 
 
 def _minimise(

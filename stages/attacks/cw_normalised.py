@@ -43,11 +43,11 @@ def attack(
         last_step: length of the last one, as a share of the first.
         penalty: the first c, in units of 2|d|/|gradient of the margin| at the start.
     """
-    problem = Problem(victim, inputs, goal, setting.bounds)
+    problem = Problem(victim, inputs, goal, setting.bounds, setting.quantum)
     best, slope, found = linear_start(problem, confidence=confidence)
     rows = problem.examples[found.cpu()]
     if len(rows) == 0:
-        return problem.result(best, found)
+        return problem.smallest(best, found)
     clean, slope, best_rows = problem.clean[found], slope[found], best[found]
     distance = norm(best_rows - clean)
     c = penalty * 2 * distance / slope.clamp_min(1e-30)
@@ -62,7 +62,7 @@ def attack(
         low, high = torch.where(improved, low, c), torch.where(improved, c, high)
         c = torch.where(high.isinf(), c * 10, torch.where(low > 0, (low * high).sqrt(), c / 10))
     best[found] = shorten(problem, best_rows, rows, shortest=0.8, bisections=BISECTIONS, confidence=confidence)
-    return problem.result(best, found)
+    return problem.smallest(best, found)
 
 
 @dataclass(frozen=True)

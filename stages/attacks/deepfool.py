@@ -10,6 +10,9 @@ from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Range
 from stages.victim import Goal, Inputs, Victim
 
+# What the published code adds to each step's length, so that one that is too short to arrive is not taken for ever.
+LEAST_STEP = 1e-4
+
 
 def attack(
     victim: Victim,
@@ -28,7 +31,8 @@ def attack(
     """Steps to the nearest of the linearised class boundaries until the class changes.
 
     The first step looks at the `candidates` classes with the highest scores after the true one, the later ones at the
-    `kept_candidates` whose boundaries were nearest then: each class costs a backward pass a step. The point that is
+    `kept_candidates` whose boundaries were nearest then: each class costs a backward pass a step. A step goes
+    `LEAST_STEP` beyond the boundary. The point that is
     tried is always the clean input plus (1 + overshoot) times the summed steps, within the bounds. After the first
     `growth_after` steps, each is at least `step_growth` times as long as the one before: 0 is DeepFool as published, a
     little above 1 arrives also where the boundaries are so rough that linear steps become too short. What is found is
@@ -39,15 +43,16 @@ def attack(
     """
     if goal.targeted:
         raise UserError("attack deepfool", "the goal untargeted", "targeted", "use another attack")
-    problem = Problem(victim, inputs, goal, setting.bounds)
+    problem = Problem(victim, inputs, goal, setting.bounds, setting.quantum)
     steps = torch.zeros_like(problem.clean)
     last, found = torch.zeros_like(steps[:, 0]), torch.zeros(len(steps), dtype=torch.bool, device=steps.device)
     rows, classes = problem.examples, None
     for iteration in range(iterations + 1):
         here = rows.to(steps.device)
         x = problem.clamp(problem.clean[here] + (1 + overshoot) * steps[here]).requires_grad_()
-        scores = problem.scores(x, rows)
-        margin = problem.margin_of(scores.detach(), rows)
+        logits = problem.logits(x, rows)
+        scores = victim.attacked_scores(logits).to(logits.dtype)
+        margin = victim.margin(logits.detach(), problem.goal_of(rows))
         found[here] = margin < 0
         going = (margin >= 0).nonzero()[:, 0]
         if len(going) == 0 or iteration == iterations:
@@ -68,7 +73,7 @@ def attack(
         problem.iterations[rows] += 1
     x = problem.clamp(problem.clean + (1 + overshoot) * steps)
     x[found] = shorten(problem, x[found], problem.examples[found.cpu()], shortest=0.5, bisections=bisections)
-    return problem.result(x, found)
+    return problem.smallest(x, found)
 
 
 def _nearest_in_score(scores: Tensor, labels: Tensor, candidates: int) -> Tensor:
@@ -86,10 +91,12 @@ def _step(problem: Problem, x: Tensor, scores: Tensor, rows: Tensor, classes: Te
         (gradient,) = torch.autograd.grad(gaps[:, column].sum(), x, retain_graph=not last)
         problem.backwards[rows] += 1
         gradient = gradient.nan_to_num(0.0, 0.0, 0.0)
-        gap, length = gaps[:, column].detach().clamp_min(1e-8), norm(gradient)
+        gap, length = gaps[:, column].detach().abs(), norm(gradient)
         distance = torch.where(length > 0, gap / length, torch.inf)
         nearer = distance < best
         best = torch.where(nearer, distance, best)
-        step = torch.where(nearer[:, None], -(gap / length.square().clamp_min(1e-30))[:, None] * gradient, step)
+        scale = (distance + LEAST_STEP) / length
+        step = torch.where(nearer[:, None], -scale[:, None] * gradient, step)
         distances.append(distance)
+    problem.zero_gradient[rows] |= best.isinf().cpu()
     return step, torch.stack(distances, 1)

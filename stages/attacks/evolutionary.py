@@ -86,10 +86,10 @@ def attack(
         sounds = _Tones(own, snr_db, tones, segment_s, clip.seed)
         air = _Air(rooms, rooms_per_generation, noise_snr_db, clip.seed)
         adversarial[row, :length], success[row] = _evolved(clip, sounds, air, population, generations)
-    counts = torch.full((len(audio),), generations)
+    none = torch.zeros(len(audio), dtype=torch.long)
     forwards = population * (generations * max(1, rooms_per_generation) + 1)
     return Result(
-        inputs | {"audio": adversarial}, success, counts, torch.full_like(counts, forwards), torch.zeros_like(counts)
+        inputs | {"audio": adversarial}, success, none + generations, none + forwards, none, zero_gradient=none.bool()
     )
 
 
@@ -110,15 +110,17 @@ class _Clip:
     def distance_to_phrase(self, waveforms: Tensor) -> Tensor:
         """The second objective (members,)."""
         if self.objective == "over_the_air_loss":
-            return self.victim.loss(_inputs(waveforms), self._goal(waveforms)).cpu()
-        return torch.from_numpy(edit_distances(self.text, self.victim.names(self._written(waveforms))))
+            return self.victim.loss(self._logits(waveforms), self._goal(waveforms)).cpu()
+        return torch.from_numpy(
+            edit_distances(self.text, self.victim.names(self.victim.decode(self._logits(waveforms))[0]))
+        )
 
     def says_phrase(self, waveforms: Tensor) -> Tensor:
         """Whether the victim writes the phrase, (members,)."""
-        return self._goal(waveforms).reached(self._written(waveforms)).cpu()
+        return self.victim.meets(self._logits(waveforms), self._goal(waveforms)).cpu()
 
-    def _written(self, waveforms: Tensor) -> Tensor:
-        return self.victim.decode(self.victim.logits(_inputs(waveforms)))[0]
+    def _logits(self, waveforms: Tensor) -> Tensor:
+        return self.victim.logits(_inputs(waveforms))
 
     def _goal(self, waveforms: Tensor) -> Goal:
         return Goal(self.phrase.repeat(len(waveforms), 1), targeted=True)

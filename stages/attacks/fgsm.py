@@ -1,7 +1,5 @@
 """Room of attacks: the fast gradient sign method (Goodfellow et al., ICLR 2015), one step of a given size."""
 
-import torch
-
 from stages.attacking.problem import Problem, Result, Setting, per_value
 from stages.frame.parameters import Positive
 from stages.victim import Goal, Inputs, Victim
@@ -15,10 +13,10 @@ def attack(victim: Victim, inputs: Inputs, goal: Goal, *, setting: Setting, eta:
     then to the bounds, which may be infinite. Every example is returned perturbed, whether or not it meets the goal.
     """
     epsilon = setting.needed("epsilon", "fgsm")
-    problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon})
+    problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon}, setting.quantum)
     problem.iterations += 1
     # Clipping one signed step to +- eta is a step of the smaller of the two.
     step = per_value(problem, {name: min(size, eta or size) for name, size in epsilon.items()})
-    _, gradient = problem.loss_and_gradient(problem.clean, problem.examples)
+    _, gradient, _ = problem.loss_and_gradient(problem.clean, problem.examples)
     x = problem.clamp(problem.clean - step * gradient.sign())
-    return problem.result(x, torch.ones_like(x[:, 0], dtype=torch.bool))
+    return problem.result(x)

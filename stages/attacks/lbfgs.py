@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from stages.attacking.problem import Problem, Result, Setting, linear_start, norm, shorten
 from stages.frame.errors import UserError
@@ -28,13 +29,13 @@ def attack(
     """
     if not goal.targeted:
         raise UserError("attack lbfgs", "the goal targeted", "untargeted", "use another attack")
-    problem = Problem(victim, inputs, goal, setting.bounds)
+    problem = Problem(victim, inputs, goal, setting.bounds, setting.quantum)
     best, _, found = linear_start(problem, confidence=0.0)
     rows = problem.examples[found.cpu()]
     if len(rows) == 0:
-        return problem.result(best, found)
+        return problem.smallest(best, found)
     search = _Search(problem, rows, best[found])
-    _, gradient = problem.loss_and_gradient(search.best, rows)
+    _, gradient, _ = _cross_entropy(problem, search.best, rows)
     c = norm(gradient) / (2 * search.distance).clamp_min(1e-30)
     low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
     for _ in range(searches):
@@ -42,7 +43,7 @@ def attack(
         low, high = torch.where(worked, c, low), torch.where(worked, high, c)
         c = torch.where(high.isinf(), low * FACTOR, torch.where(low == 0, high / FACTOR, (low * high).sqrt()))
     best[found] = shorten(problem, search.best, rows, shortest=0.5, bisections=BISECTIONS)
-    return problem.result(best, found)
+    return problem.smallest(best, found)
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,18 @@ class _Search:
     def objective(self, x: Tensor, c: Tensor, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Objective, gradient, and whether the goal is reached, at points `x` of the working examples `which`."""
         rows = self.rows[which.cpu()]
-        loss, gradient = self.problem.loss_and_gradient(x, rows)
-        # Cross-entropy below log 2 means a probability above one half: the target is then surely the decision.
-        reached = loss < 0.6931
+        loss, gradient, reached = _cross_entropy(self.problem, x, rows)
         d = x - self.clean[which]
         shorter = reached & (norm(d) < self.distance[which])
         self.best[which] = torch.where(shorter[:, None], x, self.best[which])
         self.distance[which] = torch.where(shorter, norm(d), self.distance[which])
         return loss + c[which] * d.square().sum(1), gradient + (2 * c[which])[:, None] * d, reached
+
+
+def _cross_entropy(problem: Problem, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The cross-entropy to the target (rows,), its gradient (rows, values), and whether the goal is reached."""
+    loss, gradient, logits = problem.loss_and_gradient(x, rows)
+    return softplus(loss), loss.sigmoid()[:, None] * gradient, problem.victim.meets(logits, problem.goal_of(rows))
 
 
 def _minimise(search: _Search, c: Tensor, iterations: int, history: int) -> Tensor:

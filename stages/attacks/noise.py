@@ -35,6 +35,6 @@ def attack(
     x = clips.rounded(shaped * (clips.radius(snr_db) / norm(shaped).clamp_min(1e-30)[:, None]))
     perturbed = inputs | {"audio": x}
     with torch.no_grad():
-        labels, _ = victim.decode(victim.logits(perturbed))
+        success = victim.meets(victim.logits(perturbed), goal)
     none = torch.zeros(len(x), dtype=torch.long)
-    return Result(perturbed, goal.reached(labels), none, none + 1, none)
+    return Result(perturbed, success, none, none + 1, none, none.bool())

@@ -80,10 +80,12 @@ def attack(
     perturbation = momentum = torch.zeros_like(clips.clean)
     best, best_share = clips.clean, torch.zeros_like(radius)
     smallest = torch.full_like(radius, torch.inf)
+    stood = torch.zeros_like(radius[:, 0], dtype=torch.bool)
     checks = 0
     for iteration in range(1, iterations + 1):
         heard = [air.drawn((OF_STEPS, iteration, number)) for number in range(rooms_per_step)] or [None]
         direction = clips.shaped(_gradient(victim, goal, clips, perturbation, heard))
+        stood = stood | (direction == 0).all(1)
         momentum = MOMENTUM * momentum + (1 - MOMENTUM) * direction / norm(direction).clamp_min(1e-30)[:, None]
         step = relative_step * (1 - (iteration - 1) / iterations) * radius
         perturbation = _within(perturbation - step * momentum, radius)
@@ -101,7 +103,8 @@ def attack(
             best, best_share = torch.where(kept, tried, best), torch.where(kept, share, best_share)
     success = ((best_share > 0) & (best_share >= needed))[:, 0]
     steps, passes = (torch.full((len(best),), number) for number in (iterations, iterations * len(heard)))
-    return Result(inputs | {"audio": best}, success, steps, passes + checks * len(probes), passes)
+    forwards = passes + checks * len(probes)
+    return Result(inputs | {"audio": best}, success, steps, forwards, passes, stood & ~success)
 
 
 class _Heard(NamedTuple):
@@ -135,7 +138,7 @@ def _gradient(victim: Victim, goal: Goal, clips: Clips, perturbation: Tensor, he
     """Of the mean loss over what is heard, up to a factor; NaN replaced by zero."""
     perturbation = perturbation.detach().requires_grad_()
     inputs, goal = _as_heard(goal, clips, clips.perturbed(perturbation), heard)
-    (gradient,) = torch.autograd.grad(victim.loss(inputs, goal).sum(), perturbation)
+    (gradient,) = torch.autograd.grad(victim.loss(victim.logits(inputs), goal).sum(), perturbation)
     return gradient.nan_to_num(0.0, 0.0, 0.0)
 
 
@@ -143,8 +146,8 @@ def _share_reached(victim: Victim, goal: Goal, clips: Clips, x: Tensor, heard: l
     """The share (clips, 1) of what is heard whose best path meets the goal."""
     inputs, goal = _as_heard(goal, clips, x, heard)
     with torch.no_grad():
-        labels, _ = victim.decode(victim.logits(inputs))
-    return goal.reached(labels).view(len(heard), -1).to(x).mean(0)[:, None]
+        met = victim.meets(victim.logits(inputs), goal)
+    return met.view(len(heard), -1).to(x).mean(0)[:, None]
 
 
 def _as_heard(goal: Goal, clips: Clips, x: Tensor, heard: list[_Heard | None]) -> tuple[Inputs, Goal]:

@@ -52,12 +52,12 @@ def attack(
     for ratio_db in np.arange(quietest_db, snr_db - step_db / 2, -step_db):
         tried = clips.rounded(spoken * clips.radius(float(ratio_db)))
         with torch.no_grad():
-            labels, _ = victim.decode(victim.logits(inputs | {"audio": tried}))
+            met = victim.meets(victim.logits(inputs | {"audio": tried}), goal)
         best = torch.where(found[:, None], best, tried)
         forwards += ~found.cpu()
-        found = found | goal.reached(labels)
+        found = found | met
     none = torch.zeros_like(forwards)
-    return Result(inputs | {"audio": best}, found, forwards, forwards, none)
+    return Result(inputs | {"audio": best}, found, forwards, forwards, none, none.bool())
 
 
 def _recordings(folder: Path, phrases: list[str], like: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ Adam, and steps that shrink with the bound end at smaller perturbations than ste
 import torch
 from torch import Tensor
 
-from stages.attacking.problem import Problem, Result, Setting, norm, per_value, radii
+from stages.attacking.problem import Problem, Result, Setting, norm, radii
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, Positive, Share
 from stages.measures.transcripts import word_error_counts
@@ -51,38 +51,43 @@ def attack(
     if not goal.targeted:
         raise UserError("attack targeted_transcription", "the goal targeted", "untargeted", "use another attack")
     epsilon = setting.needed("epsilon", "targeted_transcription")
-    problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon})
+    problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon}, setting.quantum)
     radius = radii(problem, epsilon)
-    grid = per_value(problem, setting.quantum) if setting.quantum else None
     phrases = victim.names(goal.labels)
     x, momentum = problem.clean, torch.zeros_like(problem.clean)
     r = torch.ones_like(x[:, :1])
     best, smallest = x, torch.full_like(r, torch.inf)
     for iteration in range(iterations + 1):
-        if iteration % checked_every == 0 or iteration == iterations:
-            tried = x if grid is None else problem.clamp((x / grid).round() * grid)
-            met = _met(problem, tried, phrases, tolerated_wer)
+        last = iteration == iterations
+        if last:
+            with torch.no_grad():
+                logits = problem.logits(x, problem.examples)
+        else:
+            _, gradient, logits = problem.loss_and_gradient(x, problem.examples)
+        if iteration % checked_every == 0 or last:
+            tried = problem.as_file(x)
+            met = _met(victim, logits, phrases, tolerated_wer)[:, None]
             size = ((tried - problem.clean).abs() / radius.clamp_min(1e-30)).amax(1, keepdim=True)
             kept = met & (size <= smallest)
             best, smallest = torch.where(kept, tried, best), torch.where(kept, size, smallest)
             r = torch.where(met, shrink * torch.minimum(r, size), r)
             reach = r * radius
             low, high = problem.clamp(problem.clean - reach), problem.clamp(problem.clean + reach)
-        if iteration < iterations:
-            _, gradient = problem.loss_and_gradient(x, problem.examples)
+        if not last:
             momentum.mul_(MOMENTUM).addcmul_(gradient, 1 / norm(gradient).clamp_min(1e-30)[:, None])
             x = torch.addcmul(x, reach, momentum.sign(), value=-relative_step).clamp_(low, high)
     problem.iterations += iterations
-    found = smallest.isfinite()
-    perturbed = problem.unflatten(torch.where(found, best, tried), problem.examples)
-    adversarial = {name: perturbed[name] for name in inputs}
-    return Result(adversarial, found[:, 0], problem.iterations, problem.forwards, problem.backwards)
+    found = smallest.isfinite()[:, 0]
+    perturbed = problem.unflatten(torch.where(found[:, None], best, tried), problem.examples)
+    return Result(
+        {name: perturbed[name] for name in inputs},
+        found,
+        *(problem.iterations, problem.forwards, problem.backwards),
+        problem.zero_gradient & ~found.cpu(),
+    )
 
 
-def _met(problem: Problem, x: Tensor, phrases: list[str], tolerated_wer: float) -> Tensor:
-    """Whether the transcripts of `x` are near enough to the phrases, (examples, 1)."""
-    problem.forwards += 1
-    with torch.no_grad():
-        labels, _ = problem.victim.decode(problem.victim.logits(problem.unflatten(x, problem.examples)))
-    errors, words = word_error_counts(phrases, problem.victim.names(labels)).T
-    return torch.from_numpy((errors == 0) | (errors < tolerated_wer * words))[:, None].to(x.device)
+def _met(victim: Victim, logits: Tensor, phrases: list[str], tolerated_wer: float) -> Tensor:
+    """Whether transcripts are near enough to the phrases, and are so in a batch of any size (examples,)."""
+    errors, words = word_error_counts(phrases, victim.names(victim.decode(logits)[0])).T
+    return torch.from_numpy((errors == 0) | (errors < tolerated_wer * words)).to(logits.device) & victim.sure(logits)

@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.corpora.italian_emotion import parsed
+from stages.corpora.italian_emotion import Name, parsed
 from stages.frame.clip_table import SPLITS
-from stages.frame.errors import UserError, told_in_one_line
+from stages.frame.errors import UserError, run
+from stages.frame.text import read_text
 
 # Table 1 of the paper; its development part is the validation split.
 SPEAKERS = (24, 22, 22)
@@ -65,13 +66,10 @@ def class_counts(path: str | Path) -> pd.DataFrame:
     """How many clips of each emotion (columns) each speaker (rows) has; neutral clips do not count.
 
     Raises:
-        UserError: no such list, or a line that is no name of a clip.
+        UserError: no readable list, or a line that is no name of a clip.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(path, "a list of file names", "no such file", "write one: ls > list.txt")
-    names = path.read_text(encoding="utf-8").split()
-    clips = pd.DataFrame([parsed(Path(name).stem, path) for name in names])
+    names = read_text(path).split()
+    clips = pd.DataFrame([parsed(Path(name).stem, path) for name in names], columns=Name._fields)
     clips = clips[clips.label != "neutral"]
     return pd.crosstab(clips.speaker, clips.label)
 
@@ -165,5 +163,4 @@ def most_balanced(partitions: Sequence[pd.Series], counts: pd.DataFrame) -> pd.S
 
 
 if __name__ == "__main__":
-    with told_in_one_line():
-        main(*sys.argv[1:])
+    run(main)

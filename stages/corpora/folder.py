@@ -19,12 +19,12 @@ def read(
     """The clip table of a csv with columns `file`, `label` and, at will, `split`, `speaker`, `fold`, `text` and
     `verified`.
 
-    The csv lies in `root`; `file` is relative to `root`; the clip id is that path with `-` for `/` and without its
-    suffix. Without `split`, a fifth of each label's clips becomes the test split, by a hash of their ids; unless
-    `split` names validation clips, `validation_share` of each label's verified training clips is held out. Where
-    `speaker_independent`, every row must name its speaker, speakers are dealt out in the place of clips, and a given
-    `split` must have each speaker once and name validation clips. Without `verified`, all labels count as verified. The
-    audio files themselves are not looked at.
+    The csv lies in `root` and is read as `read_list` says; `file` is relative to `root`; the clip id is that path with
+    `-` for `/` and without its suffix. Without `split`, a fifth of each label's clips becomes the test split, by a hash
+    of their ids; unless `split` names validation clips, `validation_share` of each label's verified training clips is
+    held out. Where `speaker_independent`, every row must name its speaker, speakers are dealt out in the place of
+    clips, and a given `split` must have each speaker once and name validation clips. Without `verified`, all labels
+    count as verified. The audio files themselves are not looked at.
 
     Raises:
         UserError: a missing list or column, a path that leaves the folder, a row with neither label nor text, two
@@ -50,11 +50,10 @@ def read(
 
 def _check_rows(rows: pd.DataFrame, source: Path) -> None:
     for row in rows.itertuples():
-        path = PurePosixPath(row.file)
-        if not row.file or path.is_absolute() or ".." in path.parts:
-            raise UserError(source, "paths inside the folder, relative to it", repr(row.file), "correct that row")
+        where = f"{source}, line {row.Index}"
+        clip_table.check_file(row.file, where)
         if not row.label and not row.text:
-            raise UserError(source, "a label or a text for each clip", f"neither for {row.file}", "add one")
+            raise UserError(where, "a label or a text for each clip", f"neither for {row.file}", "add one")
 
 
 def _split_by_speaker(rows: pd.DataFrame, source: Path, validation_share: float) -> pd.Series:

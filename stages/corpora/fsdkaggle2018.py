@@ -88,14 +88,16 @@ def read(root: Path, *, validation_share: Share) -> pd.DataFrame:
 
 
 def _rows(root: Path, source: str, audio: str, rows: pd.DataFrame) -> pd.DataFrame:
-    unknown = rows[~rows.label.isin(LABELS)]
-    if len(unknown):
-        raise UserError(
-            root / source,
-            "one of the 41 labels of FSDKaggle2018",
-            f"{unknown.label.iloc[0]!r} for {unknown.fname.iloc[0]}",
-            "correct the list, or read a corpus of your own with `folder`",
-        )
+    for number, name, label in zip(rows.index, rows.fname, rows.label):
+        where = f"{root / source}, line {number}"
+        clip_table.check_file(name, where)
+        if label not in LABELS:
+            raise UserError(
+                where,
+                "one of the 41 labels of FSDKaggle2018",
+                f"{label!r} for {name}",
+                "correct the list, or read a corpus of your own with `folder`",
+            )
     if not (root / audio).is_dir():
         raise UserError(root / audio, "the folder of audio files", "no such folder", "see data/README.md")
     return pd.DataFrame(

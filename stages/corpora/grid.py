@@ -1,6 +1,7 @@
 """Room of corpora: reads GRID (Cooke et al. 2006), people on video who say sentences of one grammar."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +9,9 @@ import pandas as pd
 
 from stages.frame import clip_table
 from stages.frame.errors import UserError
+from stages.frame.folders import VIDEOS, files_below
 from stages.frame.parameters import Share
+from stages.frame.text import read_lines
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 # A sentence takes one word of each: command, colour, preposition, letter, digit, adverb.
@@ -30,7 +33,8 @@ PAPER = {
 }
 UNITS_PER_S = 25_000
 SILENCES = ("sil", "sp")
-_ALIGNED = re.compile(r"(\d+)\s+(\d+)\s+([a-z]+)")
+# Six digits are 40 s, and a video has 3.
+_ALIGNED = re.compile(r"([0-9]{1,6})\s+([0-9]{1,6})\s+([a-z]+)")
 _SPEAKER = re.compile(r"s\d+")
 
 
@@ -60,9 +64,9 @@ def read(
             `paper` does not know, a split without clips.
     """
     root = Path(root)
-    aligned = _by_speaker(root, (".align",))
+    aligned = _by_speaker(root, {".align"})
     rows = []
-    for speaker, videos in _by_speaker(root, (".mpg", ".mp4")).items():
+    for speaker, videos in _by_speaker(root, VIDEOS).items():
         fitting = _fitting(speaker, videos, aligned)
         rows += [_row(root, speaker, video, fitting) for video in videos.values()]
     if not rows:
@@ -90,12 +94,10 @@ def sentence(name: str, source: str | Path) -> str:
     return " ".join(words)
 
 
-def _by_speaker(root: Path, suffixes: tuple[str, ...]) -> dict[str, dict[str, Path]]:
-    """For each speaker the files with one of these suffixes, by name, but those that macOS leaves beside others."""
+def _by_speaker(root: Path, suffixes: Iterable[str]) -> dict[str, dict[str, Path]]:
+    """For each speaker the files with one of these suffixes, by name."""
     found: dict[str, dict[str, Path]] = {}
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() not in suffixes or path.name.startswith("."):
-            continue
+    for path in files_below(root, suffixes):
         speakers = [part for part in path.relative_to(root).parts[:-1] if _SPEAKER.fullmatch(part)]
         if not speakers:
             raise UserError(
@@ -106,7 +108,7 @@ def _by_speaker(root: Path, suffixes: tuple[str, ...]) -> dict[str, dict[str, Pa
             )
         own = found.setdefault(speakers[-1], {})
         if path.stem in own:
-            raise UserError(path, f"one {' or '.join(suffixes)} of each clip", f"also {own[path.stem]}", "remove one")
+            raise UserError(path, "one such file of each clip", f"also {own[path.stem]}", "remove one")
         own[path.stem] = path
     return found
 
@@ -150,18 +152,19 @@ def _row(root: Path, speaker: str, video: Path, aligned: dict[str, Path]) -> dic
 
 def _words(path: Path) -> list[tuple[str, float, float]]:
     """The words of an align file, each with its start and end in seconds; silences are no words."""
-    words = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    words, latest = [], 0
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         match = _ALIGNED.fullmatch(line.strip())
-        if match is None or int(match[1]) > int(match[2]):
+        if match is None or not latest <= int(match[1]) <= int(match[2]):
             raise UserError(
                 f"{path}, line {number}",
-                "start, end and word, such as 13750 20000 place",
+                "start, end and word, such as 13750 20000 place, one after the other",
                 repr(line[:60]),
                 "copy the file again",
             )
+        latest = int(match[1])
         if match[3] not in SILENCES:
             words.append((match[3], int(match[1]) / UNITS_PER_S, int(match[2]) / UNITS_PER_S))
     return words

@@ -1,19 +1,21 @@
 """Corpora: reads IEMOCAP (Busso et al. 2008) as it comes, four classes of emotion, sessions as folds."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from stages.frame import clip_table
 from stages.frame.errors import UserError
+from stages.frame.folders import SOUNDS, files_in
 from stages.frame.parameters import NonNegativeInt
+from stages.frame.text import read_lines
 
 # The raters' majority; clips of other labels, or of none (xxx), are left out, as in the paper.
 LABELS = {"neu": "neutral", "hap": "happy", "exc": "happy", "sad": "sad", "ang": "angry"}
 EVALUATED = re.compile(r"\[\s*([\d.]+)\s*-\s*([\d.]+)\s*\]\s+(\S+)\s+(\w+)\s+\[")
-TRANSCRIBED = re.compile(r"(Ses\d\d[FM]_\S+)\s*\[[^\]]*\]\s*:?\s*(.*)")
+TRANSCRIBED = re.compile(r"(Ses\d\d[FM]_[^\s\[]+)\s*\[[^\]]*\]\s*:?\s*(.*)")
 NAMED = re.compile(r"Ses\d\d[FM]_")
 UTTERANCE = re.compile(r"(Ses\d\d)[FM]_\w+_([FM])\d+")
 
@@ -67,38 +69,52 @@ def _session(root: Path, session: Path) -> Iterator[tuple[str, ...]]:
     texts = {
         name: (text, path)
         for path in _lists(session / "dialog" / "transcriptions")
-        for name, text in _transcribed(path).items()
+        for name, text in _turns(path, _transcribed(path))
     }
     seen: set[str] = set()
     for path in _lists(session / "dialog" / "EmoEvaluation"):
-        for name, code in _evaluated(path):
+        wavs = _wavs(session / "sentences" / "wav" / path.stem)
+        for name, code in _turns(path, _evaluated(path)):
             if name in seen:
                 raise UserError(path, f"{name} once in a session", "twice", "remove one of the lines")
             seen.add(name)
             if code in LABELS:
-                yield _row(root, path, name, code, texts)
+                yield _row(root, path, name, code, wavs, texts)
 
 
-def _row(root: Path, evaluation: Path, name: str, code: str, texts: dict) -> tuple[str, ...]:
+def _row(root: Path, evaluation: Path, name: str, code: str, wavs: dict, texts: dict) -> tuple[str, ...]:
     session, dialog = evaluation.parents[2], evaluation.stem
+    place = UTTERANCE.fullmatch(name)
+    if place is None:
+        raise UserError(evaluation, "a name such as Ses01F_impro01_F000", name[:60], "correct that line")
     wav = session / "sentences" / "wav" / dialog / f"{name}.wav"
     text, path = texts.get(name, ("", session / "dialog" / "transcriptions" / f"{dialog}.txt"))
-    if not wav.is_file():
+    if name not in wavs:
         raise UserError(wav, f"the audio of {name}, labelled {code}", "no such file", "copy it too")
     if not text:
         raise UserError(path, f"the transcript of {name}, labelled {code}", "none", "copy the file again")
-    place = UTTERANCE.fullmatch(name)
-    if place is None:
-        raise UserError(evaluation, "a name such as Ses01F_impro01_F000", name, "correct that line")
-    return name, wav.relative_to(root).as_posix(), LABELS[code], text, "".join(place.groups()), session.name
+    file = wavs[name].relative_to(root).as_posix()
+    return name, file, LABELS[code], text, "".join(place.groups()), session.name
+
+
+def _wavs(folder: Path) -> dict[str, Path]:
+    """The recordings of a dialog by their names; none where it has no folder."""
+    return {path.stem: path for path in files_in(folder, SOUNDS)} if folder.is_dir() else {}
 
 
 def _lists(folder: Path) -> list[Path]:
-    """The text files of a folder but those that macOS leaves beside others."""
-    found = sorted(path for path in folder.glob("*.txt") if not path.name.startswith("."))
+    """The text files of a folder."""
+    found = files_in(folder, {".txt"})
     if not found:
         raise UserError(folder, "a text file for each dialog", "none", "copy the folder whole")
     return found
+
+
+def _turns(path: Path, found: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    turns = list(found)
+    if not turns:
+        raise UserError(path, "a line for each turn, such as Ses01F_impro01_F000", "none", "copy the file again")
+    return turns
 
 
 def _evaluated(path: Path) -> Iterator[tuple[str, str]]:
@@ -116,21 +132,15 @@ def _evaluated(path: Path) -> Iterator[tuple[str, str]]:
             yield match[3], match[4]
 
 
-def _transcribed(path: Path) -> dict[str, str]:
-    """The text of each utterance; lines that name none, such as remarks, are passed over."""
+def _transcribed(path: Path) -> Iterator[tuple[str, str]]:
+    """Utterances and their texts, tabs as spaces; lines that name none, such as remarks, are passed over."""
     matches = map(TRANSCRIBED.match, _lines(path))
-    return {match[1]: match[2] for match in matches if match}
+    return ((match[1], match[2].replace("\t", " ")) for match in matches if match)
 
 
 def _lines(path: Path) -> list[str]:
     """The lines of a text file in UTF-8 or, if it is none, Windows-1252."""
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    # Not splitlines: it would also cut a line at a control character in the midst of a transcript.
-    return [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
+    return [line.strip() for line in read_lines(path, otherwise="cp1252")]
 
 
 def _check_counts(table: pd.DataFrame, expected: dict[str, dict[str, int]], root: Path) -> None:

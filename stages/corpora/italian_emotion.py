@@ -10,6 +10,7 @@ from stages.corpora.csv_lists import read_list
 from stages.corpora.speakers import deal
 from stages.frame import clip_table
 from stages.frame.errors import UserError
+from stages.frame.folders import SOUNDS, files_below
 from stages.frame.parameters import Share
 
 # Both corpora abbreviate the Italian words; the example of a DEMoS name in Ren et al. has `ang` for `rab`.
@@ -50,7 +51,7 @@ def read(
     DEMoS's neutral clips, a class too small to learn, are left out as in Ren et al. The audio itself is not looked at.
 
     Args:
-        root: the folder below which the wav files lie.
+        root: the folder below which the wav files lie, or other files of sound.
         partition: `paper` and `balanced` take that column of `demos_partition.csv`, two ways to meet the counts of Ren
             et al. (their own, as far as known, and one with the women spread better), also for a copy of some of
             DEMoS's speakers; `by_speaker` deals out the speakers that are there, of either corpus.
@@ -58,11 +59,11 @@ def read(
         test_share: share of the speakers that `by_speaker` deals to the test split.
 
     Raises:
-        UserError: no wav file, a name that neither corpus has, clips of both corpora, a speaker that `paper` or
+        UserError: no file of sound, a name that neither corpus has, clips of both corpora, a speaker that `paper` or
             `balanced` does not know, too few speakers, a label that has no clip in one of the splits.
     """
     root = Path(root)
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() == ".wav")
+    files = files_below(root, SOUNDS)
     table = pd.DataFrame([parsed(path.stem, path) for path in files], columns=Name._fields)
     table["file"] = [path.relative_to(root).as_posix() for path in files]
     table["clip_id"] = [path.stem for path in files]

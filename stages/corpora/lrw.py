@@ -9,12 +9,14 @@ import pandas as pd
 from stages.corpora.csv_lists import read_list
 from stages.frame import clip_table
 from stages.frame.errors import UserError
+from stages.frame.folders import VIDEOS, files_in, folders_in
 from stages.frame.parameters import Count
+from stages.frame.text import read_text
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 # 29 frames at 25 per second; the word lies in the middle.
 CLIP_S = 29 / 25
-_DURATION = re.compile(r"^Duration:\s*(\d+\.?\d*)", re.MULTILINE)
+_DURATION = re.compile(r"^Duration:\s*([0-9]+\.?[0-9]*)\s+seconds", re.MULTILINE)
 
 
 def read(root: Path, *, words: list[str] | None, expected_words: Count | None) -> pd.DataFrame:
@@ -46,7 +48,8 @@ def read(root: Path, *, words: list[str] | None, expected_words: Count | None) -
 
 
 def _word_folders(root: Path, words: list[str] | None, expected_words: int | None) -> list[Path]:
-    folders = {path.name: path for path in sorted(root.glob("lipread_mp4/*")) if path.is_dir()}
+    source = root / "lipread_mp4"
+    folders = {path.name: path for path in folders_in(source)} if source.is_dir() else {}
     if not folders:
         raise UserError(root, "words' folders in lipread_mp4", "none", "see data/README.md")
     if expected_words is not None and len(folders) != expected_words:
@@ -59,7 +62,7 @@ def _word_folders(root: Path, words: list[str] | None, expected_words: int | Non
     missing = [word for word in words or [] if word not in folders]
     if missing:
         raise UserError(
-            root / "lipread_mp4",
+            source,
             f"the folder {missing[0]} as corpora.*.words says",
             ", ".join(list(folders)[:5]),
             "copy it too, or take it out of words",
@@ -69,34 +72,34 @@ def _word_folders(root: Path, words: list[str] | None, expected_words: int | Non
 
 def _word(root: Path, folder: Path) -> Iterator[tuple[str, ...]]:
     """A row for each clip of a word."""
-    for part in sorted(path for path in folder.iterdir() if path.is_dir()):
+    for part in folders_in(folder):
         if part.name not in SPLITS:
             raise UserError(part, f"folders {', '.join(SPLITS)}", repr(part.name), "rename or remove it")
-        for stem in _stems(part, folder.name):
-            video = (part / f"{stem}.mp4").relative_to(root).as_posix()
-            times = f"{folder.name} {_times(part / f'{stem}.txt')}"
-            yield f"{part.name}-{stem}", video, folder.name, times, SPLITS[part.name]
+        for video, text in _clips(part, folder.name):
+            file, times = video.relative_to(root).as_posix(), f"{folder.name} {_times(text)}"
+            yield f"{part.name}-{video.stem}", file, folder.name, times, SPLITS[part.name]
 
 
-def _stems(part: Path, word: str) -> list[str]:
-    """The names of the clips in one folder, each of which has a video and a text file."""
-    files = {path.name for path in part.iterdir() if not path.name.startswith(".")}
-    stems = sorted({Path(name).stem for name in files if name.endswith((".mp4", ".txt"))})
+def _clips(part: Path, word: str) -> Iterator[tuple[Path, Path]]:
+    """The video and the text file of each clip in one folder."""
+    videos = {path.stem: path for path in files_in(part, VIDEOS)}
+    texts = {path.stem: path for path in files_in(part, {".txt"})}
+    stems = sorted(videos | texts)
     for stem in stems:
-        if not re.fullmatch(rf"{re.escape(word)}_\d+", stem):
+        if not re.fullmatch(rf"{re.escape(word)}_[0-9]+", stem):
             raise UserError(part, f"names such as {word}_00001 in this folder", stem, "move or remove that file")
     for stem in stems:
-        for suffix, content in ((".mp4", "video"), (".txt", "text file with the duration")):
-            if stem + suffix not in files:
+        for found, suffix, content in ((videos, ".mp4", "video"), (texts, ".txt", "text file with the duration")):
+            if stem not in found:
                 path = part / f"{stem}{suffix}"
                 raise UserError(path, f"the {content} of {stem}", "no such file", "copy it too")
-    return stems
+        yield videos[stem], texts[stem]
 
 
 def _times(path: Path) -> str:
     """Start and end of the word in seconds, within the clip."""
-    match = _DURATION.search(path.read_text(encoding="utf-8", errors="replace"))
-    if match is None:
+    match = _DURATION.search(read_text(path, otherwise="cp1252"))
+    if match is None or not float(match[1]):
         raise UserError(path, "a line such as Duration: 0.53 seconds", "none", "copy the file again")
     half_s = min(float(match[1]), CLIP_S) / 2
     return f"{CLIP_S / 2 - half_s:.4g} {CLIP_S / 2 + half_s:.4g}"
@@ -107,6 +110,8 @@ def _speakers(files: pd.Series, root: Path) -> pd.Series | str:
     if not source.is_file():
         return ""
     rows = read_list(source, ["file", "speaker"])
+    for number, file in rows.file[rows.file.duplicated()].items():
+        raise UserError(f"{source}, line {number}", "one speaker for each clip", f"{file} again", "remove that line")
     speakers = files.map(dict(zip(rows.file, rows.speaker)))
     if speakers.isna().any():
         raise UserError(source, "a row for each clip", f"none for {files[speakers.isna()].iloc[0]}", "add it")

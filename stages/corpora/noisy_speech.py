@@ -1,8 +1,6 @@
 """Room of corpora: reads LibriSpeech (Panayotov et al. 2015) and the noises to mix it with, such as DEMAND's."""
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,10 +10,11 @@ from stages.corpora.speakers import deal
 from stages.frame import clip_table
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
+from stages.frame.folders import SOUNDS, files_below, files_in, folders_in
 from stages.frame.parameters import Count, Share
+from stages.frame.text import read_lines
 
 SPEECH, DEMAND, NOISES = "LibriSpeech", "DEMAND", "noises"
-SUFFIXES = (".wav", ".flac", ".ogg")
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz '")
 # What Yang et al. (2020, section 3.2) say of their data. The number of test speakers is ours, see `read`.
 PAPER_SUBSET = "train-clean-100"
@@ -24,7 +23,8 @@ PAPER_UTTERANCES = {"train": 8345, "test": 1242}
 PAPER_NOISES = 10
 # Of so many kinds of noise that are not for test, or more, every fourth is for validation.
 ENOUGH_TO_HOLD_OUT = 8
-_NAME = re.compile(r"([^-]+)-[^-]+-\d+")
+_NAME = re.compile(r"([^-]+)-[^-]+-[0-9]+")
+_CHANNEL = re.compile(r"ch([0-9]{1,3})", re.IGNORECASE)
 
 
 def read(
@@ -38,10 +38,10 @@ def read(
 ) -> pd.DataFrame:
     """The clip table: utterances with what is said, in lower case, and noises, whose `speaker` is their kind.
 
-    Speech is every flac file below `root/LibriSpeech`, whatever the subset, with its line of the `.trans.txt` beside
-    it. Noise is `root/DEMAND/<kind>/ch01.wav` and so on, or any sound file `root/noises/<kind>/*`. The id of an
-    utterance is its name, `84-121123-0000`, that of a noise `DKITCHEN-ch01`. Folders may be symbolic links. No sound
-    file is opened.
+    Speech is every sound file below `root/LibriSpeech`, whatever the subset, with its line of the `.trans.txt` beside
+    it. Noise is `root/DEMAND/<kind>/ch01.wav` and so on, or any sound file below `root/noises/<kind>`. The id of an
+    utterance is its name, `84-121123-0000`, that of a noise its path, `DKITCHEN-ch01`. Folders may be symbolic links.
+    No sound file is opened.
 
     The partition `paper` stands in for the lists of Yang et al. (2020, section 3.2), which are not published: 30 hours
     with 8,345 mixtures to train on and 5 hours with 1,242 to test, 73 speakers, 10 noises. A speaker of train-clean-100
@@ -61,9 +61,10 @@ def read(
         noise_channels: how many channels of each recording of DEMAND, the first, are taken; fewer where it has fewer.
 
     Raises:
-        UserError: no speech, none or both of the folders of noise, an utterance without its transcript or the other way
-            round, a name of neither form, an id twice, a transcript that is empty or has other characters than letters,
-            space and apostrophe, too few speakers, utterances or kinds of noise for the partition.
+        UserError: no speech, none or both of the folders of noise, a kind without a recording or a recording of no
+            kind, an utterance without its transcript or the other way round, a name of neither form, an id twice, a
+            transcript that is empty or has other characters than letters, space and apostrophe, too few speakers,
+            utterances or kinds of noise for the partition.
     """
     root = Path(root)
     speech, noise = _speech(root), _noise(root, noise_channels)
@@ -83,19 +84,15 @@ def _speech(root: Path) -> pd.DataFrame:
     folder = root / SPEECH
     if not folder.is_dir():
         raise UserError(folder, "the folder of speech", "no such folder", "see data/README.md")
-    files = sorted(_below(folder))
     said: dict[Path, tuple[str, str]] = {}
-    for path in files:
-        if path.name.endswith(".trans.txt"):
+    for path in files_below(folder, {".txt"}):
+        if path.name.lower().endswith(".trans.txt"):
             _add_transcripts(path, said)
     rows: dict[str, dict[str, str]] = {}
-    for path in files:
-        if path.suffix.lower() != ".flac":
-            continue
-        row = _row(root, path, said.pop(path.with_suffix(""), ("", ""))[1])
+    for path in files_below(folder, SOUNDS):
         if path.stem in rows:
             raise UserError(path, "each utterance once", f"also {rows[path.stem]['file']}", "remove one")
-        rows[path.stem] = row
+        rows[path.stem] = _row(root, path, said.pop(path.with_suffix(""), ("", ""))[1])
     for utterance, (where, _) in said.items():
         raise UserError(
             where, f"its file {utterance.name}.flac beside it", "no such file", "copy the file too, or remove the line"
@@ -107,15 +104,9 @@ def _speech(root: Path) -> pd.DataFrame:
     return pd.DataFrame(rows.values())
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """All files, behind symbolic links too, but those that macOS leaves beside others."""
-    for parent, _, names in os.walk(folder, followlinks=True):
-        yield from (Path(parent, name) for name in names if not name.startswith("."))
-
-
 def _add_transcripts(path: Path, said: dict[Path, tuple[str, str]]) -> None:
     """Adds to `said`, under each utterance's path without suffix, where its transcript is, and the transcript."""
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
@@ -168,29 +159,27 @@ def _noise(root: Path, channels: int) -> pd.DataFrame:
             "remove one" if present else "see data/README.md",
         )
     folder = root / present[0]
-    rows = [
-        {
-            "clip_id": f"{kind.name}-{path.stem}",
-            "file": path.relative_to(root).as_posix(),
-            "text": "",
-            "speaker": kind.name,
-        }
-        for kind in sorted(folder.iterdir())
-        if kind.is_dir() and not kind.name.startswith(".")
-        for path in (_channels(kind)[:channels] if present[0] == DEMAND else _sounds(kind))
-    ]
+    for path in files_in(folder, SOUNDS):
+        raise UserError(path, "a folder for each kind of noise", "a recording beside them", "move it into one of them")
+    rows = []
+    for kind in folders_in(folder):
+        found = _channels(kind)[:channels] if present[0] == DEMAND else files_below(kind, SOUNDS)
+        if not found:
+            example = "ch01.wav" if present[0] == DEMAND else "1.wav"
+            raise UserError(kind, f"recordings such as {example}", "none", "add some, or remove the folder")
+        for path in found:
+            name = path.relative_to(folder).with_suffix("").as_posix().replace("/", "-")
+            row = {"clip_id": name, "file": path.relative_to(root).as_posix(), "text": "", "speaker": kind.name}
+            rows.append(row)
     if not rows:
-        example = "DKITCHEN/ch01.wav" if present[0] == DEMAND else "rain/1.wav"
-        raise UserError(folder, f"recordings such as {example}", "none", "see data/README.md")
+        raise UserError(folder, "a folder for each kind of noise", "none", "see data/README.md")
     return pd.DataFrame(rows)
 
 
 def _channels(folder: Path) -> list[Path]:
-    return sorted(folder.glob("ch[0-9][0-9].wav"))
-
-
-def _sounds(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    """DEMAND's recordings of one place, `ch01.wav` and so on, in the order of their numbers."""
+    number_of = {path: _CHANNEL.fullmatch(path.stem) for path in files_below(folder, SOUNDS)}
+    return sorted((path for path, match in number_of.items() if match), key=lambda path: int(number_of[path][1]))
 
 
 def _splits_of_kinds(kinds: set[str], root: Path, partition: str, test_noises: int) -> dict[str, str]:

@@ -104,11 +104,15 @@ def read_arpa(path: str | Path) -> NGram:
                 backoff.update((gram, value) for value in rest)
         else:
             raise _no_arpa(path, f"no \\end\\ in {number} lines")
+        for _ in lines:
+            pass  # at its end a packed file is compared with its sum
     held = Counter(map(len, log_p_of))
     if held != announced or not held:
         raise _no_arpa(path, f"n-grams {dict(held)} where {announced} are announced")
-    least = min(p for gram, p in log_p_of.items() if len(gram) == 1 and gram != (START,))
-    return NGram(max(announced), {(UNKNOWN,): least} | log_p_of, backoff)
+    words = [p for gram, p in log_p_of.items() if len(gram) == 1 and gram != (START,)]
+    if not words:
+        raise _no_arpa(path, "not a single word")
+    return NGram(max(announced), {(UNKNOWN,): min(words)} | log_p_of, backoff)
 
 
 def _read(order: int, fields: list[str], where: str) -> tuple[tuple[str, ...], list[float]]:
@@ -116,6 +120,8 @@ def _read(order: int, fields: list[str], where: str) -> tuple[tuple[str, ...], l
     if len(fields) not in (order + 1, order + 2):
         raise _no_arpa(where, f"{len(fields)} fields for a {order}-gram")
     values = [float(value) * math.log(10) for value in (fields[0], *fields[order + 1 :])]
+    if not all(map(math.isfinite, values)) or values[0] > 0:
+        raise _no_arpa(where, f"no logarithms of a probability and of what is kept for others: {' '.join(fields)[:60]}")
     return tuple(word.lower() for word in fields[1 : order + 1]), values
 
 
@@ -123,7 +129,7 @@ def _read(order: int, fields: list[str], where: str) -> tuple[tuple[str, ...], l
 def _open(path: Path) -> Iterator[Iterator[str]]:
     """The lines of a file, packed or not; what is wrong with its bytes or numbers is told in one line."""
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as lines:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as lines:
             yield lines
     except (FileNotFoundError, IsADirectoryError) as error:
         raise _no_arpa(path, "no such file") from error

@@ -1,5 +1,6 @@
 """Room of detection: one file for each way to tell attacked clips from others without the recogniser that was attacked.
 
 `detector(device, **its own parameters)` gives a function from a batch (`victim.padded_batch`) to named values (clips,),
-of which `score` is higher for what looks benign. A detector that asks for `model` gets the folder of a trained one.
+of which `score` is higher for what looks benign, and NaN for a clip too short to have one. A detector that asks for
+`model` gets the folder of a trained one.
 """

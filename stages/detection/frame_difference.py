@@ -8,7 +8,7 @@ from stages.victim import Inputs
 
 
 def detector(device: str) -> Callable[[Inputs], dict[str, torch.Tensor]]:
-    """Scores (clips,): minus the mean absolute difference of neighbouring pictures, in grey levels."""
+    """Scores (clips,): minus the mean absolute difference of neighbouring pictures, in grey levels; NaN for one."""
 
     def score(inputs: Inputs) -> dict[str, torch.Tensor]:
         video = inputs["video"]

@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 
 from stages import victim
 from stages.features.video import SAMPLES_PER_FRAME
+from stages.frame import finite
 from stages.frame.parameters import Count
 from stages.networks.syncnet import FRAMES
 from stages.victim import Inputs
@@ -30,7 +31,7 @@ class Synchrony:
     Attributes:
         offset: (clips,), in frames; positive where the sound comes before the picture.
         confidence: (clips,), the median of a clip's `distances` minus the least of them.
-        distance: (clips,), that least one.
+        distance: (clips,), that least one; like the confidence NaN for a clip without a window.
         distances: (clips, 2 shifts + 1), means over pairs of a window of video and that of audio -shifts ... +shifts
             windows later; NaN where there is no such pair.
         frame_confidence: (clips, windows), that median minus the window's own distance at the offset, and of nine
@@ -45,7 +46,7 @@ class Synchrony:
 
 
 def detector(device: str, *, model: str, shifts: Count, pairs: Pairs) -> Callable[[Inputs], dict[str, Tensor]]:
-    """Scores (clips,): the confidence of a SyncNet; with its offset and least distance.
+    """Scores (clips,): the confidence of a SyncNet; with its offset and least distance, NaN for less than a window.
 
     Args:
         device: where the network works.
@@ -57,6 +58,8 @@ def detector(device: str, *, model: str, shifts: Count, pairs: Pairs) -> Callabl
 
     def score(inputs: Inputs) -> dict[str, Tensor]:
         found = of_clips(module, inputs, shifts=shifts, pairs=pairs)
+        has_window = inputs["audio_length"].to(found.confidence.device) >= FRAMES * SAMPLES_PER_FRAME
+        finite.check(found.confidence[has_window], model, "the confidence of clips", do="train it again")
         return {"score": found.confidence, "offset": found.offset, "distance": found.distance}
 
     return score
@@ -88,6 +91,7 @@ def synchrony(video: Tensor, audio: Tensor, windows: Tensor, *, shifts: int, pai
     least, place = means.masked_fill(means.isnan(), torch.inf).min(1)
     median = means.nanmedian(1).values
     own = distances.gather(2, place[:, None, None].expand(-1, distances.shape[1], 1))[:, :, 0]
+    least = least.masked_fill(median.isnan(), torch.nan)
     return Synchrony(shifts - place, median - least, least, means, _smoothed(median[:, None] - own))
 
 

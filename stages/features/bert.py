@@ -1,11 +1,17 @@
 """Room of features: what a BERT makes of the pieces of a text (Devlin et al. 2019)."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from stages.frame import finite, json_files, weights
 from stages.frame.errors import UserError
+from stages.frame.parameters import Count, Range
+
+SCHEMA = {"model_type": str, "num_hidden_layers": Annotated[int, Range(1, 100)]} | dict.fromkeys(
+    ("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings"), Count
+)
 
 
 class Read:
@@ -70,21 +76,92 @@ def load(folder: Path, device: str, *, layer: int) -> Read:
             the last but one.
 
     Raises:
-        UserError: there is no model, or it has no such layer.
+        UserError: there is no such model, see `opened`, or it has no such layer.
     """
-    import transformers
-    from transformers import AutoTokenizer, BertModel
-
-    if not (folder / "config.json").is_file():
-        raise UserError(folder, "a pretrained model", "no config.json", "run dvc repro")
-    # It would report that the layer that predicts words is left out.
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    model = BertModel.from_pretrained(folder, add_pooling_layer=False, use_safetensors=True).eval().to(device)
+    model, tokeniser = opened(folder, do="run dvc repro")
     count = model.config.num_hidden_layers
     if not -count - 1 <= layer <= count:
         raise UserError("params.yaml: layer of bert", f"from {-count - 1} to {count}", f"{layer}", "correct it")
-    return Read(model, AutoTokenizer.from_pretrained(folder), layer)
+    return Read(model.eval().to(device), tokeniser, layer)
+
+
+def opened(source: Path | str, *, revision: str | None = None, do: str) -> tuple[Any, Any]:
+    """A BERT and its tokeniser; no code that may lie beside them is run, and nobody is asked whether to run it.
+
+    Args:
+        source: the folder, or as text a name on the Hugging Face hub.
+        revision: of the hub's repository, null for its newest.
+        do: what the user can do where they are missing or wrong, for errors.
+
+    Raises:
+        UserError: they are missing, damaged, of another architecture, without some weights or with others, or the
+            tokeniser knows no words.
+    """
+    import transformers
+
+    # It would report that the layer that predicts words is left out.
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    config = _file(source, "config.json", revision, do)
+    kind = json_files.read(config, SCHEMA, what="a pretrained model", do=do)["model_type"]
+    if kind != "bert":
+        raise UserError(source, "a BERT", f"a model of the type {kind!r}", "correct its name")
+    _check_weights(_file(source, "model.safetensors", revision, do), do)
+    try:
+        model, report = transformers.BertModel.from_pretrained(
+            source, add_pooling_layer=False, use_safetensors=True, output_loading_info=True, revision=revision
+        )
+        tokeniser = transformers.AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
+    # On damaged files the two end in many an error, and the tokeniser in a bare Exception.
+    except Exception as error:
+        found = f"{type(error).__name__}: {str(error).strip()[:200]}"
+        raise UserError(source, "a BERT and its tokeniser as transformers saves them", found, do) from error
+    _check_whole(source, report, do)
+    _check_knows_words(source, tokeniser, model.config.vocab_size)
+    return model, tokeniser
+
+
+def _file(source: Path | str, name: str, revision: str | None, do: str) -> Path:
+    """One of its files, from the hub or its cache where `source` is a name."""
+    from transformers.utils import cached_file
+
+    if isinstance(source, Path):
+        return source / name
+    try:
+        return Path(cached_file(source, name, revision=revision))
+    except (OSError, ValueError) as error:
+        raise UserError(source, name, str(error).strip().splitlines()[0], do) from error
+
+
+def _check_weights(path: Path, do: str) -> None:
+    for name, value in weights.read(path, do=do).items():
+        if not value.is_floating_point() and not name.endswith("position_ids"):
+            raise UserError(path, f"floats as {name}", f"{value.dtype}", do)
+        finite.check(value, path, name, do=do)
+
+
+def _check_whole(source: Path | str, report: dict[str, Any], do: str) -> None:
+    """Passes weights that are those of all layers, and of no further ones."""
+    missing = sorted(report["missing_keys"])
+    further = sorted(name for name in report["unexpected_keys"] if "encoder.layer" in name)
+    if missing or further:
+        found = f"no {missing[0]}" if missing else f"{further[0]} besides"
+        raise UserError(source, "all weights of the BERT that config.json describes", found, do)
+
+
+def _check_knows_words(source: Path | str, tokeniser: Any, pieces: int) -> None:
+    """Passes a tokeniser that says which piece is of which word, and makes no piece that the model does not know."""
+    vocabulary = tokeniser.get_vocab()
+    words = set(vocabulary) - set(tokeniser.all_special_tokens)
+    if not tokeniser.is_fast or not words or tokeniser.pad_token_id is None:
+        found = f"one of {len(words)} pieces of words"
+        raise UserError(source, "a tokeniser that knows words (tokenizer.json)", found, "add the file")
+    if not isinstance(tokeniser.model_max_length, int | float):
+        found = repr(tokeniser.model_max_length)
+        raise UserError(source, "a number as the tokeniser's model_max_length", found, "add the model's own")
+    if max(vocabulary.values()) >= pieces:
+        found = f"one of {max(vocabulary.values()) + 1}"
+        raise UserError(source, f"a tokeniser of at most the model's {pieces} pieces", found, "add the model's own")
 
 
 def _own(vectors: np.ndarray, words: list[int | None]) -> dict[str, np.ndarray]:

@@ -5,7 +5,6 @@ A decoder: `prepare` reads a corpus of videos by it.
 
 import multiprocessing
 import os
-import signal
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 from stages.features import face_mesh, video
 from stages.features.face_mesh import opencv
 from stages.frame.parameters import Count
+from stages.frame.parent import follow_parent
 
 # What had to be mended in a clip, and its length: columns of the set's table; for a clip that can't be read, these.
 COUNTED = {
@@ -23,6 +23,8 @@ COUNTED = {
     "frames_with_two_faces": 0,
     "frames_added": 0,
     "silent_samples_added": 0,
+    "frames_lost": 0,
+    "samples_lost": 0,
     "variable_frame_rate": False,
 }
 # With faces of 224 x 224 one takes 11 MB.
@@ -45,14 +47,19 @@ _FACE_MARGIN, _FACE_MEDIAN_FRAMES, _FACE_PADDING = 0.4, 13, 110
 
 
 def decode(
-    path: Path, *, size: Count, face_size: Count | None, frames_per_clip: Count | None
+    path: Path,
+    *,
+    size: Count,
+    face_size: Count | None,
+    frames_per_clip: Count | None,
+    limits: video.Limits = video.USUAL,
 ) -> tuple[dict[str, np.ndarray], dict[str, float | bool]]:
     """The arrays of one clip, `audio` and those of `crops`, and its values of the columns `COUNTED`.
 
     Raises:
         UserError: the file can't be read (`read_video`), or no face is found in it.
     """
-    clip = video.read_video(path, frames_per_clip=frames_per_clip)
+    clip = video.read_video(path, frames_per_clip=frames_per_clip, limits=limits)
     points, found, faces = face_mesh.landmarks(clip.frames, path)
     counted = {
         "duration_s": len(clip.frames) / video.FRAMES_PER_S,
@@ -60,6 +67,8 @@ def decode(
         "frames_with_two_faces": int((faces > 1).sum()),
         "frames_added": clip.frames_added,
         "silent_samples_added": clip.silent_samples_added,
+        "frames_lost": clip.frames_lost,
+        "samples_lost": clip.samples_lost,
         "variable_frame_rate": clip.variable_frame_rate,
     }
     return crops(clip.frames, points, size=size, face_size=face_size) | {"audio": clip.audio}, counted
@@ -84,7 +93,7 @@ def pool() -> Executor:
     """
     opencv()
     start_anew = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(os.cpu_count(), start_anew, initializer=_leave_interrupts_to_parent)
+    return ProcessPoolExecutor(os.cpu_count(), start_anew, initializer=follow_parent)
 
 
 def crops(
@@ -182,7 +191,3 @@ def _warped(images: list[np.ndarray] | np.ndarray, maps: np.ndarray, size: int, 
         for image, own in zip(images, larger)
     ]
     return np.stack([cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) for image in cut])
-
-
-def _leave_interrupts_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

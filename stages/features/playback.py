@@ -10,9 +10,9 @@ from torch import Tensor
 from stages.features.audio import read_audio
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
+from stages.frame.folders import SOUNDS, files_below, say_not_taken
 from stages.frame.parameters import Count
 
-SUFFIXES = (".wav", ".flac")
 HELD_OUT_EVERY = 3
 # The band-pass of 513 taps reaches 16 ms at 16 kHz; it falls from 1 to 1/500 within 100 Hz.
 REACH = 256
@@ -25,7 +25,8 @@ def read_responses(folder: str | Path, *, sample_rate_hz: Count, held_out: bool)
     out. Each has an energy of 1. Every third file in the order of a hash of its name is held out.
 
     Args:
-        folder: with wav or flac files of one channel and any sampling rate.
+        folder: with sound files of one channel and any sampling rate; what else looks like a recording is counted on
+            stderr.
         sample_rate_hz: the rate of the result.
         held_out: whether to read the files that are held out, or all others.
 
@@ -35,12 +36,14 @@ def read_responses(folder: str | Path, *, sample_rate_hz: Count, held_out: bool)
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(folder, "impulse responses", "no such folder", "correct the path")
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
+    files = files_below(folder, SOUNDS)
+    say_not_taken(folder, files)
+    names = [path.relative_to(folder).as_posix() for path in files]
     if len(names) < 2:
         raise UserError(
             folder,
             "at least two impulse responses, one of them to hold out",
-            f"{len(names)} wav or flac files",
+            f"{len(names)} sound files",
             "add some",
         )
     names.sort(key=stable_hash)

@@ -1,12 +1,10 @@
 """Room of features: what a pretrained network of the wav2vec family hears in a waveform, differentiable."""
 
-import json
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from stages.frame import parameters
-from stages.frame.errors import UserError
+from stages.frame import about, json_files, parameters, weights
 from stages.frame.modules import find
 from stages.frame.parameters import Positive
 
@@ -40,18 +38,11 @@ def load(folder: Path, device: str, *, longest_s: Positive | None) -> Heard:
         longest_s: what of a clip is heard, null for all.
 
     Raises:
-        UserError: the folder is incomplete, or its weights are another network's.
+        UserError: the folder is incomplete or damaged, or its weights are another network's.
     """
-    from safetensors.torch import load_file
-
-    if not (folder / "config.json").is_file():
-        raise UserError(folder, "a pretrained model", "no config.json", "run dvc repro")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = json_files.read(folder / weights.CONFIG, about.PRETRAINED, what="a pretrained model", do="run dvc repro")
     build = find("networks", config["network"], "build", where=str(folder / "config.json"))
-    network = parameters.bind(build, str(folder / "config.json"), config["parameters"])()
-    try:
-        network.load_state_dict(load_file(folder / "weights.safetensors"))
-    except RuntimeError as error:
-        raise UserError(folder, "weights of this network", str(error), "make it again") from error
+    make = parameters.bind(build, str(folder / "config.json"), config["parameters"])
+    network = weights.load(make, folder, do="make it again")
     longest = None if longest_s is None else round(longest_s * config["sample_rate_hz"])
     return Heard(network, longest).eval().requires_grad_(False).to(device)

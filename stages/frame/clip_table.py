@@ -1,6 +1,10 @@
 """Ground floor: the clip table, one row per clip, the same columns for every corpus."""
 
+import csv
 import hashlib
+import io
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -25,17 +29,30 @@ TEXT = (
     *("clip_id", "file", "label", "text", "speaker", "split", "fold", "key", "source", "target", "problem", "shard"),
     *("decision", "clean_prediction", "adversarial_prediction", "treatment", "outcome", "variant"),
     *("victim", "member", "regime", "purpose", "judged_by", "judged_on", "attacked_at", "attack", "through"),
-    *("set", "version", "heard_by", "sound"),
+    *("set", "version", "heard_by", "sound", "noise", "noise_clip_id", "audio_of", "model"),
     "word_times",
 )
 SPLITS = ("train", "validation", "test")
 
 
+# Columns whose values name groups of clips or go into names of what is made of them.
+NAMES = ("clip_id", "label", "speaker", "fold")
+# Categories of characters that are not seen: control and format characters, halves of others, ends of lines.
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+# Some scripts are written with these two, which join letters or keep them apart.
+_JOINERS = "\u200c\u200d"
+# File systems take names of so many bytes, and Linux paths of 4096, with the corpus's folder before them.
+_LONGEST_NAME, _LONGEST_PATH = 255, 3000
+
+
 def checked(table: pd.DataFrame, source: str) -> pd.DataFrame:
     """The table with exactly `COLUMNS`, sorted by clip id; `source` is named in errors.
 
+    This is the one place that says what a clip table may hold, whichever reader made it.
+
     Raises:
-        UserError: no rows, a missing column, an id twice, an unknown split.
+        UserError: no rows, a missing column, an id or a file twice, a file outside the corpus, an unknown split, a
+            character that can't be seen, two names that look alike or become alike in the names of what is made.
     """
     table = table.assign(**{column: "" for column in OPTIONAL if column not in table})
     for column in COLUMNS:
@@ -43,13 +60,72 @@ def checked(table: pd.DataFrame, source: str) -> pd.DataFrame:
             raise UserError(source, f"a column {column!r}", ", ".join(table.columns), "add the column")
     if table.empty:
         raise UserError(source, "at least one clip", "none", "check the corpus folder and its lists")
-    twice = table.clip_id[table.clip_id.duplicated()]
-    if len(twice):
-        raise UserError(source, "each clip id once", f"{twice.iloc[0]!r} twice", "remove one of the rows")
+    for column in COLUMNS:
+        for value in table[column].unique().tolist() if column in TEXT else ():
+            if unseen(value):
+                raise UserError(source, f"a {column} of what can be seen", repr(value), "correct or rename it")
+    _check_once(table, source)
+    for column in NAMES:
+        _check_different(table[column].unique().tolist(), column, source)
     strange = sorted(set(table.split) - set(SPLITS))
     if strange:
         raise UserError(source, f"splits {', '.join(SPLITS)}", repr(strange[0]), "correct the split column")
     return table[list(COLUMNS)].sort_values("clip_id", ignore_index=True)
+
+
+def check_file(file: str, source: str | Path) -> str:
+    """The path of a file below a corpus's folder, relative to it, without the parts that lead nowhere (`./`, `//`).
+
+    Raises:
+        UserError: it is empty, leads out of the folder, has a backslash or a name that no file can have.
+    """
+    parts = [part for part in file.split("/") if part not in ("", ".")]
+    sizes = [len(part.encode(errors="surrogatepass")) for part in parts]
+    within = parts and not file.startswith("/") and ".." not in parts and "\\" not in file
+    if not within or max(sizes) > _LONGEST_NAME or sum(sizes) + len(sizes) > _LONGEST_PATH:
+        expected = "paths inside the folder, relative to it, with / between folders"
+        raise UserError(source, expected, repr(file[:60]), "correct that row")
+    return "/".join(parts)
+
+
+def unseen(text: str) -> str:
+    """The first character of a text that can't be seen and is no space; none, where all can."""
+    if text.isprintable():
+        return ""
+    return next((one for one in text if unicodedata.category(one) in _UNSEEN and one not in _JOINERS), "")
+
+
+def alike(name: str) -> str:
+    """What all names have in common that look like this one: the same form of each letter, one kind of space."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def _check_once(table: pd.DataFrame, source: str) -> None:
+    """Passes clips of which each has an id and a file of its own."""
+    files: dict[str, str] = {}
+    for clip, file in zip(table.clip_id.tolist(), table.file.tolist()):
+        if not clip or "/" in clip:
+            raise UserError(source, "a clip id without / for each clip", f"{clip!r} of {file}", "correct the reader")
+        if clip in files:
+            found = f"{clip!r} twice, for {files[clip]} and {file}"
+            raise UserError(source, "each clip id once", found, "rename or remove one of them")
+        files[clip] = file
+    seen: set[str] = set()
+    for file in table.file.tolist():
+        path = check_file(file, source)
+        if path in seen:
+            raise UserError(source, "each file once", f"{path} twice", "remove one of them")
+        seen.add(path)
+
+
+def _check_different(names: Iterable[str], column: str, source: str) -> None:
+    """Passes names of which no two look alike, nor become alike in keys, where spaces are written as `-`."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(alike(name).replace(" ", "-"), name)
+        if other != name:
+            found = f"{other!a} and {name!a}"
+            raise UserError(source, f"{column}s that do not look alike", found, "write both the same, or rename one")
 
 
 def check_labels_everywhere(table: pd.DataFrame, source: str | Path) -> None:
@@ -85,7 +161,7 @@ def hold_out(table: pd.DataFrame, share: float) -> pd.DataFrame:
 
 def stable_hash(text: str) -> int:
     """A 63-bit number that depends on nothing but `text`: seeds, orders and draws per clip come from it."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    return int.from_bytes(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[:8], "big") >> 1
 
 
 def read(path: str | Path) -> pd.DataFrame:
@@ -94,8 +170,28 @@ def read(path: str | Path) -> pd.DataFrame:
     Empty cells of text columns are empty strings, never NaN.
 
     Raises:
-        UserError: the file is missing.
+        UserError: the file is missing, cut short or damaged.
     """
     if not Path(path).is_file():
         raise UserError(path, "a table of clips", "no such file", "run the stage that writes it: dvc repro")
-    return pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, float_precision="round_trip")
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+        _check_cells(text)
+        types = dict.fromkeys(TEXT, str)
+        return pd.read_csv(io.StringIO(text), dtype=types, keep_default_na=False, float_precision="round_trip")
+    except (ValueError, csv.Error) as error:  # the parsers' and the decoder's errors are ValueErrors
+        raise UserError(path, "a whole table of clips", str(error), "delete its folder and run dvc repro") from error
+
+
+def _check_cells(text: str) -> None:
+    """Passes a csv whose last line has an end and whose rows all have as many cells as the header.
+
+    pandas takes the first column for an index where rows have more cells, and fills up those that have fewer.
+    """
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header = next(rows, [])
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"{len(row)} cells in line {rows.line_num}, {len(header)} in the header")
+    if not text.endswith("\n") or len(header) != len(set(header)):
+        raise ValueError("a line without an end, or a column twice")

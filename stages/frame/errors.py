@@ -1,16 +1,25 @@
 """Ground floor: the one way in which a stage tells its user that something outside the code is wrong."""
 
 import contextlib
+import errno
 import inspect
+import os
+import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+NO_ROOM_BYTES = 65536
 
 
 class UserError(Exception):
     """What the user can mend: names the file or parameter, what was expected, what was found, and what to do."""
 
     def __init__(self, where: object, expected: str, found: str, do: str):
-        super().__init__(f"{where}: expected {expected}; found {found}; {do}".replace("\n", " "))
+        super().__init__(_one_line(f"{where}: expected {expected}; found {found}; {do}"))
         self._given = str(where), expected, found, do
 
     def __reduce__(self) -> tuple:
@@ -20,20 +29,64 @@ class UserError(Exception):
 
 @contextlib.contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Turns a `UserError`, a full disk and an interrupt into one line on stderr and a non-zero exit."""
+    """Turns a `UserError`, a full or closed disk and an interrupt into one line on stderr and a non-zero exit."""
     try:
-        yield
+        with writing(Path()):
+            yield
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted: finished shards are kept; run the same command again to go on from them")
-    except OSError as error:
-        if error.errno not in (28, 122):  # ENOSPC, EDQUOT; anything else is ours to see in full
+
+
+@contextlib.contextmanager
+def writing(place: str | Path) -> Iterator[None]:
+    """Turns what the system says of a full disk, or of a place that can't be written, into a `UserError`.
+
+    It names the file, or `place`, a file or folder, where the system names none. Libraries that tell the system's error
+    in words alone (safetensors; shutil, of a folder's copy) are understood too, and of those that fail without a word
+    (libsndfile, ffmpeg) the disk is asked whether it is full. All other errors are ours to see in full.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        number = _system_error(error) or (errno.ENOSPC if _is_full(place) else None)
+        if number not in FULL + CLOSED:
             raise
-        sys.exit(
-            f"error: {error.filename or 'the disk'}: expected room to write; found {error.strerror}; "
-            "free some space (`dvc gc --workspace`) and run again, finished shards are kept"
-        )
+        files = (getattr(error, name, None) for name in ("filename", "filename2"))
+        where = " -> ".join(str(file) for file in files if file) or Path(place).absolute()
+        expected, do = "a place to read and write", "change its permissions, or set SCRATCH to another folder"
+        if number in FULL:
+            expected, do = "room to write", "free some space (`dvc gc --workspace`), or set SCRATCH to another disk"
+        raise UserError(
+            where, expected, os.strerror(number), f"{do}, and run again; finished shards are kept"
+        ) from error
+
+
+def _system_error(error: Exception) -> int | None:
+    """The system's number for the error, if it came from there and says so."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    told = re.search(r"(?:os error |\[Errno )(\d+)", str(error))
+    return int(told[1]) if told else None
+
+
+def _is_full(place: str | Path) -> bool:
+    """Whether the disk of the place, or of the folder in which it is to be, has no room left."""
+    path = Path(place).absolute()
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    return shutil.disk_usage(there).free < NO_ROOM_BYTES
+
+
+def _one_line(text: str) -> str:
+    """The text with what would not be seen, or would end the line, written as an escape."""
+    shown = (
+        one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode()
+        for one in text.replace("\n", " ")
+    )
+    return "".join(shown)
 
 
 def run(main: Callable[..., None]) -> None:

@@ -1,8 +1,9 @@
-"""Ground floor: finds the ffmpeg program that encodes and decodes MP3."""
+"""Ground floor: finds the ffmpeg program that encodes and decodes, and keeps it to the file that it is given."""
 
 import functools
 import shutil
 import subprocess
+from pathlib import Path
 
 import imageio_ffmpeg
 
@@ -34,6 +35,19 @@ def packaged() -> str | None:
         return imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError:  # its way to say that there is none for this platform
         return None
+
+
+def input_file(path: str | Path, *formats: str) -> tuple[str, ...]:
+    """The arguments by which ffmpeg reads this file, and nothing else.
+
+    Left to itself ffmpeg goes by the content: a playlist or manifest with the name of a video has it call servers and
+    read other files, and a colon in a relative path makes it an address.
+
+    Args:
+        path: the file.
+        formats: those that it may have, as ffmpeg calls its demuxers.
+    """
+    return ("-protocol_whitelist", "file", "-format_whitelist", ",".join(formats), "-i", f"file:{path}")
 
 
 def _has_lame(path: str) -> bool:

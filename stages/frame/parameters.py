@@ -1,6 +1,8 @@
 """Ground floor: reads params.yaml, and checks a section against the signature of the function that takes it."""
 
+import copy
 import difflib
+import functools
 import inspect
 import re
 import types
@@ -14,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 
 from stages.frame.errors import UserError
+from stages.frame.text import read_text
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,25 @@ class Range:
         )
 
 
+@dataclass(frozen=True)
+class Harmless:
+    """A name that becomes that of a file or folder of ours, or with `/` of one in another: it leads nowhere else."""
+
+    def holds(self, value: str) -> bool:
+        """Whether no part of the name is empty, begins with a dot, or has a backslash or what can't be seen."""
+        return value.isprintable() and "\\" not in value and all(p and p[0] != "." for p in value.split("/"))
+
+    def __str__(self) -> str:
+        return "that a file of ours can have"
+
+
 Schema = TypeVar("Schema")
 Count = Annotated[int, Range(1)]
 NonNegativeInt = Annotated[int, Range(0)]
 Positive = Annotated[float, Range(0, above=True)]
 NonNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
+Name = Annotated[str, Harmless()]
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -68,34 +84,47 @@ def read(path: str | Path = "params.yaml") -> dict[str, Any]:
     """All parameters.
 
     Raises:
-        UserError: the file is missing or is no YAML mapping.
+        UserError: the file is missing, not in UTF-8 or no YAML mapping.
     """
-    path = Path(path)
-    if not path.is_file():
+    return copy.deepcopy(_values(path))
+
+
+def _values(path: str | Path) -> dict[str, Any]:
+    """As `read`, but to be changed by nobody."""
+    if not Path(path).is_file():
         raise UserError(path, "the parameters", "no such file", "run from the repository's top folder")
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (_Loader is a SafeLoader)
-    except yaml.YAMLError as error:
+        values = _parsed(read_text(path))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # of numbers and dates ValueErrors
         raise UserError(path, "valid YAML", str(error), "mend that line") from error
     if not isinstance(values, dict):
         raise UserError(path, "a mapping", type(values).__name__, "see params.yaml in git")
     return values
 
 
-def section(name: str, path: str | Path = "params.yaml") -> Any:
-    """The value at a dotted name, such as `attacks.deepfool`.
+@functools.lru_cache(maxsize=1)
+def _parsed(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 (_Loader is a SafeLoader)
+
+
+def section(name: str, path: str | Path = "params.yaml") -> dict[str, Any]:
+    """The mapping at a dotted name, such as `attacks.deepfool`.
 
     Raises:
-        UserError: no such name; the nearest one is suggested.
+        UserError: no such name, where the nearest one is suggested, one that can't name a file, or no mapping.
     """
-    value = read(path)
+    value = _values(path)
     for depth, key in enumerate(parts := name.split(".")):
+        where = ".".join(parts[: depth + 1])
         if not isinstance(value, dict) or key not in value:
-            where = ".".join(parts[: depth + 1])
             known = [str(other) for other in value] if isinstance(value, dict) else []
             raise UserError(f"{path}: {where}", "a parameter of this name", "none", _suggestion(key, known))
+        if not Harmless().holds(key) or "/" in key:
+            raise UserError(f"{path}: {where}", f"a name {Harmless()}", repr(key), "rename it, without / and \\")
         value = value[key]
-    return value
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: {name}", "a mapping", repr(value), "see params.yaml in git")
+    return copy.deepcopy(value)
 
 
 def entry(schema: Callable[..., Schema], name: str, path: str | Path = "params.yaml") -> Schema:
@@ -144,32 +173,34 @@ def bind(function: Callable, name: str, values: dict[str, Any], *, passed: tuple
 
 def _checked(name: str, value: Any, hint: Any) -> Any:
     """`value` as `hint` asks for it: an int where a float is due becomes a float, a mapping a dataclass."""
-    nested = next((one for one in (hint, *typing.get_args(hint)) if is_dataclass(one)), None)
+    options = (hint, *typing.get_args(hint))
+    nested = next((one for one in options if isinstance(one, type) and is_dataclass(one)), None)
     if nested is not None and isinstance(value, dict):
         return bind(nested, name, value)()
-    if not _fits(value, hint):
+    if not fits(value, hint):
         raise UserError(
-            f"params.yaml: {name}", _described(hint), repr(value), "correct it in params.yaml or in the -S option"
+            f"params.yaml: {name}", described(hint), repr(value), "correct it in params.yaml or in the -S option"
         )
     bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
     return float(value) if bare is float else value
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value is what an annotation asks for; see `bind` for those that are known."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return True
     if origin is Annotated:
-        return _fits(value, arguments[0]) and all(check.holds(value) for check in arguments[1:])
+        return fits(value, arguments[0]) and all(check.holds(value) for check in arguments[1:])
     if origin in (types.UnionType, typing.Union):
-        return any(_fits(value, option) for option in arguments)
+        return any(fits(value, option) for option in arguments)
     if origin is Literal:
         return value in arguments
     if origin is list:
-        return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
+        return isinstance(value, list) and all(fits(item, arguments[0]) for item in value)
     if origin is dict:
         return isinstance(value, dict) and all(
-            _fits(k, arguments[0]) and _fits(v, arguments[1]) for k, v in value.items()
+            fits(k, arguments[0]) and fits(v, arguments[1]) for k, v in value.items()
         )
     if hint is None or hint is type(None):
         return value is None
@@ -180,21 +211,21 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
-def _described(hint: Any) -> str:
+def described(hint: Any) -> str:
+    """What an annotation asks for, in words."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        return f"{_described(arguments[0])} {' and '.join(map(str, arguments[1:]))}"
+        return f"{described(arguments[0])} {' and '.join(map(str, arguments[1:]))}"
     if origin in (types.UnionType, typing.Union):
-        return " or ".join(map(_described, arguments))
+        return " or ".join(map(described, arguments))
     if origin is Literal:
         return "one of " + ", ".join(map(repr, arguments))
     if origin in (list, dict):
-        return f"a {origin.__name__} of {' to '.join(map(_described, arguments))}"
+        return f"a {origin.__name__} of {' to '.join(map(described, arguments))}"
     if is_dataclass(hint):
         return "a mapping"
-    return {float: "a number", int: "a whole number", bool: "true or false", str: "text", type(None): "null"}.get(
-        hint, str(hint)
-    )
+    words = {float: "a number", int: "a whole number", bool: "true or false", str: "text", type(None): "null"}
+    return (words | {Any: "anything"}).get(hint, str(hint))
 
 
 def _suggestion(key: str, known: list[str]) -> str:

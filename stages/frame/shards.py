@@ -5,9 +5,7 @@ lie, and `shard-00000.safetensors` and so on. A shard is whole or absent, and is
 """
 
 import csv
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.frame import clip_table, code, progress
+from stages.frame import about as schemas
+from stages.frame import clip_table, finite, json_files, progress
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
+from stages.frame.scratch import move, scratch_folder
+from stages.frame.told import Told
 
-ABOUT = "about.json"
+TABLE, ABOUT = "clips.csv", "about.json"
+# The pattern of shards' names, and the kinds of values that numpy knows.
+SHARD = r"shard-\d+\.safetensors"
+KINDS = ("BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "F32", "F64")
+AGAIN = "delete its folder and run dvc repro"
 # The folder of a learned front end, in a set of features and beside the models that were trained on the set.
 FRONT_END = "front_end"
 Arrays = dict[str, np.ndarray]
@@ -35,13 +40,14 @@ class ShardSet:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        self.table = clip_table.read(self.folder / "clips.csv")
-        self.about = json.loads((self.folder / ABOUT).read_text(encoding="utf-8"))
+        self.table = clip_table.read(self.folder / TABLE)
+        self.about = json_files.read(self.folder / ABOUT, schemas.SET, what="a finished set", do=AGAIN)
+        _check_places(self.table, self.folder)
         self._shard_of = dict(zip(self.table.key, self.table.shard))
         self._open_name, self._open, self._names = "", None, {}
 
     def load(self, key: str) -> Arrays:
-        """The named arrays of one row, none at all where none were kept.
+        """The named arrays of one row, none at all where none were kept; to ask for one that is not there is an error.
 
         Raises:
             UserError: the set has no such key, or its shard is missing or damaged.
@@ -52,19 +58,46 @@ class ShardSet:
             return {}
         if self._shard_of[key] != self._open_name:
             self._turn_to(self._shard_of[key])
-        return {name: self._open.get_tensor(f"{key}:{name}") for name in self._names.get(key, [])}
+        arrays = [(name, self._array(f"{key}:{name}")) for name in self._names.get(key, [])]
+        return Told(arrays, where=f"{self.folder / self._open_name}: {key}", do=AGAIN)
+
+    def _array(self, entry: str) -> np.ndarray:
+        path, kind = self.folder / self._open_name, self._open.get_slice(entry).get_dtype()
+        if kind not in KINDS:
+            raise UserError(path, f"arrays of {', '.join(KINDS)}", kind, AGAIN)
+        array = self._open.get_tensor(entry)
+        finite.check(array, path, entry, do=AGAIN)
+        return array
 
     def _turn_to(self, shard: str) -> None:
         from safetensors import SafetensorError, safe_open
 
         path = self.folder / shard
         try:
-            self._open, self._open_name, self._names = safe_open(path, "numpy"), shard, {}
-        except (FileNotFoundError, SafetensorError) as error:
-            raise UserError(path, "a whole shard", str(error), "delete its folder and run dvc repro") from error
-        for entry in self._open.keys():  # noqa: SIM118 (no mapping)
-            key, name = entry.rsplit(":", 1)
-            self._names.setdefault(key, []).append(name)
+            opened = safe_open(path, "numpy")
+        except (OSError, SafetensorError) as error:
+            raise UserError(path, "a whole shard", str(error), AGAIN) from error
+        names: dict[str, list[str]] = {}
+        for entry in opened.keys():  # noqa: SIM118 (no mapping)
+            key, colon, name = entry.rpartition(":")
+            if not colon:
+                raise UserError(path, "arrays named <key>:<name>", repr(entry), AGAIN)
+            names.setdefault(key, []).append(name)
+        self._open, self._open_name, self._names = opened, shard, names
+
+
+def _check_places(table: pd.DataFrame, folder: Path) -> None:
+    """Passes a table that says for each key once in which shard of the folder its arrays are."""
+    path = folder / TABLE
+    for column in ("key", "shard"):
+        if column not in table:
+            raise UserError(path, f"a column {column!r}", ", ".join(table.columns)[:200], AGAIN)
+    twice = table.key[table.key.duplicated()]
+    if len(twice):
+        raise UserError(path, "each key once", f"{twice.iloc[0]!r} twice", AGAIN)
+    strange = table.shard[~table.shard.str.fullmatch(SHARD + "|")]
+    if len(strange):
+        raise UserError(path, "shards of its own folder", repr(strange.iloc[0]), AGAIN)
 
 
 def write_set(
@@ -95,65 +128,26 @@ def write_set(
     pieces = [
         own.iloc[start : start + clips_per_shard] for own in parts for start in range(0, len(own), clips_per_shard)
     ]
-    scratch = scratch_folder(output, inputs=inputs, settings=[settings, clips_per_shard, plan.to_csv()])
-    for part in ("set", "tables"):
-        (scratch / part).mkdir(exist_ok=True)
-    own = range(worker.rank, len(pieces), worker.count)
-    missing = [number for number in own if not _table(scratch, number).exists()]
-    done = sum(len(pieces[number]) for number in own) - sum(len(pieces[number]) for number in missing)
-    total = sum(len(pieces[number]) for number in own)
-    with progress.bar(total, description, "clip", done=done, shown=worker.rank == 0) as bar:
-        for number in missing:
-            _write_shard(scratch, number, *compute(pieces[number]))
-            bar.update(len(pieces[number]))
+    settings = [settings, clips_per_shard, plan.to_csv()]
+    with scratch_folder(output, inputs=inputs, settings=settings, worker=worker) as scratch:
+        for part in ("set", "tables"):
+            (scratch / part).mkdir(exist_ok=True)
+        own = range(worker.rank, len(pieces), worker.count)
+        missing = [number for number in own if not _is_done(scratch, number)]
+        done = sum(len(pieces[number]) for number in own) - sum(len(pieces[number]) for number in missing)
+        total = sum(len(pieces[number]) for number in own)
+        with progress.bar(total, description, "clip", done=done, shown=worker.rank == 0) as bar:
+            for number in missing:
+                _write_shard(scratch, number, *compute(pieces[number]))
+                bar.update(len(pieces[number]))
+        worker.wait_for_all()
+        if worker.rank == 0:
+            _join_tables(scratch, len(pieces))
+            (scratch / "set" / ABOUT).write_text(json.dumps(about or {}, indent=1) + "\n", encoding="utf-8")
+            if front_end:
+                shutil.copytree(front_end, scratch / "set" / FRONT_END, dirs_exist_ok=True)
+            move(scratch / "set", Path(output))
     worker.wait_for_all()
-    if worker.rank == 0:
-        _join_tables(scratch, len(pieces))
-        (scratch / "set" / ABOUT).write_text(json.dumps(about or {}, indent=1) + "\n", encoding="utf-8")
-        if front_end:
-            shutil.copytree(front_end, scratch / "set" / FRONT_END, dirs_exist_ok=True)
-        # Without its tables an interrupted move makes the next run begin anew, not take a part for the whole.
-        shutil.rmtree(scratch / "tables")
-        move(scratch / "set", Path(output))
-        shutil.rmtree(scratch)
-    worker.wait_for_all()
-
-
-def scratch_folder(output: str | Path, *, inputs: list[str | Path], settings: Any) -> Path:
-    """Where an interrupted run of the same code on the same inputs and settings left its work; made if absent.
-
-    The code is this stage's own, what it has imported and can import: an edit elsewhere keeps what is half done.
-
-    Raises:
-        UserError: an input is missing.
-    """
-    own = sorted(code.TOP / file for file in code.needed(code.loaded()))
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-    for path in [*own, *(file for given in inputs for file in _files(Path(given)))]:
-        digest.update(str(path.name).encode())
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    name = f"{'-'.join(Path(output).parts[-3:])}-{digest.hexdigest()[:16]}"
-    folder = Path(os.environ.get("SCRATCH", ".scratch")) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def move(folder: Path, output: Path) -> None:
-    """Puts a finished folder in the place of `output`, which is never seen half-written."""
-    arriving = output.with_name(f".{output.name}.arriving")
-    shutil.rmtree(arriving, ignore_errors=True)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(folder, arriving)
-    if output.exists():
-        shutil.rmtree(output)
-    arriving.rename(output)
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise UserError(path, "a file or folder", "nothing there", "run dvc repro, or see data/README.md")
-    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
 def _shard_name(number: int) -> str:
@@ -171,6 +165,8 @@ def _write_shard(scratch: Path, number: int, rows: pd.DataFrame, arrays: list[Ar
         for key, named in zip(rows.key, arrays)
         for name, array in named.items()
     }
+    for entry, array in tensors.items():
+        finite.check(array, scratch, entry, do="leave this clip out of the corpus, or mend what made it")
     if tensors:
         unfinished = scratch / f"{_shard_name(number)}.unfinished"
         save_file(tensors, unfinished)
@@ -182,11 +178,20 @@ def _write_shard(scratch: Path, number: int, rows: pd.DataFrame, arrays: list[Ar
     unfinished.rename(table)
 
 
+def _is_done(scratch: Path, number: int) -> bool:
+    """Whether the table is there, and the shard that it names: a finished set leaves before its tables do."""
+    table = _table(scratch, number)
+    return table.exists() and all((scratch / "set" / shard).exists() for shard in set(clip_table.read(table).shard))
+
+
 def _join_tables(scratch: Path, count: int) -> None:
     with (scratch / "set" / "clips.csv").open("w", encoding="utf-8", newline="") as joined:
         writer = csv.writer(joined, lineterminator="\n")
         for number in range(count):
-            with _table(scratch, number).open(encoding="utf-8", newline="") as stream:
+            table = _table(scratch, number)
+            if not table.exists():
+                raise UserError(table, "what another process has written", "nothing", "set SCRATCH to a folder of all")
+            with table.open(encoding="utf-8", newline="") as stream:
                 rows = list(csv.reader(stream))
             writer.writerows(rows if number == 0 else rows[1:])
 

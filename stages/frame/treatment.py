@@ -3,16 +3,18 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from stages.frame.parameters import Name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Treatment:
     """An entry of `<study>.treatments`: the file in `stages/treatments`, a model of the study, its parameters."""
 
     treatment: str
-    model: str | None = None
+    model: Name | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
     @property
     def files(self) -> list[str]:
         """What it reads besides its model."""
-        return [self.parameters[name] for name in ("impulse_response",) if name in self.parameters]
+        return [self.parameters[name] for name in ("impulse_response", "impulse_responses") if name in self.parameters]

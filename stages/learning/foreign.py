@@ -1,13 +1,16 @@
 """Room of learning: what all that takes in PyTorch checkpoints of others shares."""
 
 import hashlib
-import json
+import re
+import warnings
+import zipfile
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn, strided
 
+from stages.frame import weights
 from stages.frame.errors import UserError
 
 # Where torchaudio publishes the weights of its bundles.
@@ -25,8 +28,6 @@ def read_checkpoint(path: Path, *, address: str, sha256: str | None) -> Any:
     Raises:
         UserError: the file is missing, another one, damaged, or would run code.
     """
-    from pickle import UnpicklingError
-
     import torch
 
     if not path.is_file():
@@ -37,40 +38,56 @@ def read_checkpoint(path: Path, *, address: str, sha256: str | None) -> Any:
         if found != sha256:
             raise UserError(path, f"the SHA-256 {sha256}", found, f"fetch {address} again")
     try:
-        with torch.serialization.safe_globals([Namespace]):
+        if sha256 is None and zipfile.is_zipfile(path):
+            _check_sums(path)
+        # What torch warns of, such as a pickle of another protocol, is an error or of no account.
+        with torch.serialization.safe_globals([Namespace]), warnings.catch_warnings(action="ignore"):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError) as error:
-        raise UserError(
-            path,
-            "tensors and plain values alone",
-            (str(error).strip() or "an empty file").splitlines()[0],
-            f"do not trust this file; fetch {address} again",
-        ) from error
+    # A damaged pickle is a program of another meaning, and ends in whatever error.
+    except Exception as error:
+        strange = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if strange:
+            found, do = f"an object {strange[1]}", f"save its tensors alone where you trust it, or fetch {address}"
+        else:
+            found, do = f"a damaged file ({type(error).__name__})", f"fetch {address} again"
+        raise UserError(path, "tensors and plain values alone", found, do) from error
 
 
-def write(folder: Path, module: nn.Module, state: dict, source: Path, config: dict[str, Any]) -> None:
-    """Writes `state` as the weights of `module` into `folder`, with what is needed to build it again.
+def _check_sums(path: Path) -> None:
+    """Compares a zip file's parts with the sums that it keeps of them, which torch does not."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(damaged)
+
+
+def take(module: nn.Module, state: Any, source: Path, *, expected: str, address: str) -> None:
+    """Gives `module` the weights of a checkpoint, as its own kind of floats.
 
     Args:
-        folder: where the model goes.
-        module: of the architecture that `config` names.
-        state: tensors by the names that the module gives them.
+        module: of the architecture that is expected.
+        state: what is to be tensors by the names that the module gives them.
         source: the file that they come from, for errors.
-        config: what `config.json` says: at least `network` and its `parameters`.
+        expected: the architecture, for errors.
+        address: where its weights can be had, for errors.
 
     Raises:
-        UserError: they are another architecture's.
+        UserError: they are no tensors by name, another architecture's, or not finite.
     """
-    from safetensors.torch import save_file
-
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        raise UserError(
-            source,
-            f"weights of {config['network']} {json.dumps(config['parameters'])[:80]}",
-            " ".join(str(error).split())[:200],
-            "name the file of this architecture, or the architecture of this file",
-        ) from error
-    save_file({name: value.contiguous() for name, value in module.state_dict().items()}, folder / "weights.safetensors")
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    do = f"name the file of this architecture, or the architecture of this file; it is at {address}"
+    own = module.state_dict()
+    if not isinstance(state, dict):
+        raise UserError(source, f"tensors by the names of {expected}", f"a {type(state).__name__}", do)
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            found = f"a {type(value).__name__} named {name!r}"
+        elif value.layout is not strided or value.is_quantized or value.device.type != "cpu":
+            found = f"a tensor of another kind named {name!r}"
+        elif name in own and value.is_floating_point() != own[name].is_floating_point():
+            found = f"{value.dtype} as {name!r}"
+        else:
+            continue
+        raise UserError(source, f"tensors by the names of {expected}", found, do)
+    # A plain dict: what old torch wrote says nothing of batches seen, and a plain dict need not.
+    state = {name: value.to(own[name].dtype) if name in own else value for name, value in state.items()}
+    weights.fit(module, state, source, expected=f"weights of {expected}", do=do)

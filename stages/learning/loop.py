@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from stages.frame import finite, json_files, weights
+from stages.frame.errors import UserError
+
 History = list[dict[str, Any]]
+HISTORY = "history.json"
+# For errors: what an interrupted run has left in scratch.
+LEFT = {"what": "the rounds that are done", "do": "delete this folder and run the same command again"}
 
 
 @dataclass(frozen=True)
@@ -54,41 +60,57 @@ def run(
     work: Callable[[int], dict[str, Any]],
     *,
     scratch: Path,
-    device: str,
     keep_every_round: bool = False,
 ) -> History:
     """Does `work(number)` for each round not yet done; its results are the rows of the history.
 
     The module's weights after the last round stay in `scratch`, with `keep_every_round` those after each; see
-    `weights`.
+    `weights_file`.
+
+    Raises:
+        UserError: what a round gives is not finite, and so worth nothing: training can go on from the one before; or
+            what an interrupted run has left is damaged.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     history = done(scratch)
     if history:
-        _restore(module, optimiser, len(history) - 1, scratch, device)
+        _restore(module, optimiser, len(history) - 1, scratch)
     for number in range(len(history), rounds):
         history.append(work(number))
+        _check_finite(module, history[-1], f"{scratch}, round {number + 1}")
         _keep(module, optimiser, history, scratch)
         if number > 0:
             _optimiser_file(scratch, number - 1).unlink(missing_ok=True)
             if not keep_every_round:
-                weights(scratch, number - 1).unlink(missing_ok=True)
+                weights_file(scratch, number - 1).unlink(missing_ok=True)
     return history
 
 
 def done(scratch: Path) -> History:
     """The history of the rounds that are done."""
-    path = scratch / "history.json"
-    return json.loads(path.read_text()) if path.exists() else []
+    path = scratch / HISTORY
+    return json_files.read(path, {"rounds": list[dict[str, Any]]}, **LEFT)["rounds"] if path.exists() else []
 
 
-def weights(scratch: Path, number: int) -> Path:
+def weights_file(scratch: Path, number: int) -> Path:
     """The file of the module's weights after a round."""
     return scratch / f"round-{number:04d}.safetensors"
 
 
+def kept(scratch: Path, number: int) -> dict[str, Tensor]:
+    """The module's weights after a round, on the CPU."""
+    return weights.read(weights_file(scratch, number), do=LEFT["do"])
+
+
 def _optimiser_file(scratch: Path, number: int) -> Path:
     return scratch / f"optimiser-{number:04d}.safetensors"
+
+
+def _check_finite(module: nn.Module, row: dict[str, Any], where: str) -> None:
+    """Passes what a round gives, if it is finite: of NaN no comparison is true, so that it would come out best."""
+    do = "train it otherwise, such as at a lower learning rate"
+    for name, value in (row | module.state_dict()).items():
+        finite.check(value, where, name, do=do)
 
 
 def _keep(module: nn.Module, optimiser: Optimizer, history: History, scratch: Path) -> None:
@@ -96,7 +118,7 @@ def _keep(module: nn.Module, optimiser: Optimizer, history: History, scratch: Pa
 
     number = len(history) - 1
     state = {name: value.detach().contiguous().clone() for name, value in module.state_dict().items()}
-    save_file(state, weights(scratch, number))
+    save_file(state, weights_file(scratch, number))
     moments = {
         f"{index}:{name}": value.contiguous()
         for index, named in optimiser.state_dict()["state"].items()
@@ -104,17 +126,20 @@ def _keep(module: nn.Module, optimiser: Optimizer, history: History, scratch: Pa
     }
     save_file(moments, _optimiser_file(scratch, number))
     # The history comes last: it is what says that the round is done.
-    unfinished = scratch / "history.json.unfinished"
-    unfinished.write_text(json.dumps(history))
-    unfinished.rename(scratch / "history.json")
+    unfinished = scratch / f"{HISTORY}.unfinished"
+    unfinished.write_text(json.dumps({"rounds": history}))
+    unfinished.rename(scratch / HISTORY)
 
 
-def _restore(module: nn.Module, optimiser: Optimizer, number: int, scratch: Path, device: str) -> None:
-    from safetensors.torch import load_file
-
-    module.load_state_dict(load_file(weights(scratch, number), device))
+def _restore(module: nn.Module, optimiser: Optimizer, number: int, scratch: Path) -> None:
+    path = weights_file(scratch, number)
+    weights.fit(module, kept(scratch, number), path, expected="weights of this network", do=LEFT["do"])
+    path, own = _optimiser_file(scratch, number), [one for group in optimiser.param_groups for one in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
-    for entry, value in load_file(_optimiser_file(scratch, number), device).items():
-        index, name = entry.split(":")
+    for entry, value in weights.read(path, do=LEFT["do"]).items():
+        index, _, name = entry.partition(":")
+        if not index.isdecimal() or int(index) >= len(own) or value.shape not in ((), own[int(index)].shape):
+            raise UserError(path, "what the optimiser knows of each weight", repr(entry), LEFT["do"])
+        finite.check(value, path, entry, do=LEFT["do"])
         state.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

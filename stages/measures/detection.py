@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from stages.measures.intervals import wilson
+from stages.measures.intervals import clusters_of, effective_clusters, exact, exact_difference
 
 
 def auc(benign: np.ndarray, adversarial: np.ndarray) -> float:
@@ -27,14 +27,13 @@ def auc_interval(
     """The interval of an AUC, symmetric between logits, so that it stays within [0, 1].
 
     `*_clusters` name the cluster of each score; with a single cluster each score is its own. Where the variance
-    vanishes, as where the scores do not overlap, it is Wilson's interval of as many clips as the smaller side has.
-    (0, 1) where one side has no scores.
+    vanishes, as where the scores do not overlap, it is the exact interval of as many trials as the side of fewer
+    clusters has. (0, 1) where one side has no scores.
     """
     if len(benign) == 0 or len(adversarial) == 0:
-        return wilson(0, 0)
-    clusters = np.concatenate([benign_clusters, adversarial_clusters])
-    half = _half_width(_auc_contributions(benign, adversarial), clusters)
-    return _logit_interval(auc(benign, adversarial), half, min(len(benign), len(adversarial)))
+        return 0.0, 1.0
+    contributions = _auc_contributions(benign, adversarial)
+    return _logit_interval(auc(benign, adversarial), contributions, benign_clusters, adversarial_clusters)
 
 
 def auc_difference_interval(
@@ -47,24 +46,36 @@ def auc_difference_interval(
     """The interval of auc(other_benign, other_adversarial) - auc(benign, adversarial), each (n,) of the same clips.
 
     So it compares two attacks (the benign scores are then the same) or two detectors; `clusters` (n,) names each clip
-    or its speaker; with a single one each clip is its own. What both AUCs have in common is no error, and there is no
-    width where they rank all clips alike. Ends are clipped to [-1, 1], which they are too for fewer than two clips.
+    or its speaker; with a single one each clip is its own. What both AUCs have in common is no error. Where they rank
+    all clips alike, it is the interval of as many trials as there are clusters (`exact_difference`). Ends are clipped
+    to [-1, 1], which they are too for fewer than two clips.
     """
     if len(clusters) < 2:
         return -1.0, 1.0
     middle = auc(other_benign, other_adversarial) - auc(benign, adversarial)
     contributions = _auc_contributions(other_benign, other_adversarial) - _auc_contributions(benign, adversarial)
-    half = _half_width(contributions.reshape(2, -1).sum(axis=0), clusters)
+    codes = clusters_of(clusters)
+    half = _half_width(contributions.reshape(2, -1).sum(axis=0), codes)
+    if half == 0:
+        return exact_difference(max(middle, 0.0), max(-middle, 0.0), _clusters(codes))
     return max(-1.0, middle - half), min(1.0, middle + half)
 
 
 def best_threshold(benign: np.ndarray, adversarial: np.ndarray) -> float:
     """The threshold of the highest `mean_f1`, the lowest one of several; at least one score of each side is needed.
 
-    Tried are the lowest score (all benign), the middles between neighbouring scores, and just above the highest.
+    Tried are the lowest score (all benign), the middles between neighbouring scores, and just above the highest. Where
+    no number lies between two neighbours it is the upper one, from which on scores are benign.
+
+    Raises:
+        ValueError: a score is not finite.
     """
     scores = np.unique(np.concatenate([benign, adversarial]).astype(np.float64))
-    thresholds = np.concatenate([scores[:1], (scores[:-1] + scores[1:]) / 2, [np.nextafter(scores[-1], np.inf)]])
+    if not np.isfinite(scores).all():
+        raise ValueError("a score that is not finite has no place beside a threshold")
+    middles = scores[:-1] / 2 + scores[1:] / 2
+    middles = np.where(middles > scores[:-1], middles, scores[1:])
+    thresholds = np.concatenate([scores[:1], middles, [np.nextafter(scores[-1], np.inf)]])
     return float(thresholds[_mean_f1(benign, adversarial, thresholds).argmax()])
 
 
@@ -85,7 +96,7 @@ def mean_f1_interval(
 ) -> tuple[float, float]:
     """The interval of `mean_f1` with a threshold that was chosen elsewhere, otherwise as `auc_interval`."""
     if len(benign) == 0 or len(adversarial) == 0:
-        return wilson(0, 0)
+        return 0.0, 1.0
     is_benign = np.repeat([True, False], [len(benign), len(adversarial)])
     taken_for_benign = np.concatenate([benign, adversarial], dtype=np.float64) >= threshold
     contributions = np.zeros(len(is_benign))
@@ -93,8 +104,8 @@ def mean_f1_interval(
         weight = truth.astype(float) + taken
         f1 = 2 * (truth & taken).sum() / weight.sum()
         contributions += (2 * (truth & taken) - f1 * weight) / weight.sum() / 2
-    half = _half_width(contributions, np.concatenate([benign_clusters, adversarial_clusters]))
-    return _logit_interval(mean_f1(benign, adversarial, threshold), half, min(len(benign), len(adversarial)))
+    middle = mean_f1(benign, adversarial, threshold)
+    return _logit_interval(middle, contributions, benign_clusters, adversarial_clusters)
 
 
 def _placements(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -110,23 +121,31 @@ def _auc_contributions(benign: np.ndarray, adversarial: np.ndarray) -> np.ndarra
 
 
 def _half_width(contributions: np.ndarray, clusters: np.ndarray) -> float:
-    """Half the width of the interval; 0 where the clusters do not differ."""
+    """Half the width of the interval; 0 where the clusters do not differ. `clusters` are numbers."""
     from scipy import stats
 
-    codes = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)[1]
-    sums = np.bincount(codes, contributions) if codes.max() > 0 else contributions
+    sums = np.bincount(clusters, contributions)
     variance = len(sums) / (len(sums) - 1) * np.square(sums).sum()
     # Residues of rounding are no variance.
     return float(stats.t.ppf(0.975, len(sums) - 1) * math.sqrt(variance)) if variance > 1e-20 else 0.0
 
 
-def _logit_interval(middle: float, half: float, count: int) -> tuple[float, float]:
-    """The interval whose half width is `half` near `middle`, symmetric between logits (Pepe 2003)."""
+def _logit_interval(
+    middle: float, contributions: np.ndarray, benign_clusters: np.ndarray, adversarial_clusters: np.ndarray
+) -> tuple[float, float]:
+    """The interval about `middle` that is symmetric between logits (Pepe 2003)."""
+    clusters = clusters_of(np.concatenate([benign_clusters, adversarial_clusters]))
+    half = _half_width(contributions, clusters)
     if half == 0 or not 0 < middle < 1:
-        return wilson(middle * count, count)
+        sides = np.split(clusters, [len(benign_clusters)])
+        return exact(middle, min(_clusters(side) for side in sides))
     logit, half_logit = math.log(middle / (1 - middle)), half / (middle * (1 - middle))
     low, high = (0.5 + 0.5 * math.tanh((logit + side * half_logit) / 2) for side in (-1, 1))
     return low, high
+
+
+def _clusters(clusters: np.ndarray) -> float:
+    return effective_clusters(clusters, np.ones(len(clusters)))
 
 
 def _mean_f1(benign: np.ndarray, adversarial: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

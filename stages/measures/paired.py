@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+EXACT_UP_TO = 20
+
 
 def mcnemar(only_first: int, only_second: int) -> float:
     """The exact two-sided probability of so uneven a split of the clips that just one of two decides correctly.
@@ -18,16 +20,15 @@ def mcnemar(only_first: int, only_second: int) -> float:
 def sign_flips(differences: np.ndarray) -> float:
     """The two-sided probability of so large a mean of clusters' differences, each of which may have the other sign.
 
-    Exact: over all 2^n choices of signs of the differences (n,), for up to 20 of them; NaN for none.
-
-    Raises:
-        ValueError: there are more.
+    Exact for up to 20 differences (n,): over all 2^n choices of their signs. Of more, whose sum is nearly normal, it is
+    the probability that a normal variable of the same variance lies as far from 0. NaN for none.
     """
     differences = np.asarray(differences, dtype=float)
-    if len(differences) > 20:
-        raise ValueError(f"at most 20 clusters, found {len(differences)}")
     if len(differences) == 0:
         return math.nan
+    if len(differences) > EXACT_UP_TO:
+        squares = np.square(differences).sum()
+        return math.erfc(abs(differences.sum()) / math.sqrt(2 * squares)) if squares else 1.0
     sums = np.zeros(1)
     for difference in differences:
         sums = np.concatenate([sums + difference, sums - difference])

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from stages.measures.intervals import wilson
+from stages.measures.intervals import clustered_share, clusters_of, effective_clusters, exact_difference
 
 
 def uar(labels: np.ndarray, decisions: np.ndarray) -> float:
@@ -12,24 +12,23 @@ def uar(labels: np.ndarray, decisions: np.ndarray) -> float:
 
     `labels` and `decisions` hold one name for each clip; NaN where there is no clip.
     """
-    return _mean_over_labels(*_counted(labels), _right(labels, decisions))
+    return float(_recalls(labels, _right(labels, decisions)).mean()) if len(labels) else math.nan
 
 
 def uar_interval(labels: np.ndarray, decisions: np.ndarray, speakers: np.ndarray) -> tuple[float, float]:
-    """The interval of a UAR, whose clips are not independent: speakers are the clusters.
+    """The interval of a UAR, whose clips are not independent: speakers are the clusters, see `clustered_share`.
 
-    By linearisation (Taylor; Woodruff 1971) speaker s contributes u_s = 1/C sum_c (hits_cs - recall_c clips_cs) /
-    clips_c, the variance is S / (S - 1) sum_s u_s^2, and Student's t has S - 1 degrees of freedom. With one speaker
-    the clips are the clusters instead. Where this variance vanishes, as where everything is right or everything wrong,
-    it is Wilson's interval of as many clips. Ends are clipped to [0, 1]; (0, 1) where there is no clip.
+    A clip's weight is 1 / (labels * clips of its label). By linearisation (Taylor; Woodruff 1971) what it adds to the
+    error is its weight times the difference of its hit, 0 or 1, and its label's recall. With one speaker the clips are
+    the clusters instead; (0, 1) where there is no clip.
     """
     if len(labels) == 0:
-        return wilson(0, 0)
+        return 0.0, 1.0
     right = _right(labels, decisions)
-    middle, half = _linearised(labels, right, speakers)
-    if half == 0:
-        return wilson(middle * len(right), len(right))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    weights, errors = _weights(labels), _errors(labels, right)
+    clusters = clusters_of(speakers)
+    of_clusters = (np.bincount(clusters, values) for values in (weights * right, weights, errors))
+    return clustered_share(*of_clusters, float(np.square(errors).sum()))
 
 
 def uar_change(
@@ -37,10 +36,25 @@ def uar_change(
 ) -> tuple[float, float, float]:
     """UAR of the decisions `after` less that of `before` on the same clips, in [-1, 1], and its interval.
 
-    The interval is linearised as in `uar_interval`, on the clips' differences, so that what both have in common is no
-    error. It has no width where all clips of a label changed alike.
+    The error is linearised as in `uar_interval`, on the clips' differences, so that what both have in common is no
+    error; the variance is S / (S - 1) sum_s u_s^2 of what the S speakers add to it, and Student's t has S - 1 degrees
+    of freedom. Where speakers do not differ, as where no decision changed, the interval is that of as many trials as
+    there are speakers (`exact_difference`). (nan, -1, 1) where there is no clip.
     """
-    middle, half = _linearised(labels, _right(labels, after) - _right(labels, before), speakers)
+    from scipy import stats
+
+    if len(labels) == 0:
+        return math.nan, -1.0, 1.0
+    changes, weights = _right(labels, after) - _right(labels, before), _weights(labels)
+    middle = float(_recalls(labels, changes).mean())
+    clusters = clusters_of(speakers)
+    sums = np.bincount(clusters, _errors(labels, changes))
+    squares = np.square(sums).sum()
+    # Residues of rounding are no variance.
+    if squares < 1e-20:
+        gained, lost = (float(weights @ (changes == sign)) for sign in (1, -1))
+        return middle, *exact_difference(gained, lost, effective_clusters(clusters, weights))
+    half = float(stats.t.ppf(0.975, len(sums) - 1) * math.sqrt(len(sums) / (len(sums) - 1) * squares))
     return middle, max(-1.0, middle - half), min(1.0, middle + half)
 
 
@@ -67,24 +81,19 @@ def _counted(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return codes, counts
 
 
-def _mean_over_labels(codes: np.ndarray, counts: np.ndarray, values: np.ndarray) -> float:
-    return float(np.mean(np.bincount(codes, values) / counts)) if len(values) else math.nan
-
-
-def _linearised(labels: np.ndarray, values: np.ndarray, speakers: np.ndarray) -> tuple[float, float]:
-    """The mean over labels of their clips' mean value, and half the width of its interval."""
-    from scipy import stats
-
+def _recalls(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The mean value of each label's clips."""
     codes, counts = _counted(labels)
-    middle = _mean_over_labels(codes, counts, values)
-    means = np.bincount(codes, values) / counts
-    contributions = (values - means[codes]) / (len(counts) * counts[codes])
-    clusters = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)[1]
-    if clusters.max() > 0:
-        contributions = np.bincount(clusters, contributions)
-    count = len(contributions)
-    if count < 2:
-        return middle, 0.0
-    variance = count / (count - 1) * np.square(contributions).sum()
-    # Residues of rounding are no variance.
-    return middle, float(stats.t.ppf(0.975, count - 1) * math.sqrt(variance)) if variance > 1e-20 else 0.0
+    return np.bincount(codes, values) / counts
+
+
+def _weights(labels: np.ndarray) -> np.ndarray:
+    """Of each clip in the mean over labels; they add up to 1."""
+    codes, counts = _counted(labels)
+    return 1 / (len(counts) * counts[codes])
+
+
+def _errors(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """What each clip adds to the error of the mean over labels of their clips' mean value; they add up to 0."""
+    codes, _ = _counted(labels)
+    return (values - _recalls(labels, values)[codes]) * _weights(labels)

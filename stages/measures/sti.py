@@ -32,6 +32,10 @@ def sti(clean: np.ndarray, degraded: np.ndarray, sample_rate_hz: int) -> float:
     Short clips in heavy noise come out too high, as it follows any envelope a little by chance: at -12 dB by .01 in
     5 s, .03 in 2 s and .08 in .5 s; from -6 dB on there is no such bias.
 
+    It does not tell whether the degraded clip is the same speech at all. Factors are magnitudes, and any speech's
+    envelope follows another's a little by chance: two speakers with different sentences have an index of .5 to .8 in
+    .5 s, .4 to .5 in 3 s and .25 to .3 in 10 s, and .2 in 20 s.
+
     NaN for clips shorter than .3 s, and where the clean clip is silent.
 
     Raises:

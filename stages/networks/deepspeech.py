@@ -93,6 +93,10 @@ class DeepSpeech(nn.Module):
         """Steps of clips of so many samples."""
         return self.mfcc.frames_of(lengths)
 
+    def steps(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Steps (clips,) before each clip's end."""
+        return self.steps_of(inputs["audio_length"])
+
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         """Logits (clips, steps, characters + 1), the blank last, and certain after a clip's end."""
         lengths = inputs["audio_length"].to(inputs["audio"].device)

@@ -52,6 +52,10 @@ class Wav2vec2Ctc(nn.Module):
             lengths = (lengths - kernel).div(stride, rounding_mode="floor") + 1
         return lengths.clamp_min(0)
 
+    def steps(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Steps (clips,) before each clip's end."""
+        return self.steps_of(inputs["audio_length"])
+
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         """Logits (clips, steps, characters + 1), the blank last, and certain after a clip's end.
 

@@ -4,7 +4,6 @@ The loss is that of fairseq's code: each context vector predicts the encoder's v
 map for each step, beginning where the encoder has heard nothing of the samples behind the context.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, pad
 from torch.optim import Adam
 
 from stages.features.audio import read_audio
-from stages.frame import progress
+from stages.frame import progress, weights
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
+from stages.frame.folders import SOUNDS, files_below, say_not_taken
 from stages.frame.memory import Kept
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.learning import loop
@@ -29,7 +29,6 @@ from stages.networks import wav2vec
 SAMPLE_RATE_HZ = 16_000
 FIRST_RATE = 1e-7
 FIRST_BIAS = -0.1
-SUFFIXES = (".wav", ".flac", ".ogg")
 UPDATES_PER_ROUND = 50
 
 
@@ -100,8 +99,9 @@ def learn(work: Work, recipe: Recipe) -> None:
             done = {"update": rounds[number].stop, "loss": total.item() / len(rounds[number])}
             return done | _judged(module, crops, judged_on)
 
-        history = loop.run(module, optimiser, len(rounds), one_round, scratch=work.scratch, device=work.device)
-    _save(work.finished, module.network, recipe.shape)
+        history = loop.run(module, optimiser, len(rounds), one_round, scratch=work.scratch)
+    config = {"network": "wav2vec", "parameters": recipe.shape, "sample_rate_hz": SAMPLE_RATE_HZ}
+    weights.save(work.finished, module.network, config)
     pd.DataFrame(history).to_csv(work.finished / "history.csv", index=False)
 
 
@@ -139,13 +139,14 @@ class Contrast(nn.Module):
 
 
 def _files(root: Path, held_out_share: float) -> tuple[list[Path], list[Path]]:
-    found = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = files_below(root, SOUNDS)
+    say_not_taken(root, found)
     order = sorted(found, key=lambda path: stable_hash(str(path.relative_to(root))))
     held_out = max(1, round(held_out_share * len(order)))
     if len(order) <= held_out:
         raise UserError(
             root,
-            f"audio files ({', '.join(SUFFIXES)}) to learn from and others to judge on",
+            f"audio files ({', '.join(sorted(SOUNDS))}) to learn from and others to judge on",
             f"{len(order)}",
             "add some, or correct pretrained.*.root",
         )
@@ -221,12 +222,3 @@ def _judged(module: Contrast, crops: _Crops, files: list[Path]) -> dict[str, flo
     scores = [[value.item() for value in _loss(module, *crops.of(part, rng))] for part in parts]
     loss, accuracy = np.average(scores, axis=0, weights=[len(part) for part in parts])
     return {"held_out_loss": loss, "held_out_accuracy": accuracy}
-
-
-def _save(folder: Path, network: nn.Module, shape: dict) -> None:
-    from safetensors.torch import save_file
-
-    state = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
-    save_file(state, folder / "weights.safetensors")
-    config = {"network": "wav2vec", "parameters": shape, "sample_rate_hz": SAMPLE_RATE_HZ}
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from stages.frame import weights
 from stages.frame.errors import UserError
 from stages.learning import foreign
 from stages.learning.work import Work
@@ -40,6 +41,10 @@ def learn(work: Work, recipe: Recipe) -> None:
     if not isinstance(checkpoint, dict) or "model" not in checkpoint:
         found = ", ".join(map(str, checkpoint)) if isinstance(checkpoint, dict) else type(checkpoint).__name__
         raise UserError(path, "fairseq's entry 'model'", found[:100], f"fetch {ADDRESS} again")
-    state = {name: value for name, value in checkpoint["model"].items() if not name.startswith(PREDICTIONS)}
+    state = checkpoint["model"]
+    if isinstance(state, dict):
+        state = {name: value for name, value in state.items() if not str(name).startswith(PREDICTIONS)}
+    network = wav2vec.build(**shape)
+    foreign.take(network, state, path, expected=f"wav2vec {recipe.size}", address=ADDRESS)
     config = {"network": "wav2vec", "parameters": shape, "sample_rate_hz": SAMPLE_RATE_HZ}
-    foreign.write(work.finished, wav2vec.build(**shape), state, path, config)
+    weights.save(work.finished, network, config)

@@ -13,6 +13,7 @@ from stages.frame import progress
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
+from stages.frame.text import read_lines
 from stages.learning import loop
 from stages.learning.batches import in_random_order
 from stages.learning.work import Work
@@ -60,11 +61,11 @@ def learn(work: Work, recipe: Recipe) -> None:
     Both are as transformers saves them.
 
     Raises:
-        UserError: there are no two different lines.
+        UserError: the text can't be read, or there are no two different lines.
     """
     import transformers
 
-    lines = work.root.read_text(encoding="utf-8").split("\n")
+    lines = read_lines(work.root)
     train, held_out = _split([line for line in lines if line.strip()], recipe.held_out_share, work.root)
     tokeniser = word_pieces.tokeniser(train, recipe.vocabulary)
     torch.manual_seed(recipe.seed)
@@ -87,7 +88,7 @@ def learn(work: Work, recipe: Recipe) -> None:
                 total += descent.step(loss.mean(), recipe.learning_rate * (1 - update / recipe.updates))
             return {"update": own.stop, "loss": total.item() / len(own)} | _judged(game, judged_on, recipe)
 
-        history = loop.run(model, optimiser, len(rounds), one_round, scratch=work.scratch, device=work.device)
+        history = loop.run(model, optimiser, len(rounds), one_round, scratch=work.scratch)
     transformers.utils.logging.disable_progress_bar()
     model.save_pretrained(work.finished)
     tokeniser.save_pretrained(work.finished)

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from stages.frame.errors import UserError
+from stages.frame import weights
 from stages.learning import foreign
 from stages.learning.work import Work
 from stages.networks import syncnet
 
 ADDRESS = "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model"
 SIGNAL = {"sample_rate_hz": 16_000, "frames_per_s": 25, "crop": syncnet.SyncNet.side}
-# What `victim.save` would write of it.
+# As of a model that is trained here.
 CONFIG = {
     "network": "syncnet",
     "parameters": {},
@@ -35,14 +35,13 @@ class Recipe:
 
 
 def learn(work: Work, recipe: Recipe) -> None:
-    """Writes the network of the checkpoint as `victim.save` would.
+    """Writes the network of the checkpoint like one that is trained here.
 
     Raises:
         UserError: the file is missing, another one, damaged, of another architecture, or would run code.
     """
     path = work.root / recipe.file
     state = foreign.read_checkpoint(path, address=ADDRESS, sha256=recipe.sha256)
-    if not isinstance(state, dict):
-        raise UserError(path, "tensors by name", type(state).__name__, f"fetch {ADDRESS} again")
-    # As a plain dict: what old torch wrote says nothing of batches seen, and a plain dict need not.
-    foreign.write(work.finished, syncnet.build(0, **SIGNAL), dict(state), path, CONFIG)
+    network = syncnet.build(0, **SIGNAL)
+    foreign.take(network, state, path, expected="syncnet", address=ADDRESS)
+    weights.save(work.finished, network, CONFIG)

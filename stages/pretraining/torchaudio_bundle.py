@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
+from stages.frame import weights
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count
 from stages.learning import foreign
@@ -40,10 +41,10 @@ def learn(work: Work, recipe: Recipe) -> None:
     if not path.is_file():
         path = _downloaded(recipe.bundle, name, work.root)
     state = foreign.read_checkpoint(path, address=address, sha256=None)
-    state = {f"model.{key}": value for key, value in state.items()}
+    foreign.take(network.model, state, path, expected=recipe.bundle, address=address)
     shape = {"bundle": recipe.bundle, "layer": recipe.layer}
     config = {"network": "wav2vec2", "parameters": shape, "sample_rate_hz": SAMPLE_RATE_HZ}
-    foreign.write(work.finished, network, state, path, config)
+    weights.save(work.finished, network, config)
 
 
 def _downloaded(bundle: str, name: str, root: Path) -> Path:

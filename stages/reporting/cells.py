@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from stages.measures import detection
-from stages.measures.intervals import clustered, wilson
+from stages.measures.intervals import clustered, clusters_of, effective_clusters, exact, wilson
 
 Cells = dict[str, float]
 PER_CENT = 100.0
@@ -44,9 +44,10 @@ def printed(paper: pd.DataFrame, names: Iterable[str], /, **where: object) -> Ce
 def table(rows: list[dict[str, Any]], columns: Iterable[str] = (), *, places: int = 4, **others: int) -> pd.DataFrame:
     """The rows as a table, floats rounded to so many places, `others` saying of which columns to others.
 
-    Without rows it has these `columns`, so that it can be asked for them.
+    It has these `columns` also where no row has them, so that it can be asked for them.
     """
-    made = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(columns))
+    made = pd.DataFrame(rows)
+    made = made.reindex(columns=[*made.columns, *(name for name in columns if name not in made)])
     return made.round({column: others.get(column, places) for column in made.select_dtypes("float").columns})
 
 
@@ -59,6 +60,19 @@ def ordered(rows: list[dict[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
     given = set(columns).union(*rows)
     names = [f"{column}{end}" for column in columns for end in ("", "_low", "_high", "_paper")]
     return pd.DataFrame(rows, columns=[name for name in names if name in given]).round(4)
+
+
+def finite(values: dict[str, float], *, places: int = 4) -> dict[str, float]:
+    """Those of the values that are finite, rounded: JSON knows no others."""
+    return {name: round(float(value), places) for name, value in values.items() if math.isfinite(value)}
+
+
+def possible(attacked: pd.DataFrame) -> pd.DataFrame:
+    """The attacked clips without those `impossible`: no decision of their victim is what the attack wants.
+
+    They would count as robustness. Tables say in `left_out` how many they are; a set of before they were told has none.
+    """
+    return attacked[~attacked.impossible] if "impossible" in attacked else attacked
 
 
 def with_clusters(clips: pd.DataFrame) -> pd.DataFrame:
@@ -83,8 +97,8 @@ def share(hits: pd.Series, clusters: pd.Series | None, name: str, *, scale: floa
 def error_rate(clips: pd.DataFrame, name: str) -> Cells:
     """The WER, >= 0, of decisions with so many `errors` in `errors_of` words; of labels the share that is wrong.
 
-    The interval of a WER is linearised (Taylor) over clusters, with Student's t; where they do not differ it is
-    Wilson's of as many clips, and above 1 there is none.
+    The interval of a WER is linearised (Taylor) over clusters, with Student's t; where they do not differ it is the
+    exact one of as many trials as there are clusters, and above 1 there is none.
     """
     from scipy import stats
 
@@ -94,38 +108,42 @@ def error_rate(clips: pd.DataFrame, name: str) -> Cells:
     if words == 0:
         return cells(name)
     value = clips.errors.sum() / words
-    sums = (clips.errors - value * clips.errors_of).groupby(clips.cluster).sum().to_numpy()
+    clusters = clusters_of(clips.cluster)
+    sums = np.bincount(clusters, clips.errors - value * clips.errors_of)
     spread = math.sqrt(np.square(sums).sum()) / words
     if spread > 1e-10:
         half = stats.t.ppf(0.975, len(sums) - 1) * math.sqrt(len(sums) / (len(sums) - 1)) * spread
         return cells(name, value, max(0.0, value - half), value + half)
-    return cells(name, value, *(wilson(value * len(clips), len(clips)) if value <= 1 else ()))
+    return cells(name, value, *(exact(value, effective_clusters(clusters, clips.errors_of)) if value <= 1 else ()))
 
 
 def mean(values: pd.Series, clusters: pd.Series, name: str) -> Cells:
-    """The mean of what is defined and finite, Student's interval over the clusters' sums; and how many are not so.
-
-    The latter is `<name>_undefined`.
-    """
+    """The mean of those that are finite, and Student's interval over the clusters' sums."""
     from scipy import stats
 
-    values = pd.to_numeric(values)
-    finite = np.isfinite(values)
-    undefined = {f"{name}_undefined": int((~finite).sum())}
-    values, clusters = values[finite], clusters[finite]
+    defined = np.isfinite(values)
+    values, clusters = values[defined], clusters[defined]
     if values.empty:
-        return cells(name) | undefined
+        return cells(name)
     sums = (values - values.mean()).groupby(clusters).sum().to_numpy()
     if len(sums) < 2:
-        return cells(name, values.mean()) | undefined
+        return cells(name, values.mean())
     spread = math.sqrt(np.square(sums).sum() * len(sums) / (len(sums) - 1)) / len(values)
     half = stats.t.ppf(0.975, len(sums) - 1) * spread
-    return cells(name, values.mean(), values.mean() - half, values.mean() + half) | undefined
+    return cells(name, values.mean(), values.mean() - half, values.mean() + half)
+
+
+def undefined(values: pd.Series, name: str) -> dict[str, int]:
+    """How many of the values a mean leaves out, as `<name>_undefined`."""
+    return {f"{name}_undefined": int((~np.isfinite(values)).sum())}
 
 
 def auc(benign: pd.DataFrame, adversarial: pd.DataFrame, score: str, name: str) -> Cells:
-    """The area under the ROC curve of the column `score`, higher being benign; clips without a score are left out."""
-    sides = [one[[score, "cluster"]].dropna(subset=[score]) for one in (benign, adversarial)]
+    """The area under the ROC curve of the column `score`, higher being benign; clips without one are left out.
+
+    So are those whose score is not finite.
+    """
+    sides = [one.loc[np.isfinite(one[score]), [score, "cluster"]] for one in (benign, adversarial)]
     if any(one.empty for one in sides):
         return cells(name)
     scores, clusters = ([one[column].to_numpy() for one in sides] for column in (score, "cluster"))
@@ -135,10 +153,12 @@ def auc(benign: pd.DataFrame, adversarial: pd.DataFrame, score: str, name: str) 
 def f1(benign: pd.DataFrame, adversarial: pd.DataFrame, score: str, name: str) -> Cells:
     """The mean F1 of both classes on test clips at the threshold that is best on validation clips.
 
-    Each attacked clip is set against itself unattacked, so that both classes are as large.
+    Each attacked clip is set against itself unattacked, so that both classes are as large; clips that lack a finite
+    score are left out.
     """
     columns = f"{score}_benign", score
-    pairs = adversarial.merge(benign[["clip_id", score]], on="clip_id", suffixes=("", "_benign")).dropna(subset=columns)
+    pairs = adversarial.merge(benign[["clip_id", score]], on="clip_id", suffixes=("", "_benign"))
+    pairs = pairs[np.isfinite(pairs[list(columns)]).all(axis=1)]
     validation, test = (pairs[pairs.split == split] for split in ("validation", "test"))
     if validation.empty or test.empty:
         return cells(name)

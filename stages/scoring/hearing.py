@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stages.frame import parameters
+from stages.frame import finite, parameters
 from stages.frame.modules import find
 from stages.frame.treatment import Treatment
 
@@ -64,7 +64,8 @@ def decide(model: Path, device: str, waveforms: list[np.ndarray]) -> tuple[list[
         if front_end is not None:
             (image,) = victim.module.takes
             inputs = {image: front_end(inputs["audio"], inputs["audio_length"])}
-        label, confidence = victim.decode(victim.logits(victim.module.prepare(inputs)))
+        label, confidence = victim.decide(victim.module.prepare(inputs))
+    finite.check(confidence, model, "the confidence of decisions", do="train it again")
     return victim.names(label), confidence.tolist()
 
 

@@ -1,10 +1,10 @@
 """Tool: a set's adversarial clips as WAV files: `python -m stages.tools.export STUDY SET FOLDER`."""
 
-import re
 from pathlib import Path
 
 from stages.frame import shards
-from stages.frame.errors import UserError, run
+from stages.frame.errors import UserError, run, writing
+from stages.frame.names import file_name
 from stages.frame.pcm import to_pcm16
 
 
@@ -25,17 +25,13 @@ def main(study: str = "", name: str = "", folder: str = "") -> None:
     sample_rate_hz = clips.about.get("signal", {}).get("sample_rate_hz")
     if not len(fooled) or "audio" not in clips.load(fooled.key.iloc[0]) or not sample_rate_hz:
         raise UserError(source, "kept clips of sound that fooled", f"{len(fooled)} clips", "name another set")
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    for number, key in enumerate(fooled.key):
-        audio = clips.load(key)["audio"]
-        samples = audio if audio.dtype == "int16" else to_pcm16(audio)
-        soundfile.write(Path(folder, f"{number:04d}-{safe(key)}.wav"), samples, sample_rate_hz)
+    with writing(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for number, key in enumerate(fooled.key):
+            audio = clips.load(key)["audio"]
+            samples = audio if audio.dtype == "int16" else to_pcm16(audio)
+            soundfile.write(Path(folder, f"{number:04d}-{file_name(key)}.wav"), samples, sample_rate_hz)
     print(f"{len(fooled)} clips in {folder}")
-
-
-def safe(key: str) -> str:
-    """A file's name that `key`, which comes from data, can do no harm by: letters, digits, and `._-`, 100 at most."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", key).strip(".")[:100]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from stages.frame.alone import another_run
 from stages.frame.errors import UserError
+
+# Where DVC writes the number of the process that works on its notes.
+HELD = Path(".dvc/tmp/lock")
 
 
 def outdated(target: str, values: dict[str, Any]) -> dict[str, set[str]]:
@@ -12,20 +16,20 @@ def outdated(target: str, values: dict[str, Any]) -> dict[str, set[str]]:
     Each comes with those of them it waits for. `values` is all of params.yaml.
 
     Raises:
-        UserError: a dvc.lock is cut off, or names are missing in params.yaml.
+        UserError: a dvc.lock is cut off, names are missing in params.yaml, or another command of DVC is at work.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    with Repo(".") as repo:
-        try:
+    try:
+        with Repo(".") as repo:
             graph = repo.index.graph
-        except DvcException as error:
-            raise _told(error) from error
-        stages = repo.stage.collect(target, with_deps=True, graph=graph)
-        with repo.lock:
-            changed = {stage for stage in stages if _changed(stage, values)}
-        waits_for = {stage: set(graph.successors(stage)) for stage in stages}
+            stages = repo.stage.collect(target, with_deps=True, graph=graph)
+            with repo.lock:
+                changed = {stage for stage in stages if _changed(stage, values)}
+            waits_for = {stage: set(graph.successors(stage)) for stage in stages}
+    except DvcException as error:
+        raise _told(error) from error
     return {stage.addressing: {one.addressing for one in needed} for stage, needed in following(waits_for, changed)}
 
 
@@ -58,7 +62,11 @@ def _value(values: Any, name: str) -> Any:
 
 
 def _told(error: Exception) -> UserError:
-    """What DVC's error says, and of a lock that an interrupt has cut off what to do."""
+    """What DVC's error says, and what to do about a lock that a kill has cut off, or about who holds DVC's own."""
+    from dvc.lock import LockError
+
+    if isinstance(error, LockError):
+        return another_run(Path.cwd(), HELD.read_text(encoding="utf-8").strip() if HELD.exists() else "unknown")
     path = Path(getattr(error, "path", "") or "dvc.yaml")
     if path.name == "dvc.lock":
         lock = path.relative_to(Path.cwd()) if path.is_absolute() else path

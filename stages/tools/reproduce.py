@@ -5,8 +5,6 @@ up to date is not asked for again, and what is not is dealt out to a few process
 """
 
 import argparse
-import contextlib
-import fcntl
 import json
 import os
 import time
@@ -15,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.frame import parameters
+from stages.frame.alone import alone
 from stages.frame.errors import UserError, told_in_one_line
-from stages.tools import graph, workers
+from stages.tools import at_work, graph, workers
 
 STUDIES = Path("stages/studies")
 ACTIVE = Path(".dvc/tmp/reproduce.lock")
@@ -28,18 +27,25 @@ def main(study: str | None, jobs: int) -> None:
     """Brings the study's page (all studies' pages without one) up to date and prints its headline numbers.
 
     Raises:
-        UserError: a corpus is not where params.yaml says, a study is unknown, a lock is cut, another run is active, or
-            a stage fails.
+        UserError: a corpus is not where params.yaml says, a study is unknown, there is no process to work in, a lock
+            is cut, another run is active, or a stage fails.
     """
     started = time.monotonic()
     values = parameters.read()
-    known = sorted((file.parent.name for file in STUDIES.glob("*/dvc.yaml")), key=list(values).index)
+    known = [name for name in values if (STUDIES / name / "dvc.yaml").exists()]
+    for name in (file.parent.name for file in STUDIES.glob("*/dvc.yaml")):
+        if not isinstance(values.get(name), dict):
+            raise UserError("params.yaml", f"a section of parameters {name!r}", repr(values.get(name)), "see it in git")
+    if jobs < 1:
+        raise UserError("JOBS", "a whole number >= 1", str(jobs), "correct it")
     if study and study not in known:
         raise UserError("STUDY", f"one of {', '.join(known)}", study, "correct it")
     chosen = [study] if study else known
     for name in chosen:
         check_places(name, values)
-    with _alone():
+    ACTIVE.parent.mkdir(parents=True, exist_ok=True)
+    with alone(ACTIVE, Path.cwd()):
+        at_work.check()
         target = f"{STUDIES}/{study}/dvc.yaml:report" if study else "index"
         waits_for = graph.outdated(target, values)
         if waits_for:
@@ -54,35 +60,22 @@ def check_places(study: str, values: dict[str, Any]) -> None:
     """Passes if everything is there that the study reads from outside; DVC has a bare error number for what is not.
 
     Raises:
-        UserError: a corpus, an impulse response or a folder of recordings is missing.
+        UserError: a corpus, an impulse response or a folder of recordings is missing or not named.
     """
-    built_in = {Path(entry["output"]) for one in values.values() for entry in one.get("embedded", {}).values()}
-    for name, place in _places(values[study], study):
+    built_in = {Path(str(place)) for _, place in _named(("output",), values)}
+    for name, place in _named(PLACES, values[study], f"{study}."):
+        if not isinstance(place, str) or not place:
+            raise UserError(f"params.yaml: {name}", "a file or folder", repr(place), "see data/README.md")
         if not built_in & {Path(place), *Path(place).parents} and not Path(place).exists():
             raise UserError(f"params.yaml: {name}", "a file or folder", f"nothing at {place}", "see data/README.md")
 
 
-def _places(given: Any, name: str) -> Iterator[tuple[str, str]]:
+def _named(keys: tuple[str, ...], given: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """What parameters of these names hold, at any depth, with their whole names."""
     for key, value in given.items() if isinstance(given, dict) else ():
-        if key in PLACES and isinstance(value, str):
-            yield f"{name}.{key}", value
-        yield from _places(value, f"{name}.{key}")
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Holds this folder's run for as long as the block lasts.
-
-    Raises:
-        UserError: another process holds it.
-    """
-    ACTIVE.parent.mkdir(parents=True, exist_ok=True)
-    with ACTIVE.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(Path.cwd(), "no other run here", "another run is active", "wait for its end") from None
-        yield
+        if key in keys:
+            yield f"{above}{key}", value
+        yield from _named(keys, value, f"{above}{key}.")
 
 
 def _print_headline(study: str) -> None:

@@ -1,22 +1,32 @@
 """Tool: deals stages out to a few processes that stay, each running one stage after another through DVC."""
 
+import functools
 import logging
 import multiprocessing
 import os
+import signal
+import threading
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
 
 from stages.frame.errors import UserError
+from stages.frame.parent import follow_parent
 from stages.tools import warm
 
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
+WORD_EVERY_S = 60.0
+# Held while a lock file of DVC is written, which whoever ends this process has to wait for.
+_writing = threading.Lock()
 
 
 def run(waits_for: dict[str, set[str]], jobs: int) -> None:
     """Runs every stage when those it waits for are done, in up to `jobs` processes of a share of the cores each.
 
     Raises:
-        UserError: a stage fails; those already running are finished first.
+        UserError: a stage fails, and those already running are finished first; or a process is killed.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     os.environ.update(KEEP_FREED_MEMORY)
@@ -24,17 +34,28 @@ def run(waits_for: dict[str, set[str]], jobs: int) -> None:
     done: set[str] = set()
     running: dict[Future, str] = {}
     context = multiprocessing.get_context("spawn")
-    with warm.started(), ProcessPoolExecutor(jobs, context) as pool:
+    with warm.started(), ProcessPoolExecutor(jobs, context, initializer=_begin) as pool:
         while waiting or running:
             ready = [name for name, needed in waiting.items() if needed <= done]
             for name in ready[: jobs - len(running)]:
                 del waiting[name]
                 running[pool.submit(_reproduced, name)] = name
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            ended = wait(running, WORD_EVERY_S, FIRST_COMPLETED).done
+            if not ended:
+                print(f"still at work: {', '.join(running.values())}", flush=True)
+            for future in ended:
                 name = running.pop(future)
-                if not future.result():
+                if not _ended_well(future, name):
                     raise UserError(name, "a stage that ends well", "a failure, see above", "finished work is kept")
                 done.add(name)
+
+
+def _ended_well(future: Future, name: str) -> bool:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        found = "that it or another one was killed, maybe as memory ran out"
+        raise UserError(name, "a process that ends by itself", found, "run again, with fewer JOBS") from error
 
 
 def most_awaited_first(waits_for: dict[str, set[str]]) -> dict[str, set[str]]:
@@ -49,10 +70,40 @@ def most_awaited_first(waits_for: dict[str, set[str]]) -> dict[str, set[str]]:
     return {name: waits_for[name] for name in sorted(waits_for, key=lambda name: (-depth_of(name), name))}
 
 
+def _begin() -> None:
+    """What a process of the pool does before its first stage: it keeps locks whole, and ends with who started it."""
+    from dvc.dvcfile import Lockfile
+
+    Lockfile.dump_stages = _uninterrupted(Lockfile.dump_stages)
+    follow_parent(after=_writing)
+
+
 def _reproduced(name: str) -> bool:
     """Whether `dvc repro` of this stage alone ended well; DVC stays loaded in this process from one to the next."""
     from dvc.cli import main
 
     for chatty in ("commands.repro", "dvcfile", "repo.scm_context"):
         logging.getLogger(f"dvc.{chatty}").setLevel(logging.WARNING)
-    return main(["--wait-for-lock", "repro", "--single-item", name]) == 0
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return main(["--wait-for-lock", "repro", "--single-item", name]) == 0
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _uninterrupted(write: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, for which an interrupt waits: DVC writes a lock in place, and a cut one stops all later runs."""
+
+    @functools.wraps(write)
+    def whole(*given: Any, **named: Any) -> Any:
+        came = []
+        before = signal.signal(signal.SIGINT, lambda *_: came.append(True))
+        try:
+            with _writing:
+                return write(*given, **named)
+        finally:
+            signal.signal(signal.SIGINT, before)
+            if came:
+                raise KeyboardInterrupt
+
+    return whole

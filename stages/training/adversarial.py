@@ -20,14 +20,14 @@ from torch.optim import Adam
 from tqdm import tqdm
 
 from stages import victim
-from stages.frame import progress
+from stages.frame import progress, weights
 from stages.frame.clip_table import check_labels_everywhere
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.learning import loop
 from stages.learning.batches import in_random_order
 from stages.measures.recall import uar
-from stages.training.task import Outcome, Task, by_share
+from stages.training.task import Outcome, Task, by_share, check_outputs, check_two_labels
 from stages.victim import padded_batch
 
 TRAINED_ON = {"development": ("train",), "test": ("train", "validation")}
@@ -127,6 +127,7 @@ def train(task: Task, recipe: Recipe) -> Outcome:
     A model is judged on the clips whose column `judged_by` says `judged_on`; `attacked_at` is the one epsilon that it
     is attacked at, empty for all of the plan's, `never` for none; `kept` says whether what attacks make may be kept.
     """
+    check_two_labels(task)
     check_labels_everywhere(task.clips.table, task.clips.folder)
     images, table = _load(task)
     rows, recalls = [], []
@@ -200,7 +201,7 @@ def _fit_member(task: Task, recipe: Recipe, data: Data, member: Member, bar: tqd
         return {"iteration": own.stop, "loss": total.item() / len(own)}
 
     def run(count: int, scratch: Path) -> loop.History:
-        return loop.run(module, optimiser, count, work, scratch=scratch, device=task.device)
+        return loop.run(module, optimiser, count, work, scratch=scratch)
 
     scratch = task.scratch / f"variant-{member.purpose}-{member.variant}"
     shared = task.scratch / f"shared-{member.purpose}"
@@ -215,7 +216,7 @@ def _fit_member(task: Task, recipe: Recipe, data: Data, member: Member, bar: tqd
     history = run(len(rounds), scratch)
     folder = task.finished / member.name
     folder.mkdir()
-    victim.save(folder, module, task.config)
+    weights.save(folder, module, task.config)
     pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
     return module
 
@@ -261,22 +262,24 @@ def _recall(module: nn.Module, task: Task) -> float:
     decided = []
     for start in range(0, len(table), CLIPS_AT_ONCE):
         images = module.standardised(_images(task, table.iloc[start : start + CLIPS_AT_ONCE]))
-        decided += module.vector_and_logits(images)[1].argmax(-1).tolist()
+        logits = module.vector_and_logits(images)[1]
+        check_outputs(logits, list(table.key[start : start + CLIPS_AT_ONCE]))
+        decided += logits.argmax(-1).tolist()
     return uar(table.label, [task.labels[label] for label in decided])
 
 
 def adversarial_loss(module: nn.Module, images: Tensor, targets: Tensor, epsilon: float, recipe: Recipe) -> Tensor:
     """Eq. 3 or 4 on standardised images (examples, frames, mels); adversarial ones by the module as it is (Eq. 1, 2).
 
-    The attack takes the gradient of the very loss on the real data that training goes down, so its forward pass serves
-    both: two forward passes, one backward to the images, one through both graphs.
+    The attack takes the gradient of the same pass that training goes down, of the log odds, whose direction is that of
+    the loss and lasts where the module is sure: two forward passes, one backward to the images, one through both.
     """
     images = images.detach().requires_grad_()
     vector, logits = module.vector_and_logits(images)
     real_loss = cross_entropy(logits, targets)
-    (gradient,) = torch.autograd.grad(real_loss, images, retain_graph=True)
+    (gradient,) = torch.autograd.grad(victim.log_odds(logits, targets).sum(), images, retain_graph=True)
     # Clipping one signed step to +- eta (Eq. 2) is a step of the smaller of the two.
-    adversarial = images.detach() + min(epsilon, recipe.eta or epsilon) * gradient.sign()
+    adversarial = images.detach() - min(epsilon, recipe.eta or epsilon) * gradient.sign()
     adversarial_vector, adversarial_logits = module.vector_and_logits(adversarial)
     losses = real_loss, cross_entropy(adversarial_logits, targets)
     if recipe.regime == "vanilla":

@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
-from stages import victim
-from stages.frame import progress
+from stages.frame import progress, weights
 from stages.frame.clip_table import check_labels_everywhere
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Share
 from stages.learning import loop
-from stages.training.task import Outcome, Task, by_share
+from stages.training.task import Outcome, Task, by_share, check_outputs, check_two_labels
 from stages.victim import Inputs, padded_batch
 
 
@@ -57,12 +56,17 @@ class Batch:
 
 
 def train(task: Task, recipe: Recipe) -> Outcome:
-    """Writes the one model, its history, and its decision on every clip of the corpus."""
+    """Writes the one model, its history, and its decision on every clip of the corpus.
+
+    Raises:
+        UserError: there is one label alone, or one without clips in a split, or training ends in NaN.
+    """
+    check_two_labels(task)
     check_labels_everywhere(task.clips.table, task.clips.folder)
     torch.manual_seed(recipe.seed)
     module = task.build()
     history = fit(module, task, recipe)
-    victim.save(task.finished, module, task.config)
+    weights.save(task.finished, module, task.config)
     pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
     decided = decisions(module, task, recipe.batch_size)
     decided.to_csv(task.finished / "decisions.csv", index=False)
@@ -97,9 +101,7 @@ def fit(module: nn.Module, task: Task, recipe: Recipe) -> loop.History:
             loss = total / len(train)
             return {"epoch": number, "loss": loss, "validation_accuracy": accuracy, "validation_map": precision}
 
-        history = loop.run(
-            module, optimiser, recipe.epochs, epoch, scratch=task.scratch, device=task.device, keep_every_round=True
-        )
+        history = loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch, keep_every_round=True)
     _average_best(module, history, recipe.averaged_epochs, task)
     return history
 
@@ -117,11 +119,17 @@ def decisions(module: nn.Module, task: Task, batch_size: int) -> pd.DataFrame:
 
 @torch.no_grad()
 def predict(module: nn.Module, task: Task, keys: list[str], batch_size: int) -> Iterator[tuple[list[str], Tensor]]:
-    """Logits on the CPU, batch by batch, of the clips named."""
+    """Logits on the CPU, batch by batch, of the clips named.
+
+    Raises:
+        UserError: one is not finite.
+    """
     module.eval()
     for start in range(0, len(keys), batch_size):
         batch = keys[start : start + batch_size]
-        yield batch, module(_loaded(task, batch)).cpu()
+        logits = module(_loaded(task, batch)).cpu()
+        check_outputs(logits, batch)
+        yield batch, logits
 
 
 def balanced_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -204,10 +212,8 @@ def _fit_standardisation(module: nn.Module, task: Task, train: pd.DataFrame, bat
 
 def _average_best(module: nn.Module, history: loop.History, count: int, task: Task) -> None:
     """Gives the module the mean of the weights after its best epochs."""
-    from safetensors.torch import load_file
-
     ranked = sorted(history, key=lambda row: (-row["validation_map"], -row["epoch"]))[:count]
-    states = [load_file(loop.weights(task.scratch, row["epoch"])) for row in ranked]
+    states = [loop.kept(task.scratch, row["epoch"]) for row in ranked]
     mean = {
         name: torch.stack([state[name] for state in states]).double().mean(0).to(value.dtype)
         for name, value in states[0].items()

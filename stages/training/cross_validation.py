@@ -4,7 +4,7 @@ All models of one head, for every fold, number of examples and draw, are stacked
 pass for all of them. No model sees another's examples.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,17 @@ from torch.optim import Adam
 from tqdm import tqdm
 
 from stages import victim
-from stages.frame import progress
+from stages.frame import progress, weights
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
+from stages.frame.names import file_name
 from stages.frame.parameters import Count, NonNegativeInt, Positive
 from stages.learning import loop
 from stages.learning.batches import in_random_order
 from stages.measures.recall import uar
 from stages.training import folds, stacks
 from stages.training.folds import Member
-from stages.training.task import Outcome, Task, by_share
+from stages.training.task import Outcome, Task, by_share, check_outputs, check_two_labels
 
 ITERATIONS_PER_ROUND = 50
 CLIPS_AT_ONCE = 32
@@ -135,7 +136,8 @@ def train(task: Task, recipe: Recipe) -> Outcome:
     These are those that hear speech, of the first draw on all examples: a folder each, and a row of `members.csv`
     (member, variant, judged_by, judged_on, attacked_at, kept). The others leave their decisions alone.
     """
-    data = _load(task, recipe.seed)
+    check_two_labels(task)
+    data = _load(task, recipe)
     plan = {name: folds.members(data.table, recipe.sizes(name), recipe.draws, recipe.seed) for name in recipe.models}
     runs = [Run(name, False, plan[name]) for name in recipe.models]
     runs += [Run(name, True, [one for one in plan[name] if one.size == "all"]) for name in recipe.shuffled_texts_of]
@@ -155,7 +157,7 @@ def train(task: Task, recipe: Recipe) -> Outcome:
     return _outcome(decided)
 
 
-def _load(task: Task, seed: int) -> Data:
+def _load(task: Task, recipe: Recipe) -> Data:
     table = task.clips.table.reset_index(drop=True)
     if (table.fold == "").any() or table.fold.nunique() < 2:
         raise UserError(
@@ -169,10 +171,9 @@ def _load(task: Task, seed: int) -> Data:
     texts = None
     if "text" in task.beside.load(table.key[0]):
         texts = _padded([task.beside.load(key)["text"] for key in table.key], task.device)
-    rng = np.random.default_rng([seed, stable_hash("shuffled texts")])
     text_of = np.arange(len(table))
-    for own in table.groupby("fold").indices.values():
-        text_of[own] = rng.permutation(own)
+    if recipe.shuffled_texts_of:
+        text_of = folds.exchanged(table.fold, [recipe.seed, stable_hash("shuffled texts")])
     moments = [_moments(*values) for values in ((frames, lengths), texts) if values]
     targets = torch.tensor([task.labels.index(label) for label in table.label], device=task.device)
     return Data(table, targets, frames, lengths, texts, torch.from_numpy(text_of).to(task.device), moments)
@@ -191,6 +192,7 @@ def _moments(values: Tensor, lengths: Tensor) -> Moments:
 def _fit(task: Task, recipe: Recipe, data: Data, run: Run, bar: tqdm) -> tuple[nn.Module, loop.History]:
     """The stack of all members, trained."""
     stack = stacks.stacked([_untrained(task, recipe, data, run.name, one) for one in run.members]).to(task.device)
+    data = _condensed(data, stack)
     descent = loop.Descent(stack, Adam(stack.parameters(), recipe.learning_rate), bar)
     rounds = loop.rounds_of(recipe.iterations, ITERATIONS_PER_ROUND)
 
@@ -209,8 +211,15 @@ def _fit(task: Task, recipe: Recipe, data: Data, run: Run, bar: tqdm) -> tuple[n
 
     scratch = task.scratch / run.label
     bar.update(min(len(loop.done(scratch)) * ITERATIONS_PER_ROUND, recipe.iterations))
-    history = loop.run(stack, descent.optimiser, len(rounds), one_round, scratch=scratch, device=task.device)
+    history = loop.run(stack, descent.optimiser, len(rounds), one_round, scratch=scratch)
     return stack, history
+
+
+def _condensed(data: Data, stack: nn.Module) -> Data:
+    """The same, with what of the frames the heads look at, whatever their weights are."""
+    parts = zip(data.frames.split(CLIPS_AT_ONCE), data.lengths.split(CLIPS_AT_ONCE))
+    frames, lengths = zip(*(stack.condensed(*part) for part in parts))
+    return replace(data, frames=torch.cat(frames), lengths=torch.cat(lengths))
 
 
 def _changes(task: Task, recipe: Recipe, name: str) -> dict[str, Any]:
@@ -247,12 +256,13 @@ def _batches(members: list[Member], batch_size: int, iterations: range) -> np.nd
 def _decided(stack: nn.Module, data: Data, run: Run, labels: list[str]) -> pd.DataFrame:
     """The decision of each member on each clip of its fold."""
     stack.eval()
-    made = []
+    data, made = _condensed(data, stack), []
     for fold, own in data.table.groupby("fold"):
         judges = [number for number, one in enumerate(run.members) if one.fold == fold]
         parts = torch.tensor(own.index).to(data.frames.device).split(CLIPS_AT_ONCE)
         inputs = (data.inputs(part, takes_text=stack.takes_text, shuffled=run.shuffled) for part in parts)
         logits = torch.cat([stacks.logits(stack, judges, one) for one in inputs], 1)
+        check_outputs(logits.transpose(0, 1), list(own.key))
         confidence, decided = logits.softmax(-1).max(-1)
         for judge, decisions, confidences in zip(judges, decided.tolist(), confidence.tolist()):
             member = run.members[judge]
@@ -277,9 +287,9 @@ def _saved(task: Task, recipe: Recipe, stack: nn.Module, run: Run) -> list[tuple
         changes = _changes(task, recipe, run.name)
         module = task.build(**changes)
         module.load_state_dict({key: value[number] for key, value in stack.state_dict().items()})
-        folder = task.finished / f"{run.name}-{member.fold}"
+        folder = task.finished / file_name(f"{run.name}-{member.fold}")
         folder.mkdir()
-        victim.save(folder, module, task.config | {"parameters": task.config["parameters"] | changes})
+        weights.save(folder, module, task.config | {"parameters": task.config["parameters"] | changes})
         rows.append((folder.name, run.name, "fold", member.fold, "", True))
     return rows
 

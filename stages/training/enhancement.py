@@ -27,16 +27,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from stages import victim
-from stages.frame import progress
-from stages.frame.clip_table import SPLITS
+from stages.frame import progress, weights
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.learning import loop
 from stages.learning.batches import in_random_order
 from stages.measures.perturbation import snr_db
-from stages.training.task import Outcome, Task
-from stages.victim import Goal, Inputs, Victim, padded_batch
+from stages.training.task import Outcome, Task, check_outputs, check_room, check_splits
+from stages.victim import Inputs, Victim, ctc, padded_batch
 
 # Share of the iterations in which the learning rate rises to its full size, and of that rate what is left at the end.
 # Full steps at the start can drive a U-Net's last tanh to its ends, from where it does not come back.
@@ -136,8 +134,11 @@ def harden(task: Task, recipe: Recipe, start: Victim, against: Victim | None) ->
             "null",
             "say alpha, snr_db, gradient_of and inputs",
         )
-    if how.gradient_of == "recogniser" and against is None:
-        raise UserError("params.yaml: victims.*.against", "a recogniser, whose gradient is wanted", "none", "name it")
+    if how.gradient_of == "recogniser":
+        if against is None:
+            expected = "a recogniser, whose gradient is wanted"
+            raise UserError("params.yaml: victims.*.against", expected, "none", "name it")
+        _check_room(task, against)
     module = start.module.requires_grad_(True)
 
     def loss(rows: pd.DataFrame, rng: np.random.Generator) -> Tensor:
@@ -145,8 +146,8 @@ def harden(task: Task, recipe: Recipe, start: Victim, against: Victim | None) ->
         attacked = _chosen(how.inputs, mixtures, clean, rng)
         ratios = torch.from_numpy(rng.uniform(*how.snr_db, len(rows))).to(attacked["audio"])
         if how.gradient_of == "recogniser":
-            said = Goal(against.encode(list(rows.text)), targeted=True)
-            attacked = perturbed(attacked, ratios, lambda inputs: against.loss(inputs, said))
+            said = against.encode(list(rows.text))
+            attacked = perturbed(attacked, ratios, lambda inputs: ctc(against.logits(inputs), said))
         mixtures, clean, attacked = cut([mixtures, clean, attacked], recipe.crop_s * _rate_hz(task), rng)
         if how.gradient_of == "enhancer":
             attacked = perturbed(attacked, ratios, lambda inputs: squared_error(module, inputs, clean))
@@ -192,6 +193,13 @@ def cut(batches: list[Inputs], samples: float, rng: np.random.Generator) -> list
     ]
 
 
+def _check_room(task: Task, recogniser: Victim) -> None:
+    """Passes training clips whose texts have room in their steps: of others there is no gradient."""
+    rows = task.clips.table[task.clips.table.split == "train"]
+    samples = torch.tensor((rows.duration_s * _rate_hz(task)).round().to_numpy()).long()
+    check_room(list(rows.key), recogniser.encode(list(rows.text)), recogniser.module.steps_of(samples))
+
+
 def _rate_hz(task: Task) -> int:
     return task.config["signal"]["sample_rate_hz"]
 
@@ -213,7 +221,7 @@ def _chosen(which: str, mixtures: Inputs, clean: Inputs, rng: np.random.Generato
 def _fit(module: nn.Module, task: Task, recipe: Recipe, loss: Loss) -> Outcome:
     """Goes down `loss` of batches of training rows, and writes what `train` says."""
     table = task.clips.table
-    _check_splits(task)
+    check_splits(task, table, "mixtures")
     rows = table[table.split == "train"]
     optimiser = Adam(module.parameters(), recipe.learning_rate)
     rounds = loop.rounds_of(recipe.iterations, recipe.iterations_per_round)
@@ -231,8 +239,8 @@ def _fit(module: nn.Module, task: Task, recipe: Recipe, loss: Loss) -> Outcome:
             gain = _gain_db(_judged(module, task, "validation", recipe))
             return {"iteration": own.stop, "loss": total.item() / len(own), "validation_gain_db": gain}
 
-        history = loop.run(module, optimiser, len(rounds), work, scratch=task.scratch, device=task.device)
-    victim.save(task.finished, module, task.config)
+        history = loop.run(module, optimiser, len(rounds), work, scratch=task.scratch)
+    weights.save(task.finished, module, task.config)
     pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
     judged = pd.concat([_judged(module, task, split, recipe) for split in ("validation", "test")])
     judged.to_csv(task.finished / "decisions.csv", index=False)
@@ -263,20 +271,9 @@ def _judged(module: nn.Module, task: Task, split: str, recipe: Recipe) -> pd.Dat
     for start in range(0, len(rows), recipe.batch_size):
         mixtures, clean = _batch(task, rows.iloc[start : start + recipe.batch_size])
         enhanced = module(mixtures)
+        check_outputs(enhanced, list(rows.key[start : start + recipe.batch_size]))
         # After a clip's end all three are zero.
         for before, after, speech in zip(*(one.cpu().numpy() for one in (mixtures["audio"], enhanced, clean["audio"]))):
             ratios.append((snr_db(speech, before - speech), snr_db(speech, after - speech)))
     columns = rows[["key", "clip_id", "split", "noise", "snr_db"]]
     return columns.assign(**dict(zip(("snr_in_db", "snr_out_db"), zip(*ratios)))).sort_values("key")
-
-
-def _check_splits(task: Task) -> None:
-    """Passes splits that can be learned from and judged on."""
-    for split in SPLITS:
-        if not (task.clips.table.split == split).any():
-            raise UserError(
-                task.clips.folder,
-                f"mixtures in the split {split}",
-                "none",
-                "change how corpora.* deals its speakers to the splits",
-            )

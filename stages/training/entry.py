@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from stages.frame.parameters import Name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
@@ -21,13 +23,13 @@ class Entry:
         against: the victim whose attackers it is trained against, null for none.
     """
 
-    inputs: str
+    inputs: Name
     network: str
     method: str
     recipe: str
-    beside: str | None = None
+    beside: Name | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     attacked_on: Literal["logits", "probabilities"] = "logits"
-    starts_from: str | None = None
-    against: str | None = None
+    starts_from: Name | None = None
+    against: Name | None = None

@@ -50,3 +50,25 @@ def drawn(table: pd.DataFrame, left_out: str, size: str, seed: list[int]) -> np.
     shuffled = pd.Series(np.random.default_rng(seed).permutation(rows))
     turn = shuffled.groupby(table.label.to_numpy()[shuffled]).cumcount()
     return np.sort(shuffled[turn.sort_values(kind="stable").index[: int(size)]].to_numpy())
+
+
+def exchanged(fold: pd.Series, seed: list[int]) -> np.ndarray:
+    """For each clip the row of another of its fold, whose text it is to have; no two have the same.
+
+    Raises:
+        UserError: a fold has one clip alone.
+    """
+    row_of = np.empty(len(fold), dtype=np.int64)
+    rng = np.random.default_rng(seed)
+    for name, own in fold.groupby(fold.to_numpy()).indices.items():
+        if len(own) < 2:
+            raise UserError(
+                "params.yaml: shuffled_texts_of of a recipe",
+                "folds of at least two clips, which have each other's texts",
+                f"one clip in {name}",
+                "leave it empty for this corpus",
+            )
+        # Each has the text of the one before it in a random order.
+        order = rng.permutation(own)
+        row_of[order] = np.roll(order, 1)
+    return row_of

@@ -14,14 +14,14 @@ from torch.optim import Adam
 from stages import victim
 from stages.decoding.ctc import Grammar, beam
 from stages.features.video import FRAMES_PER_S
-from stages.frame import progress
+from stages.frame import progress, weights
 from stages.frame.modules import find
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
 from stages.frame.shards import ShardSet
 from stages.learning import loop
 from stages.networks.lip_reader import SAMPLES_PER_FRAME, LipReader
 from stages.training import augmentation
-from stages.training.task import Outcome, Task, by_share
+from stages.training.task import Outcome, Task, by_share, check_outputs, check_room, check_splits, check_two_labels
 from stages.training.texts import by_texts
 from stages.victim import PADDING, Inputs, characters, ctc, padded_batch
 
@@ -79,13 +79,21 @@ def train(task: Task, recipe: Recipe) -> Outcome:
 
     The model is listed in `members.csv` (member, judged_by, judged_on, attacked_at, kept), once for each split that it
     is attacked on.
+
+    Raises:
+        UserError: a split is empty, there is one label alone, or a text has no room in its clip.
     """
+    check_splits(task, task.clips.table, "clips")
     torch.manual_seed(recipe.seed)
     module = task.build().to(task.device)
+    if module.text:
+        _check_room(module, task, recipe)
+    else:
+        check_two_labels(task)
     history = _fit(module, task, recipe)
     folder = task.finished / "model"
     folder.mkdir()
-    victim.save(folder, module, task.config)
+    weights.save(folder, module, task.config)
     pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
     judged = task.clips.table[task.clips.table.split != "train"]
     decided = judged[["key", "clip_id", "split", "speaker", "label", "text"]]
@@ -127,7 +135,7 @@ def _fit(module: LipReader, task: Task, recipe: Recipe) -> loop.History:
             wrong = _error_rate(_decided(module, task, validation, recipe.batch_size, without), validation)
             return {"epoch": number, "loss": total / len(train), "validation_error": wrong}
 
-        return loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch, device=task.device)
+        return loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch)
 
 
 def _rate(done: float, recipe: Recipe) -> float:
@@ -187,14 +195,29 @@ def aligned_characters(word_times: str, steps: int, steps_per_frame: int, alphab
 
 def _around_words(rows: pd.DataFrame, margin: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
     """From where, and how many, frames of each clip hold all its words and some `margin`; as many of each clip."""
+    frames, first, last = _frames(rows)
+    length = min(int((last - first).max()) + 2 * margin, int(frames.min()))
+    low, high = np.maximum(last - length, 0), np.minimum(first, frames - length)
+    return rng.integers(np.minimum(low, high), high + 1), length
+
+
+def _frames(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How many frames clips have, the first one of their words, and the one after the last."""
     frames = (FRAMES_PER_S * rows.duration_s).round().astype(int).to_numpy()
     words = [[one.split() for one in times.split(";")] for times in rows.word_times]
     # Times in hundredths of a second, whose products with 25 are not quite what they should be.
     first = np.array([math.floor(round(FRAMES_PER_S * float(own[0][1]), 6)) for own in words])
     last = np.array([math.ceil(round(FRAMES_PER_S * float(own[-1][2]), 6)) for own in words])
-    length = min(int((last - first).max()) + 2 * margin, int(frames.min()))
-    low, high = np.maximum(last - length, 0), np.minimum(first, frames - length)
-    return rng.integers(np.minimum(low, high), high + 1), length
+    return frames, first, last
+
+
+def _check_room(module: LipReader, task: Task, recipe: Recipe) -> None:
+    """Passes training clips whose texts have room in the fewest frames that a batch can have of them."""
+    rows = task.clips.table[task.clips.table.split == "train"]
+    frames, first, last = _frames(rows)
+    seen = np.minimum(last - first + 2 * recipe.shifted_frames, frames.min())
+    labels = characters(list(rows.text), task.labels)
+    check_room(list(rows.key), labels, torch.from_numpy(seen) * module.steps_per_frame)
 
 
 def _batch(
@@ -245,7 +268,8 @@ def _decided(module: LipReader, task: Task, rows: pd.DataFrame, batch_size: int,
     for start in range(0, len(rows), batch_size):
         keys = list(rows.key.iloc[start : start + batch_size])
         inputs = _batch(task.clips, keys, task.device, without)
-        label, confidence = reader.decode(module(inputs))
+        label, confidence = reader.decide(inputs)
+        check_outputs(confidence, keys)
         made += zip(keys, reader.names(label), confidence.tolist())
     return pd.DataFrame(made, columns=["key", "decision", "confidence"], index=rows.index)
 

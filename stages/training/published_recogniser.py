@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stages import victim
-from stages.frame import progress
+from stages.frame import progress, weights
 from stages.frame.errors import UserError
 from stages.learning import foreign
 from stages.networks.wav2vec2_ctc import ALPHABET
-from stages.training.task import Outcome, Task
+from stages.training.task import Outcome, Task, check_outputs
 from stages.training.texts import by_texts
 from stages.victim import greedy, texts
 
@@ -48,7 +48,7 @@ def train(task: Task, recipe: Recipe) -> Outcome:
     signal = task.clips.about["signal"]
     module = victim.build(network, len(ALPHABET), parameters, where="the victim's parameters", signal=signal)
     _load(module, parameters["bundle"], Path(recipe.weights))
-    victim.save(task.finished, module, task.config | {"labels": ALPHABET})
+    weights.save(task.finished, module, task.config | {"labels": ALPHABET})
     judged = table[table.split != "train"]
     decided = judged[["key", "clip_id", "split", "speaker", "text", "duration_s"]]
     decided = decided.join(_decided(module.to(task.device).eval(), task, judged))
@@ -74,19 +74,13 @@ def _load(module: nn.Module, bundle: str, path: Path) -> None:
     import torchaudio
 
     pipeline = getattr(torchaudio.pipelines, bundle)
-    state = foreign.read_checkpoint(path, address=foreign.TORCHAUDIO + pipeline._path, sha256=None)
-    try:
-        for name in ("aux.weight", "aux.bias"):
-            kept = [row for row in range(len(state[name])) if row not in pipeline._remove_aux_axis]
-            state[name] = state[name][kept]
-        module.model.load_state_dict(state)
-    except (RuntimeError, KeyError, TypeError) as error:
-        raise UserError(
-            path,
-            f"the weights of {bundle}",
-            " ".join(str(error).split())[:200],
-            f"fetch {foreign.TORCHAUDIO}{pipeline._path}, or name the bundle of this file",
-        ) from error
+    address = foreign.TORCHAUDIO + pipeline._path
+    state = foreign.read_checkpoint(path, address=address, sha256=None)
+    for name in ("aux.weight", "aux.bias"):
+        values = state.get(name) if isinstance(state, dict) else None
+        if isinstance(values, Tensor) and values.dim():
+            state[name] = values[[row for row in range(len(values)) if row not in pipeline._remove_aux_axis]]
+    foreign.take(module.model, state, path, expected=bundle, address=address)
 
 
 @torch.no_grad()
@@ -97,6 +91,7 @@ def _decided(module: nn.Module, task: Task, rows: pd.DataFrame) -> pd.DataFrame:
         for key in rows.key:
             inputs = victim.padded_batch([task.clips.load(key)["audio"]], task.device)
             labels, confidence = greedy(module(inputs), module.steps_of(inputs["audio_length"]))
+            check_outputs(confidence, [key])
             made.append((texts(labels, ALPHABET)[0], confidence.item()))
             bar.update()
     return pd.DataFrame(made, columns=["decision", "confidence"], index=rows.index)

@@ -1,6 +1,5 @@
 """Room of training: the method `speech_recognition`: a recogniser of speech and its texts by CTC, also under attack."""
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -11,13 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from stages import victim
 from stages.decoding.ctc import beam
-from stages.frame import progress
+from stages.frame import progress, weights
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Positive, Range, Share
 from stages.learning import loop
-from stages.training.task import Outcome, Task
+from stages.training.task import Outcome, Task, check_outputs, check_room, check_splits
 from stages.training.texts import by_texts
 from stages.victim import PADDING, Inputs, Victim, characters, ctc, greedy, padded_batch, texts
 
@@ -143,27 +141,20 @@ def harden(task: Task, recipe: Recipe, start: Victim, against: Victim | None) ->
 
 def _fit_and_judge(module: nn.Module, task: Task, recipe: Recipe) -> Outcome:
     table = task.clips.table[task.clips.table.text != ""]
+    check_splits(task, table, "clips with a text")
     train, judged = table[table.split == "train"], table[table.split != "train"]
-    _check_lengths(module, train, task)
+    rate_hz, texts_of_train = task.clips.about["signal"]["sample_rate_hz"], characters(list(train.text), task.labels)
+    # They are played so much faster at most.
+    samples = torch.tensor((train.duration_s * rate_hz).round().to_numpy() / (1 + recipe.speed)).ceil().long()
+    check_room(train.key, texts_of_train, module.steps_of(samples))
     history = _fit(module, task, recipe, train, judged[judged.split == "validation"])
-    victim.save(task.finished, module, task.config)
+    weights.save(task.finished, module, task.config)
     pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
     decided = judged[["key", "clip_id", "split", "speaker", "text", "duration_s"]]
     decided = decided.assign(**_decisions(module, task, judged, recipe, list(train.text)))
     decided.to_csv(task.finished / "decisions.csv", index=False)
     test = decided[decided.split == "test"]
     return by_texts(list(test.text), list(test.decision))
-
-
-def _check_lengths(module: nn.Module, rows: pd.DataFrame, task: Task) -> None:
-    """Passes clips that have a step for each character, and one more between two that are the same."""
-    samples = torch.tensor((rows.duration_s * task.clips.about["signal"]["sample_rate_hz"]).round().to_numpy()).long()
-    needed = [len(text) + sum(one == other for one, other in itertools.pairwise(text)) for text in rows.text]
-    for key, steps, least in zip(rows.key, module.steps_of(samples).tolist(), needed):
-        if steps < least:
-            raise UserError(
-                f"clip {key}", f"at least {least} steps for its text", f"{steps}", "leave it out of the corpus"
-            )
 
 
 def _fit(module: nn.Module, task: Task, recipe: Recipe, train: pd.DataFrame, validation: pd.DataFrame) -> loop.History:
@@ -195,7 +186,7 @@ def _fit(module: nn.Module, task: Task, recipe: Recipe, train: pd.DataFrame, val
             wrong = wer(list(validation.text), list(decided))
             return {"epoch": number, "loss": total / len(train), "validation_wer": wrong}
 
-        return loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch, device=task.device)
+        return loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch)
 
 
 def _rate(done: float, recipe: Recipe) -> float:
@@ -269,6 +260,7 @@ def _decided(module: nn.Module, task: Task, rows: pd.DataFrame, batch_size: int)
         inputs = _batch(task, list(rows.key.iloc[start : start + batch_size]))
         logits, steps = module(inputs), module.steps_of(inputs["audio_length"])
         labels, confidence = greedy(logits, steps)
+        check_outputs(confidence, list(rows.key.iloc[start : start + batch_size]))
         values = [one[:count] for one, count in zip(logits.log_softmax(-1).cpu().numpy(), steps.tolist())]
         made += zip(texts(labels, task.labels), confidence.tolist(), values)
     return pd.DataFrame(made, columns=["decision", "confidence", "log_probabilities"], index=rows.index)

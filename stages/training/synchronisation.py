@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, pairwise_distance
 from torch.optim import Adam
 
-from stages import victim
 from stages.detection.lip_sync import synchrony
 from stages.features.video import SAMPLES_PER_FRAME
-from stages.frame import progress
+from stages.frame import progress, weights
 from stages.frame.clip_table import SPLITS, stable_hash
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive
@@ -22,7 +21,7 @@ from stages.frame.shards import ShardSet
 from stages.learning import loop
 from stages.networks.syncnet import FRAMES
 from stages.training import augmentation
-from stages.training.task import Outcome, Task, by_share
+from stages.training.task import Outcome, Task, by_share, check_outputs, check_splits
 from stages.victim import Inputs, padded_batch
 
 FIRST_SCALE = 10.0
@@ -62,7 +61,7 @@ def train(task: Task, recipe: Recipe) -> Outcome:
         UserError: a network of faces, a clip of under 15 frames, or a split of under two clips.
     """
     keys = {split: list(task.clips.table.key[task.clips.table.split == split]) for split in SPLITS}
-    _check_splits(task.clips, keys)
+    check_splits(task, task.clips.table, "clips", least=2)
     torch.manual_seed(recipe.seed)
     pair = Pair(task.build()).to(task.device)
     if pair.network.sees != "video":
@@ -73,7 +72,7 @@ def train(task: Task, recipe: Recipe) -> Outcome:
             "name another, or convert this one: published_syncnet",
         )
     history = _fit(pair, task, keys, recipe)
-    victim.save(task.finished, pair.network, task.config)
+    weights.save(task.finished, pair.network, task.config)
     pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
     found = pd.concat([_offsets(pair, task, keys[split], recipe).assign(split=split) for split in SPLITS[1:]])
     found.to_csv(task.finished / "offsets.csv", index=False)
@@ -102,7 +101,7 @@ def _fit(pair: "Pair", task: Task, keys: dict[str, list[str]], recipe: Recipe) -
             found = _offsets(pair, task, keys["validation"], recipe)
             return {"epoch": number, "loss": total.item() / len(keys["train"])} | _summary(found)
 
-        return loop.run(pair, optimiser, recipe.epochs, epoch, scratch=task.scratch, device=task.device)
+        return loop.run(pair, optimiser, recipe.epochs, epoch, scratch=task.scratch)
 
 
 def _offsets(pair: "Pair", task: Task, keys: list[str], recipe: Recipe) -> pd.DataFrame:
@@ -127,6 +126,8 @@ def offsets(network: nn.Module, clips: ShardSet, keys: list[str], batch_size: in
         arrays = [_load(clips, key) for key in (*own, others[-1])]
         seen = network.video_embeddings(padded_batch([video for video, _ in arrays[:-1]], device, "video")["video"])
         heard = network.audio_embeddings(padded_batch([audio for _, audio in arrays], device)["audio"])
+        for said in (seen, heard):
+            check_outputs(said, own)
         windows = torch.tensor([len(video) - FRAMES + 1 for video, _ in arrays])
         for late in range(-LARGEST_OFFSET, LARGEST_OFFSET + 1):
             out_of_time = seen[:, max(0, -late) :], heard[:-1, max(0, late) :]
@@ -227,15 +228,3 @@ def _load(clips: ShardSet, key: str) -> tuple[np.ndarray, np.ndarray]:
         expected = f"at least {LEAST_FRAMES} frames"
         raise UserError(f"clip {key}", expected, f"{frames}", "leave it out of the corpus")
     return arrays["video"], arrays["audio"]
-
-
-def _check_splits(clips: ShardSet, keys: dict[str, list[str]]) -> None:
-    """Passes splits that can be learned from and, where sound is to be another's, judged on."""
-    for split, own in keys.items():
-        if len(own) < 2:
-            raise UserError(
-                clips.folder,
-                f"two clips or more in the split {split}",
-                f"{len(own)}",
-                "change how corpora.* deals its clips or speakers to the splits",
-            )

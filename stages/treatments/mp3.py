@@ -71,7 +71,9 @@ def _convert(sources: list[Path], source_options: dict, targets: list[Path], tar
 
     # `.audio` spells the mapping out; without it ffmpeg-python leaves the first output to ffmpeg's own choice of input.
     outputs = [
-        ffmpeg.input(str(source), **source_options).audio.output(str(target), **target_options)
+        ffmpeg.input(f"file:{source}", protocol_whitelist="file", **source_options).audio.output(
+            str(target), **target_options
+        )
         for source, target in zip(sources, targets)
     ]
     try:

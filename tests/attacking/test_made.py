@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from stages.attacking import made
-from stages.attacking.problem import Result, Setting
+from stages.attacking.problem import Result, Setting, rounded
 from stages.frame.errors import UserError
-from stages.victim import Victim
+from stages.victim import Transcriber, Victim
 
 BOUNDS = {"audio": (-1.0, 1 - 2**-15), "video": (0.0, 255.0)}
 QUANTUM = {"audio": 2**-15, "video": 1.0}
@@ -44,7 +44,7 @@ def adding(steps):
         with torch.no_grad():
             label, _ = victim.decode(victim.logits(adversarial))
         one = torch.ones(len(audio), dtype=torch.long)
-        return Result(adversarial, goal.reached(label), one, 2 * one, 3 * one)
+        return Result(adversarial, goal.reached(label), one, 2 * one, 3 * one, goal.labels < 0)
 
     return attack
 
@@ -70,6 +70,55 @@ def test_success_is_what_the_file_does_and_found_what_the_attack_says():
     assert table.found.all() and table.success.all() and arrays[0]["audio"].tolist() == [1]
 
 
+class Heard(nn.Module):
+    """All outputs alike, one step for sixteen samples."""
+
+    takes = ("audio",)
+
+    def __init__(self, outputs=0.0):
+        super().__init__()
+        self.outputs = nn.Parameter(torch.tensor(outputs))
+
+    def prepare(self, inputs):
+        return inputs
+
+    def steps(self, inputs):
+        return inputs["audio_length"] // 16
+
+    def forward(self, inputs):
+        return self.outputs * torch.ones(len(inputs["audio"]), inputs["audio"].shape[1] // 16, 3)
+
+
+def test_a_phrase_that_is_impossible_is_marked_and_not_tried():
+    victim = Transcriber(Heard(), ["a", "b"], bounds={"audio": BOUNDS["audio"]})
+    clips = [{"audio": np.full(length, 0.25, "f4")} for length in (64, 32, 48)]
+    rows = pd.DataFrame({"key": ["x", "y", "z"], "label": "", "text": "ab", "target": ["aab", "aab", "bab"]})
+    rows = rows.assign(kept=True, folder="f", strength=None)
+    tried = []
+
+    def attack(victim, inputs, goal, *, setting):
+        tried.extend(zip(victim.names(goal.labels), inputs["audio_length"].tolist()))
+        one = torch.ones(len(goal.labels), dtype=torch.long)
+        return Result(inputs | {"audio": inputs["audio"] / 2}, one.bool(), one, one, one, one.bool())
+
+    table, arrays = made.attacked(rows, clips, victim, attack, Setting(bounds=victim.bounds, quantum={"audio": 2**-15}))
+    assert tried == [("aab", 64), ("bab", 48)]
+    assert table.impossible.tolist() == [False, True, False]
+    assert table.found.tolist() == table.zero_gradient.tolist() == [True, False, True]
+    assert table.forwards.tolist() == [1, 0, 1] and not table.success.any()
+    assert [int(one["audio"][0]) for one in arrays] == [4096, 8192, 4096]
+    table, _ = made.attacked(rows[1:2], clips[1:2], victim, attack, Setting(bounds=victim.bounds))
+    assert len(tried) == 2 and table.impossible.all() and not table.found.any()
+
+
+def test_outputs_that_are_no_numbers_are_told():
+    victim = Transcriber(Heard(outputs=float("nan")), ["a", "b"], bounds={"audio": BOUNDS["audio"]})
+    rows = pd.DataFrame({"key": ["x"], "label": "", "text": "ab", "target": "ab"})
+    rows = rows.assign(kept=True, folder="f", strength=None)
+    with pytest.raises(UserError, match=r"x: expected finite numbers as what the victim makes of it"):
+        made.attacked(rows, [{"audio": np.zeros(64, "f4")}], victim, adding(1), Setting(bounds=victim.bounds))
+
+
 def test_sizes_are_those_of_the_files_and_passes_of_the_attack():
     table, arrays = run(0.6)
     assert table.linf_audio.tolist() == table.l2_audio.tolist() == [2**-15] * 2
@@ -91,10 +140,10 @@ def test_only_what_is_kept_has_arrays_and_without_a_quantum_it_stays_as_it_is():
 
 def test_rounding_keeps_to_the_range_of_files():
     inputs = {"audio": torch.tensor([[0.99999, -1.0, 0.5 + 2**-17]]), "video": torch.tensor([[255.4, -0.3, 7.6]])}
-    whole = made.rounded(inputs | {"audio_length": torch.tensor([3])}, QUANTUM)
+    whole = rounded(inputs | {"audio_length": torch.tensor([3])}, QUANTUM)
     assert whole["audio"].tolist() == [[1 - 2**-15, -1.0, 0.5]] and whole["video"].tolist() == [[255.0, 0.0, 8.0]]
     assert whole["audio_length"].tolist() == [3]
-    assert made.rounded(inputs, None) == inputs
+    assert rounded(inputs, None) == inputs
 
 
 def test_an_epsilon_is_in_each_inputs_own_scale():

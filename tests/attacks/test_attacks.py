@@ -27,6 +27,7 @@ SETTINGS = {
     },
     "lbfgs": {"iterations": 20, "searches": 6, "history": 10},
 }  # fmt: skip
+FEWER = {"cw": {"iterations": 100, "searches": 4, "learning_rate": 1e-2}}
 CASES = [(name, False) for name in SETTINGS if name != "lbfgs"] + [
     (name, True) for name in SETTINGS if name != "deepfool"
 ]
@@ -72,11 +73,12 @@ def test_affine_distance_within_two_percent(name, targeted, shift):
     else:
         exact = affine_distance(victim, x)
     found = problem.norm(result.adversarial["audio"] - x)
-    # L-BFGS stops where the target's probability passes one half, then shortened along a ray: not the exact foot.
-    allowance = {"deepfool": 1.0201, "lbfgs": 1.35 if targeted else None}.get(name, 1.02)
+    if name == "deepfool":
+        exact = 1.02 * (exact + 1e-4)
     assert (found >= exact * (1 - 1e-6)).all()
-    assert (found / exact).median() <= allowance
-    assert (found / exact).max() <= allowance + 0.01 or name == "lbfgs"
+    assert (found / exact).median() <= 1.02
+    # What L-BFGS finds is shortened along a ray, and is not the exact foot.
+    assert (found / exact).max() <= (1.1 if name == "lbfgs" else 1.03)
 
 
 @pytest.mark.parametrize("name", ["cw_normalised", "cw"])
@@ -125,6 +127,24 @@ def test_an_example_does_not_depend_on_its_batch(name, targeted):
 
 
 @pytest.mark.parametrize(("name", "targeted"), CASES)
+def test_in_single_precision_the_verdict_alone_is_that_in_a_batch(name, targeted):
+    victim = affine(4, 8, seed=7)
+    victim.module.float()
+    x = points(12, 8, seed=8).float()
+    goal, fewer = goal_for(victim, x, targeted), FEWER.get(name, {})
+    together = run(name, victim, x, goal, **fewer)
+    assert together.success.any()
+    for row in range(len(x)):
+        own = Goal(goal.labels[row : row + 1], targeted)
+        found = together.adversarial["audio"][row : row + 1]
+        assert together.success[row] == own.reached(victim.decode(victim.logits({"audio": found}))[0])[0]
+        alone = run(name, victim, x[row : row + 1], own, **fewer)
+        assert together.success[row] == alone.success[0]
+        sizes = [problem.norm(one - x[row : row + 1]).item() for one in (found, alone.adversarial["audio"])]
+        assert sizes[0] == pytest.approx(sizes[1], rel=0.03)
+
+
+@pytest.mark.parametrize(("name", "targeted"), CASES)
 def test_a_failure_is_the_clean_input_and_no_success(name, targeted):
     """A constant classifier can't be fooled; failed rows must not come back as zeros and count as successes."""
     victim = affine(3, 6, seed=9)
@@ -165,12 +185,49 @@ def test_inputs_of_any_shape(name, targeted, shape):
 
 
 def test_deepfool_does_not_scale_its_steps_with_the_range():
-    """On (-1, 1) some toolkits double the perturbation; an affine boundary must be met at 1.02 times its distance."""
+    """On (-1, 1) some toolkits double the perturbation; one step goes 1e-4 beyond an affine boundary, times 1.02."""
     victim = affine(2, 20, seed=15)
     x = points(8, 20, seed=16)
     result = run("deepfool", victim, x, goal_for(victim, x, False))
-    ratio = problem.norm(result.adversarial["audio"] - x) / affine_distance(victim, x)
-    assert torch.allclose(ratio, torch.full_like(ratio, 1.02), atol=1e-6)
+    expected = 1.02 * (affine_distance(victim, x) + 1e-4)
+    assert torch.allclose(problem.norm(result.adversarial["audio"] - x), expected, rtol=1e-9)
+    assert result.iterations.tolist() == [1] * 8
+
+
+def test_deepfool_goes_to_the_nearest_boundary_not_to_that_of_the_smallest_gap():
+    victim = affine(3, 2, seed=0)
+    victim.module.network.weight.copy_(torch.tensor([[0.0, 0.0], [0.1, 0.0], [0.0, 10.0]]))
+    victim.module.network.bias.copy_(torch.tensor([1.0, 0.95, 0.0]))
+    # Gaps of 0.05 and of 1, at distances of 0.5 and of 0.1.
+    x = torch.zeros(1, 2, dtype=torch.float64)
+    result = run("deepfool", victim, x, Goal(torch.tensor([0]), False))
+    assert torch.allclose(result.adversarial["audio"], torch.tensor([[0.0, 1.02 * 0.1001]], dtype=torch.float64))
+
+
+def test_deepfool_as_published_crosses_where_the_box_holds_it():
+    """Clipped steps fall short of the boundary, and those that follow become too short without the published 1e-4."""
+    victim = relu_net(4, 8, 16, seed=2)
+    x = points(64, 8, seed=3, scale=3.0).clamp(-1, 1)
+    result = run("deepfool", victim, x, goal_for(victim, x, False))
+    assert ((result.adversarial["audio"].abs() == 1) & (x.abs() < 1)).any()
+    assert result.success.all()
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_lbfgs_comes_nearer_than_the_start_that_it_is_given(seed):
+    """Also where the target is decided at a probability far below one half, as among ten labels."""
+    victim = relu_net(10, 20, 40, seed=seed)
+    victim.module.network[0].weight *= 3
+    x = points(24, 20, seed=5, scale=0.3)
+    goal = goal_for(victim, x, True)
+    start, _, found = problem.linear_start(
+        problem.Problem(victim, {"audio": x}, goal, victim.bounds, None), confidence=0
+    )
+    result = run("lbfgs", victim, x, goal)
+    assert found.all() and result.success.all()
+    shares = problem.norm(result.adversarial["audio"] - x) / problem.norm(start - x)
+    assert shares.max() <= 1
+    assert (shares < 0.95).double().mean() > 0.2
 
 
 def test_binary_search_keeps_old_and_new_c_apart():

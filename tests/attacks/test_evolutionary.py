@@ -129,7 +129,7 @@ def test_more_generations_come_nearer():
     losses = [
         torch.stack(
             [
-                victim.loss({"audio": wave[None, :length]}, Goal(goal.labels[row : row + 1], True))[0]
+                victim.loss(victim.logits({"audio": wave[None, :length]}), Goal(goal.labels[row : row + 1], True))[0]
                 for row, (wave, length) in enumerate(zip(audio, inputs["audio_length"].tolist()))
             ]
         )

@@ -191,12 +191,35 @@ def test_a_failure_is_returned_perturbed_and_no_success(name):
 
 
 @EVERY
+@TARGETED
+@pytest.mark.parametrize("times", [1e4, 1e6])
+def test_a_sure_victim_is_attacked_as_one_that_is_not(name, targeted, times):
+    """Logits times a factor decide alike; in float32 the cross-entropy's gradient loses its direction, then itself."""
+    victim = relu_net(4, 8, 16, seed=20)
+    victim.module.float()
+    x = points(32, 8, seed=21).float()
+    goal = goal_for(victim, x, targeted)
+    # With two labels left the direction doesn't depend on how sure the victim is.
+    victim.module.network[2].bias[[2, 3]] -= 1e3
+    goal = Goal(victim.decode(victim.logits({"audio": x}))[0] ^ int(targeted), targeted)
+    results = [run(name, victim, x, goal, 0.1)]
+    victim.module.network[2].weight *= times
+    victim.module.network[2].bias *= times
+    results.append(run(name, victim, x, goal, 0.1))
+    same = (results[0].adversarial["audio"] == results[1].adversarial["audio"]).double().mean()
+    assert same > 0.99
+    assert results[0].success.any() and torch.equal(*(one.success for one in results))
+    assert not results[1].zero_gradient.any()
+
+
+@EVERY
 def test_without_a_gradient_nothing_breaks(name):
     victim = affine(3, 6, seed=14)
     victim.module.network.weight.zero_()
     x = points(4, 6, seed=15)
     result = run(name, victim, x, goal_for(victim, x, False), 0.1)
     assert not result.success.any()
+    assert result.zero_gradient.all()
     assert result.adversarial["audio"].isfinite().all()
 
 

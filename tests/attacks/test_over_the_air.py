@@ -41,6 +41,9 @@ class Reader(nn.Module):
         self.hidden = nn.Conv1d(SAMPLES, 40, 3, padding=1, dtype=torch.float64)
         self.last = nn.Conv1d(40, len(ALPHABET) + 1, 3, padding=1, dtype=torch.float64)
 
+    def steps(self, inputs):
+        return inputs["audio_length"] // SAMPLES
+
     def forward(self, inputs):
         sound = 20 * inputs["audio"].unflatten(1, (-1, SAMPLES))
         inside = (torch.arange(sound.shape[1]) < inputs["audio_length"][:, None] // SAMPLES)[..., None]
@@ -118,6 +121,7 @@ def test_a_phrase_too_long_for_its_clip_fails_beside_others():
     phrases = [PHRASES[0], "abc" * STEPS, *PHRASES[2:]]
     result = run(DIRECT | {"snr_db": 5.0}, victim, inputs, phrases)
     assert result.success.tolist() == [True, False, True, True, True, True]
+    assert result.zero_gradient.tolist() == [False, True, False, False, False, False]
     assert result.adversarial["audio"].isfinite().all()
 
 

@@ -29,6 +29,9 @@ class Reader(nn.Module):
         self.hidden = nn.Conv1d(SAMPLES + SIDE**2, 40, 3, padding=1, dtype=torch.float64)
         self.last = nn.Conv1d(40, len(ALPHABET) + 1, 3, padding=1, dtype=torch.float64)
 
+    def steps(self, inputs):
+        return inputs["video_length"]
+
     def forward(self, inputs):
         sound = 60 * inputs["audio"].unflatten(1, (-1, SAMPLES))
         both = torch.cat([sound, (inputs["video"].flatten(2) - 128) / 16], 2)
@@ -172,6 +175,35 @@ def test_alone_and_beside_longer_clips_it_is_the_same(tolerated_wer):
             assert adversarial[end:].count_nonzero() == 0
 
 
+def test_in_single_precision_the_verdict_alone_is_that_beside_others():
+    lengths = (20, 14, 17, 20, 12, 15)
+    victim, inputs = victim_and_inputs(lengths)
+    victim.module.float()
+    inputs |= {name: inputs[name].float() for name in ("audio", "video")}
+    together = run(victim, inputs, iterations=100)
+    assert together.success.any()
+    for row, length in enumerate(lengths):
+        own = {name: value[row : row + 1] for name, value in inputs.items()}
+        own |= {"audio": own["audio"][:, : SAMPLES * length], "video": own["video"][:, :length]}
+        heard = {name: value[row : row + 1] for name, value in together.adversarial.items()}
+        heard |= {"audio": heard["audio"][:, : SAMPLES * length], "video": heard["video"][:, :length]}
+        assert together.success[row] == (written(victim, heard) == [PHRASES[row]])
+        alone = run(victim, own, PHRASES[row : row + 1], iterations=100)
+        assert together.success[row] == alone.success[0]
+        size = sizes(together, inputs)[row].item()
+        assert sizes(alone, own)[0].item() == pytest.approx(size, rel=0.05)
+
+
+def test_a_phrase_longer_than_the_steps_is_no_robustness():
+    victim, inputs = victim_and_inputs()
+    phrases = ["abc" * STEPS, *PHRASES[1:]]
+    goal = Goal(victim.encode(phrases), True)
+    assert victim.possible(inputs, goal).tolist() == [False] + [True] * 5
+    result = run(victim, inputs, phrases)
+    assert result.zero_gradient.tolist() == [True] + [False] * 5
+    assert not result.success[0]
+
+
 def test_one_input_alone_and_no_quantum():
     victim, inputs = victim_and_inputs()
     result = run(victim, inputs, epsilon={"audio": 0.1}, quantum=None)
@@ -188,7 +220,8 @@ def test_every_pass_is_counted():
     victim.module.register_forward_hook(lambda module, given, output: calls.append(output.requires_grad))
     result = run(victim, inputs, iterations=12)
     assert result.iterations.tolist() == result.backwards.tolist() == [sum(calls)] * 6 == [12] * 6
-    assert result.forwards.tolist() == [len(calls)] * 6 == [12 + 4] * 6  # checked after 0, 5, 10 and 12
+    # The gradient's pass is also the check's, but after the last step.
+    assert result.forwards.tolist() == [len(calls)] * 6 == [12 + 1] * 6
 
 
 def test_parameters_are_checked_and_the_goal_must_be_a_phrase():

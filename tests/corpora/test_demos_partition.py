@@ -147,5 +147,5 @@ def test_part_of_the_corpus_has_no_such_partition(tmp_path):
 
 
 def test_no_list(tmp_path):
-    with pytest.raises(UserError, match="expected a list of file names; found no such file"):
+    with pytest.raises(UserError, match=r"list\.txt: expected a text file; found No such file"):
         demos_partition.main(tmp_path / "list.txt")

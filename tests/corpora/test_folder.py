@@ -1,5 +1,6 @@
 """The reader of one's own corpus: every optional column with and without, and lists with one fault each."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -67,18 +68,82 @@ def test_validation_is_held_out_of_a_given_training_split(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "file,label,text\na.wav,owl,to whit\nb.wav,dog,woof\n",
+        " File , Label,text \n a.wav , owl\t,to whit\n\xa0b.wav\u2007,\u3000dog\xa0,woof\n",
+        "file,label,text\na.wav,owl,to whit,\nb.wav,dog,woof,,\n",
+        "file,label,text,,\na.wav,owl,to whit,,\nb.wav,dog,woof,,\n,,,,\n\n",
+        "\ufefffile,label,text\r\n\r\na.wav,owl,to whit\r\nb.wav,dog,woof",
+        "file,label,text\ra.wav,owl,to whit\rb.wav,dog,woof\r",
+        '"file","label","text"\n"a.wav", "owl", "to whit"\nb.wav,"dog",woof\n',
+    ],
+)
+def test_what_editors_and_spreadsheets_leave_changes_no_cell(tmp_path, text):
+    (tmp_path / "clips.csv").write_bytes(text.encode())
+    table = folder.read(tmp_path, validation_share=0.0)
+    assert table[["clip_id", "file", "label", "text"]].values.tolist() == [
+        ["a", "a.wav", "owl", "to whit"],
+        ["b", "b.wav", "dog", "woof"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a.wav,owl,owl", "expected 2 cells, as in the header; found 3"),
+        ("a.wav", "expected 2 cells, as in the header; found 1"),
+        ("a.wav,Bird, chirp", "2 cells, as in the header; found 3"),
+        ('a.wav,"owl', "quotes that end in that line; found unexpected end of data"),
+        ('a.wav,owl"', "quotes in pairs"),
+        ('a.wav,"o"wl"', "found '.' expected after"),
+        ("a.wav,o\twl", r"cells of what can be seen; found '\\t'"),
+        ("a.wav,o\x00wl", "expected text in UTF-8; found the byte 0x00"),
+        ("a.wav,ow\rb.wav,owl", "new-line character seen in unquoted field"),
+        ('a.wav,"ow\rl"', r"cells of what can be seen; found '\\r'"),
+        ('a.wav,"ow\nl"', "expected cells between commas"),
+        ("a.wav,ow\u2028l", r"cells of what can be seen; found '\\u2028'"),
+        ("a\\b.wav,owl", "paths inside the folder, relative to it, with / between folders"),
+        (".,owl", "paths inside the folder"),
+        ("x/../../a.wav,owl", "paths inside the folder"),
+        (f"{300 * 'a'}.wav,owl", "paths inside the folder"),
+        ("b.wav,", "expected a label or a text for each clip; found neither for b.wav"),
+    ],
+)
+def test_a_row_that_is_not_as_its_writer_meant_is_told_with_its_line(tmp_path, row, message):
+    (tmp_path / "clips.csv").write_bytes(f"file,label\n0.wav,dog\n{row}\n1.wav,dog\n".encode())
+    with pytest.raises(UserError, match=f"clips.csv, line 3: .*({message})") as caught:
+        folder.read(tmp_path, validation_share=0.0)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file\na.wav\n", "expected a column 'label'; found file"),
+        ("file,label,Label\na.wav,owl,owl\n", "expected one column 'label'; found file, label, label"),
+        ("file,label,text,text\na.wav,owl,,\n", "expected one column 'text'"),
+        ("file;label\na.wav;owl\n", "expected one column 'file'; found file;label"),
+        ("", "expected a csv file with the columns file, label; found an empty one"),
+        ("file,label\na.wav,T\xfcr\nb.wav,Tu\u0308r\n", "expected labels that do not look alike"),
+        ("file,label\na.wav,owl\n./a.wav,dog\n", "expected each clip id once; found 'a' twice, for a.wav and ./a.wav"),
+        ("file,label,speaker\na.wav,owl,ann\na.wav,owl,bob\n", "expected each clip id once; found 'a' twice"),
+        ("file,label\na.wav,owl\na.flac,owl\n", "expected each clip id once; found 'a' twice, for a.wav and a.flac"),
+        ("file\na.wav\n", "expected one column 'label'; found file"),
         ("file,label\n", "expected at least one clip"),
-        ("file,label\n/tmp/a.wav,owl\n", "expected paths inside the folder, relative to it; found '/tmp/a.wav'"),
-        ("file,label\n../a.wav,owl\n", "expected paths inside the folder, relative to it; found '../a.wav'"),
-        ("file,label\n,owl\n", "expected paths inside the folder, relative to it; found ''"),
+        (
+            "file,label\n/tmp/a.wav,owl\n",
+            "line 2: expected paths inside the folder, relative to it.*; found '/tmp/a.wav'",
+        ),
+        ("file,label\n../a.wav,owl\n", "line 2: expected paths inside the folder, relative to it.*; found '../a.wav'"),
+        ("file,label\n,owl\n", "line 2: expected paths inside the folder, relative to it.*; found ''"),
         ("file,label\na.wav,\n", "expected a label or a text for each clip; found neither for a.wav"),
-        ("file,label\na/b.wav,owl\na-b.wav,owl\n", "expected each clip id once; found 'a-b' twice"),
+        (
+            "file,label\na/b.wav,owl\na-b.wav,owl\n",
+            "expected each clip id once; found 'a-b' twice, for a/b.wav and a-b.wav; rename or remove one",
+        ),
         ("file,label,split\na.wav,owl,dev\n", "expected splits train, validation, test; found 'dev'"),
-        ("file,label,verified\na.wav,owl,maybe\n", "verified: expected 1 or 0, true or false; found 'maybe'"),
-        ('file,label\n"a.wav,owl\n', "expected a csv file in UTF-8"),
+        ("file,label,verified\na.wav,owl,maybe\n", "line 2: expected 1 or 0, true or false as verified; found 'maybe'"),
+        ('file,label\n"a.wav,owl\n', "line 2: expected cells between commas, with quotes that end in that line"),
     ],
 )
 def test_faulty_lists(tmp_path, text, message):
@@ -88,8 +153,22 @@ def test_faulty_lists(tmp_path, text, message):
 
 def test_list_in_another_encoding(tmp_path):
     (tmp_path / "clips.csv").write_bytes("file,label\na.wav,fl\xfcte\n".encode("latin-1"))
-    with pytest.raises(UserError, match="expected a csv file in UTF-8"):
+    with pytest.raises(
+        UserError, match=r"clips\.csv, line 2: expected text in UTF-8; found the byte 0xfc; save the file anew"
+    ):
         folder.read(tmp_path, validation_share=0.1)
+
+
+def test_a_line_of_very_many_commas_takes_no_time(tmp_path):
+    before = time.process_time()
+    table = folder.read(listed(tmp_path, f"file,label\na.wav,owl{100_000 * ','}\n"), validation_share=0.0)
+    assert table.label.tolist() == ["owl"]
+    with pytest.raises(UserError, match="found 100002"):
+        folder.read(listed(tmp_path, f"file,label\na.wav,owl{100_000 * ',a'}\n"), validation_share=0.0)
+    with pytest.raises(UserError, match="expected one column 'file'"):
+        columns = ",".join(map(str, range(20_000)))
+        folder.read(listed(tmp_path, f"{columns}\n{columns}\n"), validation_share=0.0)
+    assert time.process_time() - before < 5
 
 
 def test_missing_list(tmp_path):

@@ -88,15 +88,30 @@ def test_rows(small):
     [
         (TRAIN + "a.wav,Fluet,1,1,CC\n", TEST + "b.wav,Bark,Public,1,CC\n", "found 'Fluet' for a.wav"),
         (TRAIN + "a.wav,Flute,1,1,CC\n", TEST + "b.wav,None,Public,1,CC\n", "found 'None' for b.wav"),
-        (TRAIN + "a.wav,Flute,yes,1,CC\n", TEST + "b.wav,Bark,Public,1,CC\n", "manually_verified: expected 1 or 0"),
+        (
+            TRAIN + "a.wav,Flute,yes,1,CC\n",
+            TEST + "b.wav,Bark,Public,1,CC\n",
+            "line 2: expected 1 or 0, true or false as manually_verified",
+        ),
         (
             TRAIN + "a.wav,Flute,1,1,CC\n",
             TEST + "a.wav,Bark,Public,1,CC\n",
             "expected each clip id once; found 'a' twice",
         ),
-        ("fname,label\na.wav,Flute\n", TEST + "b.wav,Bark,Public,1,CC\n", "expected a column 'manually_verified'"),
-        (TRAIN + "a.wav,Flute,1,1,CC\n", "fname,label\nb.wav,Bark\n", "expected a column 'usage'; found fname, label"),
-        ("", TEST, "expected a csv file in UTF-8; found No columns"),
+        (
+            TRAIN + "../../x,Flute,1,1,CC\n",
+            TEST,
+            "train_post_competition.csv, line 2: expected paths inside the folder",
+        ),
+        (TRAIN + "a.wav,Flute,1,1\n", TEST, "train_post_competition.csv, line 2: expected 5 cells, as in the header"),
+        (TRAIN, TEST + ",Bark,Public,1,CC\n", "clips.csv, line 2: expected paths inside the folder, .* found ''"),
+        ("fname,label\na.wav,Flute\n", TEST + "b.wav,Bark,Public,1,CC\n", "expected one column 'manually_verified'"),
+        (
+            TRAIN + "a.wav,Flute,1,1,CC\n",
+            "fname,label\nb.wav,Bark\n",
+            "expected one column 'usage'; found fname, label",
+        ),
+        ("", TEST, "expected a csv file with the columns fname, label, manually_verified; found an empty one"),
         (TRAIN, TEST, "expected at least one clip"),
     ],
 )

@@ -98,6 +98,15 @@ def test_what_is_passed_over_and_other_suffixes(small):
     assert table.file["s1-bbaf2n"] == "s1/video/bbaf2n.MP4"
 
 
+def test_a_byte_order_mark_and_any_kind_of_video_are_read(small):
+    path = small / "s2" / "align" / "bbaf2n.align"
+    path.write_bytes(b"\xef\xbb\xbf" + ALIGN.replace("\n", "\r\n").encode())
+    (small / "s1" / "video" / "bbaf2n.mpg").rename(small / "s1" / "video" / "bbaf2n.MPEG")
+    table = grid.read(small, **PAPER).set_index("clip_id")
+    assert table.word_times["s2-bbaf2n"].startswith("bin 0.59 0.79; ")
+    assert table.file["s1-bbaf2n"] == "s1/video/bbaf2n.MPEG"
+
+
 def test_align_files_in_the_folder_of_another_speaker_are_found_by_their_names(tmp_path):
     folders = {"s1": "s2", "s2": "s9", "s9": "s1"}
     for number, (speaker, other) in enumerate(folders.items()):
@@ -170,6 +179,8 @@ def _align(content):
         (_align(""), PAPER, "found no word; copy"),
         (_align(ALIGN.replace("28250 33000 f", "28250 f")), PAPER, "align, line 6: expected start, .* found '28250 f'"),
         (_align(ALIGN.replace("28250 33000", "33000 28250")), PAPER, "align, line 6: expected start, end and word"),
+        (_align("0 " + 5000 * "9" + " sil\n"), PAPER, "align, line 1: expected start, end and word"),
+        (_align(ALIGN.replace("33000 39500", "13000 39500")), PAPER, "align, line 7: .*, one after the other; found"),
         (_renamed("s1/video/bbaf2n.mpg", "s1/video/bbaw2n.mpg"), PAPER, "expected a name such as bbaf2n.*'bbaw2n'"),
         (_renamed("s1/video/bbaf2n.mpg", "s1/video/bbaf2.mpg"), PAPER, "expected a name such as bbaf2n.*'bbaf2'"),
         (_renamed("s1/video/bbaf2n.mpg", "s1/video/bbaf2nn.mpg"), PAPER, "expected a name such as bbaf2n.*'bbaf2nn'"),
@@ -184,12 +195,12 @@ def _align(content):
         (
             lambda root: written(root, "s1/bbaf2n", align="s1/more"),
             PAPER,
-            "more/bbaf2n.align: expected one .align of each clip; found also .*s1/align/bbaf2n.align; remove one",
+            "more/bbaf2n.align: expected one such file of each clip; found also .*s1/align/bbaf2n.align; remove one",
         ),
         (
             lambda root: (root / "s1" / "bbaf2n.mp4").touch(),
             PAPER,
-            "bbaf2n.mpg: expected one .mpg or .mp4 of each clip; found also .*s1/bbaf2n.mp4; remove one",
+            "bbaf2n.mpg: expected one such file of each clip; found also .*s1/bbaf2n.mp4; remove one",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """IEMOCAP's layout with the oddities of the real files, and what is said of an incomplete copy."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,14 @@ def _replace(name, old, new):
     return change
 
 
+def _rewrite(name, new):
+    def change(root):
+        path = root / name
+        path.write_bytes(new(path.read_bytes().decode("latin-1")))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -135,6 +144,18 @@ def _replace(name, old, new):
         (
             _replace("Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", b"_F003\t", b"_F000\t"),
             r"expected Ses01F_impro01_F000 once in a session; found twice",
+        ),
+        (
+            _rewrite("Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", lambda text: text.encode("utf-16")),
+            r"Ses01F_impro01.txt, line 1: expected text in UTF-8; found the byte 0x00; save the file anew",
+        ),
+        (
+            _rewrite("Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", lambda text: b""),
+            r"EmoEvaluation/Ses01F_impro01.txt: expected a line for each turn, .*; found none; copy the file again",
+        ),
+        (
+            _rewrite("Session1/dialog/transcriptions/Ses01F_impro01.txt", lambda text: b"M: Hm-hmm.\n"),
+            r"transcriptions/Ses01F_impro01.txt: expected a line for each turn, .*; found none; copy the file again",
         ),
         (
             _remove("Session4/dialog/transcriptions/Ses04F_impro01.txt"),
@@ -177,6 +198,7 @@ def test_other_folders_beside_the_sessions_are_passed_over(tmp_path):
     ("content", "text"),
     [
         (b"Get\x85 out.", "Get\u2026 out."),
+        (b"Get\tout.", "Get out."),
         (b"Don\x92t go.", "Don\u2019t go."),
         ("Don\u2019t go.".encode(), "Don\u2019t go."),
         ("\u00c5sa, get out.".encode(), "\u00c5sa, get out."),
@@ -197,6 +219,32 @@ def test_a_byte_order_mark_and_an_indent_hide_no_utterance(tmp_path):
     body = path.read_bytes().split(b"\n\n", 1)[1].replace(b"[23.0", b" [23.0")
     path.write_bytes(b"\xef\xbb\xbf" + body)
     assert len(iemocap.read(root, expected_counts=None)) == 25
+
+
+def test_recordings_with_another_suffix_and_lists_in_capitals_are_read(tmp_path):
+    root = write(tmp_path)
+    wav = root / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M001.wav"
+    wav.rename(wav.with_suffix(".WAV"))
+    text = root / "Session1/dialog/transcriptions/Ses01F_impro01.txt"
+    text.rename(text.with_suffix(".TXT"))
+    table = iemocap.read(root, expected_counts=None).set_index("clip_id")
+    assert len(table) == 25
+    assert table.file["Ses01F_impro01_M001"].endswith("_M001.WAV")
+
+
+def test_a_name_as_long_as_the_file_is_told_at_once(tmp_path):
+    root = write(tmp_path)
+    long, brackets = "Ses01F_" + 60_000 * "a_", "Ses01F_" + 60_000 * "["
+    with (root / "Session1/dialog/transcriptions/Ses01F_impro01.txt").open("a") as texts:
+        texts.write(f"{brackets}\n{brackets} {brackets}\n")
+    with (root / "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt").open("a") as lines:
+        lines.write(f"[1.0 - 2.0]\t{long}!\tneu\t[1]\n")
+    before = time.process_time()
+    with pytest.raises(
+        UserError, match=r"expected a name such as Ses01F_impro01_F000; found Ses01F_a_a.{,60}; correct"
+    ):
+        iemocap.read(root, expected_counts=None)
+    assert time.process_time() - before < 5
 
 
 def test_the_real_counts_add_up():

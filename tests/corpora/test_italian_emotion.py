@@ -95,6 +95,15 @@ def test_upper_case_suffix_and_other_files(tmp_path):
     assert table.set_index("clip_id").file["neu-f1-b1"] == "neu-f1-b1.WAV"
 
 
+def test_what_macos_leaves_is_passed_over_and_other_formats_are_read(tmp_path):
+    written(tmp_path, EMOVO)
+    written(tmp_path, ["._neu-f1-b1", "__MACOSX/f1/._neu-f1-b1", "__MACOSX/neu-f1-b1"])
+    (tmp_path / "neu-f1-b1.wav").rename(tmp_path / "neu-f1-b1.flac")
+    table = italian_emotion.read(tmp_path, **DEALT)
+    assert len(table) == len(EMOVO)
+    assert table.set_index("clip_id").file["neu-f1-b1"] == "neu-f1-b1.flac"
+
+
 def test_partition_decides_for_a_copy_of_some_speakers_of_demos(tmp_path):
     root = written(tmp_path, demos("f01", "f31", "m02", "m18", "m69"))
 

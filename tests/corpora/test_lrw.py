@@ -69,6 +69,27 @@ def test_a_list_gives_the_speakers(small):
         lrw.read(small, **ALL)
 
 
+def test_a_list_with_two_speakers_for_a_clip_is_told(small):
+    rows = [f"{file},ann\n" for file in lrw.read(small, **ALL).file]
+    (small / "speakers.csv").write_text("file,speaker\n" + "".join(rows) + rows[0].replace("ann", "bob"))
+    with pytest.raises(UserError, match=r"speakers.csv, line 14: expected one speaker for each clip; found .* again"):
+        lrw.read(small, **ALL)
+
+
+def test_suffixes_of_any_case_are_read_and_what_macos_leaves_is_not(small):
+    folder = small / "lipread_mp4" / "ABOUT" / "train"
+    (folder / "ABOUT_00001.mp4").rename(folder / "ABOUT_00001.MP4")
+    (folder / "ABOUT_00001.txt").write_bytes(b"\xef\xbb\xbfDuration: 0.4 seconds\r\n")
+    (folder / "ABOUT_00001.txt").rename(folder / "ABOUT_00001.TXT")
+    (folder / "._ABOUT_00001.mp4").touch()
+    (small / "lipread_mp4" / "__MACOSX" / "train").mkdir(parents=True)
+    (small / "lipread_mp4" / "__MACOSX" / "train" / "._ABOUT_00001.mp4").touch()
+    table = lrw.read(small, **ALL).set_index("clip_id")
+    assert len(table) == 12
+    assert table.file["train-ABOUT_00001"] == "lipread_mp4/ABOUT/train/ABOUT_00001.MP4"
+    assert table.word_times["train-ABOUT_00001"] == "ABOUT 0.38 0.78"
+
+
 def _renamed(old, new):
     return lambda words: (words / old).rename(words / new)
 
@@ -82,6 +103,16 @@ def _renamed(old, new):
             lambda words: (words / "ABOUT/val/ABOUT_00001.txt").write_text("Channel: BBC One\n"),
             ALL,
             "ABOUT_00001.txt: expected a line such as Duration: 0.53 seconds; found none; copy the file again",
+        ),
+        (
+            lambda words: (words / "ABOUT/val/ABOUT_00001.txt").write_text("Duration: 0.0 seconds\n"),
+            ALL,
+            "ABOUT_00001.txt: expected a line such as Duration: 0.53 seconds",
+        ),
+        (
+            lambda words: (words / "ABOUT/val/ABOUT_00001.txt").write_text("Duration: 0.5"),
+            ALL,
+            "ABOUT_00001.txt: expected a line such as Duration: 0.53 seconds",
         ),
         (_renamed("ABOUT/val", "ABOUT/validation"), ALL, "expected folders train, val, test; found 'validation'"),
         (

@@ -83,6 +83,43 @@ def test_with_enough_kinds_of_noise_validation_has_its_own(corpus):
     assert {split: len(own) for split, own in kinds.items()} == {"train": 6, "validation": 2, "test": 2}
 
 
+def test_a_byte_order_mark_and_suffixes_of_any_case_and_format_are_read(corpus):
+    lines = corpus / LINES
+    lines.write_bytes(b"\xef\xbb\xbf" + lines.read_bytes().replace(b"\n", b"\r\n"))
+    lines.rename(lines.with_name("3-7.TRANS.TXT"))
+    (corpus / CHAPTER / "3-7-0001.flac").rename(corpus / CHAPTER / "3-7-0001.WAV")
+    table = noisy_speech.read(corpus, **DEALT).set_index("clip_id")
+    assert table.text["3-7-0000"] == table.text["3-7-0001"] == "it's me"
+    assert table.file["3-7-0001"].endswith("3-7-0001.WAV")
+
+
+def test_channels_are_read_however_their_names_are_written(corpus):
+    kind = corpus / "DEMAND" / "TBUS"
+    for number, name in enumerate(("ch1.WAV", "CH2.wav", "ch10.flac"), start=1):
+        (kind / f"ch{number:02d}.wav").rename(kind / name)
+    (kind / "._ch1.WAV").touch()
+    (kind / "all.wav").touch()
+    table = noisy_speech.read(corpus, **DEALT | {"noise_channels": 3})
+    assert table.file[table.speaker == "TBUS"].tolist() == [
+        f"DEMAND/TBUS/{name}" for name in ("CH2.wav", "ch1.WAV", "ch10.flac")
+    ]
+    table = noisy_speech.read(corpus, **DEALT)
+    assert table.file[table.speaker == "TBUS"].tolist() == ["DEMAND/TBUS/CH2.wav", "DEMAND/TBUS/ch1.WAV"]
+
+
+def test_noises_in_deeper_folders_and_of_any_format_are_read(corpus):
+    (corpus / "DEMAND").rename(corpus / "noises")
+    for name in ("rain/roof/1.mp3", "rain/lake/1.OGG", "__MACOSX/rain/1.wav", "rain/.DS_Store"):
+        (corpus / "noises" / name).parent.mkdir(parents=True, exist_ok=True)
+        (corpus / "noises" / name).touch()
+    table = noisy_speech.read(corpus, **DEALT).set_index("clip_id")
+    assert table.file[table.speaker == "rain"].to_dict() == {
+        "rain-lake-1": "noises/rain/lake/1.OGG",
+        "rain-roof-1": "noises/rain/roof/1.mp3",
+    }
+    assert "__MACOSX" not in set(table.speaker)
+
+
 def test_linked_folders_of_any_sound_files(corpus, tmp_path_factory):
     root = tmp_path_factory.mktemp("links")
     (root / "LibriSpeech").mkdir()
@@ -174,7 +211,31 @@ FAULTS = {
     ),
     "no recording": (
         lambda root: [path.unlink() for path in (root / "DEMAND").rglob("*.wav")],
-        "DEMAND: expected recordings such as DKITCHEN/ch01.wav; found none",
+        "DEMAND/DKITCHEN: expected recordings such as ch01.wav; found none",
+    ),
+    "a kind without a recording": (
+        lambda root: [path.unlink() for path in (root / "DEMAND/NFIELD").iterdir()],
+        "DEMAND/NFIELD: expected recordings such as ch01.wav; found none; add some, or remove the folder",
+    ),
+    "a recording of no kind": (
+        lambda root: (root / "DEMAND").rename(root / "noises") and (root / "noises/rain.wav").touch(),
+        "noises/rain.wav: expected a folder for each kind of noise; found a recording beside them; move it",
+    ),
+    "no kind": (
+        lambda root: (root / "DEMAND").rename(root / "D") and (root / "noises").mkdir(),
+        "noises: expected a folder for each kind of noise; found none",
+    ),
+    "an end of line in a name": (
+        lambda root: (root / "DEMAND/NFIELD").rename(root / "DEMAND/NFI\rELD"),
+        r"expected a clip_id of what can be seen; found 'NFI\\rELD-ch01'",
+    ),
+    "a name in another encoding": (
+        lambda root: (root / "DEMAND/NFIELD").rename(root / "DEMAND/NFI\udcff"),
+        r"expected a clip_id of what can be seen; found 'NFI\\udcff-ch01'",
+    ),
+    "another encoding": (
+        lambda root: (root / LINES).write_bytes(b"3-7-0000 CAF\xc9\n"),
+        "3-7.trans.txt, line 1: expected text in UTF-8; found the byte 0xc9",
     ),
     "no line": (
         lambda root: change(root / LINES, "3-7-0001 IT'S  ME\n", "\n"),

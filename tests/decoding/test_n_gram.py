@@ -64,9 +64,10 @@ def test_witten_and_bell_by_hand():
 
 
 @pytest.mark.parametrize("name", ["model.arpa", "model.arpa.gz"])
-def test_an_arpa_file_is_read_as_it_says(tmp_path, name):
-    path = tmp_path / name
-    path.write_bytes(gzip.compress(ARPA.encode()) if name.endswith("gz") else ARPA.encode())
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_an_arpa_file_is_read_as_it_says(tmp_path, name, start):
+    path, text = tmp_path / name, (start + ARPA.lstrip()).encode()
+    path.write_bytes(gzip.compress(text) if name.endswith("gz") else text)
     model = n_gram.read_arpa(path)
     in_log10 = {("see", "<s>"): -0.1, ("sea", "see"): -0.9, ("sea", "<s>"): -0.8, ("see", "cliff"): -0.5, ("x", ""): -1}
     for (word, history), expected in in_log10.items():
@@ -86,6 +87,10 @@ def test_without_an_unknown_word_it_is_as_rare_as_the_rarest(tmp_path):
         ("-0.6\tSEA", "-0.6\tsee", "'see' for the second time"),
         ("-0.9\tSEE SEA", "-0.9\tSEA", "line 15: .* 2 fields for a 2-gram"),
         ("-0.4", "often", "could not convert"),
+        ("-0.4", "nan", "no logarithms of a probability"),
+        ("-0.4", "-inf", "no logarithms of a probability"),
+        ("-0.9\tSEE SEA", "0.9\tSEE SEA", "no logarithms of a probability"),
+        (ARPA, "ngram 1=1\n\\1-grams:\n-1 <s>\n\\end\\", "not a single word"),
         (ARPA, "a sea\n\\end\\", "are announced"),
     ],
 )
@@ -96,7 +101,8 @@ def test_damage_is_told_in_one_line(tmp_path, old, new, found):
         n_gram.read_arpa(path)
     with pytest.raises(UserError, match="no such file"):
         n_gram.read_arpa(tmp_path / "none.arpa")
-    for damaged in (gzip.compress(ARPA.encode())[:-20], b"no gzip"):
+    packed = gzip.compress(ARPA.encode())
+    for damaged in (packed[:-20], packed[:-8] + bytes(4) + packed[-4:], b"no gzip"):
         (tmp_path / "model.arpa.gz").write_bytes(damaged)
         with pytest.raises(UserError, match="expected an n-gram model as an ARPA file"):
             n_gram.read_arpa(tmp_path / "model.arpa.gz")

@@ -5,9 +5,8 @@ import pytest
 import torch
 from scipy.signal import medfilt
 
-from stages import victim
 from stages.detection import lip_sync
-from stages.frame import parameters
+from stages.frame import parameters, weights
 from stages.networks import syncnet_mouth
 from stages.victim import padded_batch
 
@@ -142,7 +141,7 @@ def test_a_clip_is_the_same_in_any_batch(network):
 @torch.no_grad()
 def test_the_detector_scores_by_the_confidence_of_a_saved_network(network, tmp_path):
     config = {"network": "syncnet_mouth", "parameters": SMALL, "signal": SIGNAL, "labels": [], "decides": "label"}
-    victim.save(tmp_path, network, config | {"bounds": {"video": [0, 255], "audio": [-1, 1]}})
+    weights.save(tmp_path, network, config | {"bounds": {"video": [0, 255], "audio": [-1, 1]}})
     values = {"model": str(tmp_path), "shifts": 15, "pairs": "padded"}
     score = parameters.bind(lip_sync.detector, "detectors.lip_sync", values)("cpu")
     scored = score(batch((29, 45)))

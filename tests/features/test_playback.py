@@ -62,6 +62,28 @@ def test_two_files_are_one_to_train_on_and_one_to_hold_out(tmp_path):
     assert not torch.equal(kept, held)
 
 
+def test_every_recording_is_a_room_and_what_machines_leave_is_none(tmp_path, capsys):
+    for number, name in enumerate(("a.WAV", "b.aiff", "c.wav")):
+        soundfile.write(tmp_path / name, decaying(number), RATE_HZ)
+    (tmp_path / "__MACOSX").mkdir()
+    for name in ("._a.wav", ".DS_Store", "__MACOSX/a.wav"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7" + bytes(100))
+    (tmp_path / "d.m4a").write_bytes(b"not one that is read")
+    kept, held = (read_responses(tmp_path, sample_rate_hz=RATE_HZ, held_out=one) for one in (False, True))
+    assert (len(kept), len(held)) == (2, 1)
+    assert f"{tmp_path}: not taken are 1 .m4a" in capsys.readouterr().err
+
+
+def test_a_response_cut_short_is_told_in_any_format(tmp_path):
+    for name in ("a.aiff", "b.aiff"):
+        soundfile.write(tmp_path / name, decaying(0), RATE_HZ)
+    contents = (tmp_path / "a.aiff").read_bytes()
+    (tmp_path / "a.aiff").write_bytes(contents[:-10])
+    with pytest.raises(UserError, match=r"a\.aiff: expected 734 bytes, as its header says; found 724 bytes"):
+        for held_out in (False, True):
+            read_responses(tmp_path, sample_rate_hz=RATE_HZ, held_out=held_out)
+
+
 def test_other_rates_are_resampled(tmp_path):
     time_s = np.arange(4800) / 48_000
     for number in range(2):
@@ -74,7 +96,7 @@ def test_other_rates_are_resampled(tmp_path):
 
 @pytest.mark.parametrize(
     ("broken", "message"),
-    [("missing", "no such folder"), ("single", "1 wav or flac files"), ("stereo", "2 channels"), ("silent", "silence")],
+    [("missing", "no such folder"), ("single", "1 sound files"), ("stereo", "2 channels"), ("silent", "silence")],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path, broken, message):
     rooms = {"single": 1, "missing": 0}.get(broken, 2)

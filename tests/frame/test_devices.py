@@ -12,7 +12,7 @@ from stages.frame import devices
 from stages.frame.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = """
+WRITE = """
 import numpy as np, pandas as pd, sys
 from pathlib import Path
 from stages.frame import devices, shards
@@ -25,44 +25,135 @@ def compute(rows):
     return rows.assign(key=rows.clip_id), arrays
 shards.write_set(plan, sys.argv[1], compute, inputs=[], settings=0, worker=worker, description="t", clips_per_shard=4)
 """
+MEET = """
+import datetime, sys, time
+from stages.frame import devices
+from stages.frame.errors import UserError, told_in_one_line
+devices.WORD_EVERY_S, devices.LONGEST_START = 0.5, datetime.timedelta(seconds=float(sys.argv[3]))
+with told_in_one_line():
+    worker = devices.launch()
+    if worker.rank == 0 and sys.argv[2] == "fails":
+        raise UserError("the stage", "this", "that", "do so")
+    if worker.rank == 0:
+        time.sleep(3)
+    worker.wait_for_all()
+"""
+# What a batch script of Slurm finds, unless srun starts what is in it.
+SLURM = {"SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
+SLURM |= {"SLURM_NODELIST": "localhost", "SLURM_JOB_NODELIST": "localhost", "SLURM_NTASKS": "2"}
 
 
-def run(tmp_path: Path, name: str, processes: int) -> tuple[dict[str, str], set[str]]:
-    """The files of the set with their digests, and the ranks of those that computed."""
-    script = tmp_path / "work.py"
-    script.write_text(SCRIPT)
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "SCRATCH": str(tmp_path / "scratch"),
-        "DEVICE": "cpu",
-        "DEVICES": str(processes),
-    }
-    output = tmp_path / name / "out"
-    output.parent.mkdir()
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch):
+    for name in ("DEVICE", "DEVICES", "NODES", "WORLD_SIZE", "MASTER_ADDR", *SLURM, "SLURM_STEP_NUM_TASKS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def run(script: str, output: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """The end of the script, run from a file beside the output: Fabric starts it again by its name."""
+    path = output.with_suffix(".py")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(script)
+    scratch = str(output.with_suffix(".scratch"))
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SCRATCH": scratch, "DEVICE": "cpu", **environment}
     # The limit is there for what hangs, however busy the machine is.
-    command = [sys.executable, script, output]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800)
+    command = [sys.executable, path, output, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800)
+
+
+def written(output: Path, **environment: str) -> tuple[dict[str, str], set[str]]:
+    """The files of the set with their digests, and the ranks of those that computed."""
+    done = run(WRITE, output, **environment)
     assert done.returncode == 0, done.stderr
     ranks = {path.name for path in output.parent.glob("rank*")}
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in output.iterdir()}, ranks
 
 
 def test_two_processes_write_the_same_shards_as_one(tmp_path):
-    alone, _ = run(tmp_path, "one", 1)
-    together, ranks = run(tmp_path, "two", 2)
+    alone, _ = written(tmp_path / "one" / "out", DEVICES="1")
+    together, ranks = written(tmp_path / "two" / "out", DEVICES="2")
     assert alone == together
     assert ranks == {"rank0", "rank1"}
 
 
-@pytest.mark.parametrize("value", ["0", "two", "-1"])
-def test_a_wrong_number_of_devices_is_one_line(monkeypatch, value):
-    monkeypatch.setenv("DEVICES", value)
-    with pytest.raises(UserError, match="environment variable DEVICES"):
+def test_a_batch_script_of_slurm_can_leave_the_start_to_the_stage(tmp_path):
+    assert written(tmp_path / "one" / "out", **SLURM, DEVICES="1")[1] == {"rank0"}
+    both = SLURM | {"SLURM_NTASKS_PER_NODE": "2", "DEVICES": "2"}
+    assert written(tmp_path / "two" / "out", **both)[1] == {"rank0", "rank1"}
+
+
+def test_slurms_tasks_that_nobody_starts_are_told(monkeypatch):
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=r"environment variable SLURM_NTASKS: .* found 2, but no srun; .* DEVICES"):
         devices.launch()
 
 
+def test_tasks_of_srun_that_are_not_those_asked_for_are_told(monkeypatch):
+    for name, value in (SLURM | {"SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "DEVICE": "cpu"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=r"DEVICE, DEVICES, NODES: expected processes that start together; .*devices=2"):
+        devices.launch()
+
+
+@pytest.mark.parametrize("name", ["DEVICES", "NODES", "WORLD_SIZE", "SLURM_NTASKS"])
+@pytest.mark.parametrize("value", ["0", "two", "-1", "²"])
+def test_a_wrong_number_of_processes_is_one_line(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f"environment variable {name}"):
+        devices.launch()
+
+
+def test_machines_that_can_not_meet_are_told_at_once(monkeypatch):
+    monkeypatch.setenv("NODES", "2")
+    with pytest.raises(UserError, match="NODES: expected where the machines meet; found no MASTER_ADDR"):
+        devices.launch()
+
+
+def test_one_who_waits_for_others_to_start_says_so_and_gives_up(tmp_path):
+    meeting = {"NODES": "2", "MASTER_ADDR": "127.0.0.1", "NODE_RANK": "0"}
+    done = run(MEET, tmp_path / "out", "comes", "3", **meeting)
+    assert done.returncode == 1
+    assert "waiting for all 2 processes (DEVICES=1, NODES=2) to start\n" in done.stderr
+    assert "error: environment variables DEVICE, DEVICES, NODES: expected processes that start" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_one_who_waits_for_anothers_share_says_so(tmp_path):
+    done = run(MEET, tmp_path / "out", "comes", "600", DEVICES="2")
+    assert done.returncode == 0
+    assert "process 2 of 2: waiting for the others to do their share\n" in done.stderr
+
+
+def test_when_one_fails_the_others_end_with_a_line_each(tmp_path):
+    done = run(MEET, tmp_path / "out", "fails", "600", DEVICES="2")
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert told[0] == "error: the stage: expected this; found that; do so"
+    assert told[1].startswith("error: process 2 of 2: expected the others to come here")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "meta", "cpu:x"])
+def test_a_wrong_name_of_a_device_is_one_line(monkeypatch, name):
+    monkeypatch.setenv("DEVICE", name)
+    with pytest.raises(UserError, match=f"DEVICE: expected cpu, cuda or cuda:0 and so on; found '{name}'"):
+        devices.launch()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_device_that_is_not_there_is_one_line(monkeypatch, processes):
+    import torch
+
+    if torch.cuda.device_count() > 99:
+        pytest.skip("this machine has it")
+    monkeypatch.setenv("DEVICE", "cuda:99" if torch.cuda.is_available() else "cuda")
+    monkeypatch.setenv("DEVICES", processes if processes == "1" else "99")
+    with pytest.raises(UserError, match=r"environment variables? DEVICE"):
+        assert devices.launch().device
+
+
 def test_one_process_needs_no_fabric(monkeypatch):
-    monkeypatch.delenv("DEVICES", raising=False)
     monkeypatch.setenv("DEVICE", "cpu")
     worker = devices.launch()
     assert (worker.rank, worker.count, worker.fabric, worker.device) == (0, 1, None, "cpu")

@@ -46,3 +46,8 @@ def test_neither_is_told_in_one_line(empty_path, monkeypatch):
     with pytest.raises(UserError, match="libmp3lame") as told:
         ffmpeg.binary()
     assert "\n" not in str(told.value)
+
+
+def test_input_is_one_file_in_one_of_the_formats():
+    options = ffmpeg.input_file("a:b.mpg", "mpeg", "mov")
+    assert options == ("-protocol_whitelist", "file", "-format_whitelist", "mpeg,mov", "-i", "file:a:b.mpg")

@@ -7,7 +7,7 @@ import pytest
 
 from stages.frame import parameters
 from stages.frame.errors import UserError
-from stages.frame.parameters import Count, Positive, Range
+from stages.frame.parameters import Count, Name, Positive, Range
 
 
 def take(
@@ -50,6 +50,7 @@ def test_good_values_pass_and_whole_numbers_become_floats():
         ({"epochs": 3, "learning_rat": 0.1}, r"params.yaml: x.learning_rat: .*did you mean 'learning_rate'"),
         ({"epochs": 3}, r"params.yaml: x.learning_rate: expected a value; found none"),
         ({"epochs": "3", "learning_rate": 0.1}, r"x.epochs: expected a whole number >= 1; found '3'"),
+        ({"epochs": {"low": 1}, "learning_rate": 0.1}, r"x.epochs: expected a whole number >= 1; found \{'low': 1\}"),
         ({"epochs": True, "learning_rate": 0.1}, r"x.epochs: expected a whole number"),
         ({"epochs": 0, "learning_rate": 0.1}, r"x.epochs: expected a whole number >= 1; found 0"),
         ({"epochs": 1, "learning_rate": 0}, r"x.learning_rate: expected a number > 0; found 0"),
@@ -81,12 +82,58 @@ def test_a_misspelt_section_suggests_the_right_one(file):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a: 1\na: 2\n", "key 'a' twice"), ("a: [", "valid YAML"), ("- 1\n", "expected a mapping")],
+    [
+        ("a: 1\na: 2\n", "key 'a' twice"),
+        ("a: [", "valid YAML"),
+        ("- 1\n", "expected a mapping"),
+        ("a: 2020-13-45\n", "valid YAML; found month must be in 1..12"),
+        ("a: " + 5000 * "9", "valid YAML; found Exceeds the limit"),
+        ("a: " + 5000 * "[", "valid YAML"),
+        ("a: \x07", "valid YAML"),
+    ],
 )
 def test_a_broken_file_is_one_line(file, text, message):
     with pytest.raises(UserError, match=message) as caught:
         parameters.read(file(text))
     assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_passed_over_and_another_encoding_told(file):
+    path = file("")
+    path.write_bytes(b"\xef\xbb\xbfa: caf\xc3\xa9\n")
+    assert parameters.read(path) == {"a": "caf\xe9"}
+    path.write_bytes(b"a: 1\nb: caf\xe9\n")
+    with pytest.raises(UserError, match=r"params\.yaml, line 2: expected text in UTF-8; found the byte 0xe9"):
+        parameters.read(path)
+
+
+def test_what_a_caller_changes_nobody_else_sees(file):
+    path = file("a: {b: {c: 1}}\n")
+    for _ in range(2):
+        values = parameters.section("a", path)
+        assert values.pop("b") == {"c": 1}
+        parameters.read(path)["a"].clear()
+    file("a: {b: {c: 2}}\n")
+    assert parameters.section("a.b", path) == {"c": 2}
+
+
+@pytest.mark.parametrize("value", ["", "3", "[1]", "text"])
+def test_a_section_that_is_no_mapping_is_told(file, value):
+    with pytest.raises(UserError, match=r"params\.yaml: a\.b: expected a mapping; found"):
+        parameters.section("a.b", file(f"a: {{b: {value}}}\n"))
+
+
+def test_a_name_that_leads_elsewhere_is_told(file):
+    with pytest.raises(UserError, match=r"s\.corpora\./etc/x: expected a name that a file of ours can have"):
+        parameters.section("s.corpora./etc/x", file("s: {corpora: {/etc/x: {}}}\n"))
+    with pytest.raises(UserError, match="a/b: expected a name that a file of ours can have"):
+        parameters.section("s.corpora.a/b", file("s: {corpora: {a/b: {}}}\n"))
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../b", "/a", "a//b", "", ".", "a\\b", "a\nb"])
+def test_the_name_of_a_file_of_ours_leads_nowhere_else(name):
+    assert parameters.fits("adversarial/vgg13-lbfgs", Name) and parameters.fits("T\xfcren 1", Name)
+    assert not parameters.fits(name, Name)
 
 
 def test_a_missing_file_is_named(tmp_path):

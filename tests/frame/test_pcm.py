@@ -1,8 +1,10 @@
 """Sound and pictures as files hold them: nearest whole number, within the range, and back."""
 
 import numpy as np
+import pytest
 
 from stages.frame import pcm
+from stages.frame.errors import UserError
 
 QUANTUM = {"audio": 2**-15, "video": 1.0}
 
@@ -38,3 +40,13 @@ def test_waveforms_are_the_same_by_either_name():
     assert np.array_equal(pcm.to_pcm16(waveform), pcm.to_file({"audio": waveform}, QUANTUM)["audio"])
     samples = pcm.to_pcm16(waveform)
     assert np.array_equal(pcm.from_pcm16(samples), pcm.from_file({"audio": samples}, QUANTUM)["audio"])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_becomes_no_number_of_a_file(value):
+    waveform = np.array([0.5, value], "f4")
+    with pytest.raises(UserError, match=r"expected finite numbers .*; found 1 that are not"):
+        pcm.to_pcm16(waveform)
+    with pytest.raises(UserError, match="expected finite numbers"):
+        pcm.to_file({"audio": waveform}, QUANTUM)
+    assert np.isnan(pcm.to_file({"log_mel": np.array([np.nan])}, QUANTUM)["log_mel"][0])

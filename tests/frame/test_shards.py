@@ -1,16 +1,18 @@
 """Shards: lazily readable, whole or absent, the same bytes however often a run was cut, by however many processes."""
 
-import errno
 import hashlib
 import multiprocessing
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from disks import closed, other_disk, room_for
 
+from stages.frame import scratch as scratch_module
 from stages.frame import shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError, told_in_one_line
@@ -40,7 +42,7 @@ def write(output: Path, compute=compute, worker=None, settings=1):
         worker=worker or Worker(),
         description="test",
         clips_per_shard=3,
-        about={"signal": "energy"},
+        about={"signal": {"sample_rate_hz": 8000}},
     )
 
 
@@ -77,7 +79,7 @@ def test_what_is_written_is_read(tmp_path, scratch):
     assert list(read.table.energy) == list(rows.energy)
     for key, expected in reversed(list(zip(rows.key, arrays))):
         assert np.array_equal(read.load(key)["audio"], expected["audio"])
-    assert read.about == {"signal": "energy"}
+    assert read.about == {"signal": {"sample_rate_hz": 8000}}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "about.json",
         "clips.csv",
@@ -145,8 +147,9 @@ def test_other_settings_do_not_resume_from_these(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "out", breaks, settings="old")
-    first = shards.scratch_folder(tmp_path / "out", inputs=[], settings="old")
-    assert first != shards.scratch_folder(tmp_path / "out", inputs=[], settings="new")
+    done = []
+    write(tmp_path / "out", lambda rows: done.append(1) or compute(rows), settings="new")
+    assert len(done) == 4
 
 
 def test_shards_dealt_out_to_two_give_the_bytes_of_one(tmp_path):
@@ -166,22 +169,69 @@ def test_shards_dealt_out_to_two_give_the_bytes_of_one(tmp_path):
     assert digest(tmp_path / "one" / "out") == digest(tmp_path / "two" / "out")
 
 
-def test_a_full_disk_is_one_line_and_loses_no_finished_shard(tmp_path, capsys):
-    done = []
+def counting(done: list):
+    """`compute`, which notes in the list when it is called."""
+    return lambda rows: done.append(1) or compute(rows)
 
+
+def test_a_full_disk_is_one_line_and_loses_no_finished_shard(tmp_path, scratch):
     def fills_up(rows):
-        if done:
-            raise OSError(errno.ENOSPC, "No space left on device", "shard")
-        done.append(1)
-        return compute(rows)
+        rows, arrays = compute(rows)
+        return rows, arrays if "clip0" in set(rows.clip_id) else [{"audio": np.zeros(100_000)} for _ in arrays]
 
-    with pytest.raises(SystemExit) as caught, told_in_one_line():
+    with pytest.raises(SystemExit) as caught, told_in_one_line(), room_for(20_000):
         write(tmp_path / "out", fills_up)
-    assert "expected room to write; found No space left on device" in str(caught.value.code)
+    assert f"error: {scratch}/" in str(caught.value.code)
+    assert ": expected room to write; found File too large; free some space" in str(caught.value.code)
     assert not (tmp_path / "out").exists()
     again = []
-    write(tmp_path / "out", lambda rows: again.append(1) or compute(rows))
+    write(tmp_path / "out", counting(again))
     assert len(again) == 3
+
+
+@pytest.mark.parametrize("refused", ["full", "closed"])
+def test_where_the_set_can_not_be_put_in_place_no_finished_shard_is_lost(tmp_path, refused):
+    data = tmp_path / "data"
+    if refused == "closed":
+        data.mkdir()
+    with (
+        other_disk(data, size="16k") if refused == "full" else closed(data),
+        pytest.raises(UserError, match="expected room to write" if refused == "full" else "expected a place to read"),
+    ):
+        write(data / "out")
+    again = []
+    write(data / "out", counting(again))
+    assert again == []
+    write(tmp_path / "whole" / "out")
+    assert digest(data / "out") == digest(tmp_path / "whole" / "out")
+
+
+def test_killed_between_putting_the_set_in_place_and_cleaning_up_it_begins_anew(tmp_path, monkeypatch):
+    """What is left in the scratch folder is no set: its shards have gone."""
+
+    def killed(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scratch_module, "_remove", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "out")
+    monkeypatch.undo()
+    monkeypatch.setenv("SCRATCH", str(tmp_path / "scratch"))
+    before = digest(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+    again = []
+    write(tmp_path / "out", counting(again))
+    assert len(again) == 4
+    assert digest(tmp_path / "out") == before
+
+
+def test_a_share_that_another_machine_keeps_to_itself_is_told(tmp_path):
+    class First(Worker):
+        def wait_for_all(self):
+            pass
+
+    with pytest.raises(UserError, match=r"00001.csv: expected what another process has written; found nothing; set SC"):
+        write(tmp_path / "out", worker=First(rank=0, count=2))
 
 
 def test_a_missing_or_damaged_shard_is_named(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from stages.measures import detection
-from stages.measures.intervals import wilson
+from stages.measures.intervals import exact
 
 T_5 = 2.5705818366147395  # Student's t, .975, 5 degrees of freedom
 
@@ -49,10 +49,15 @@ def test_auc_interval_by_hand():
     assert detection.auc_interval(benign, adversarial, one_speaker, one_speaker) == pytest.approx(expected)
 
 
-def test_scores_that_do_not_overlap_leave_wilsons_interval():
-    assert detection.auc_interval(np.array([3.0, 4.0, 5.0]), np.zeros(2), [0, 1, 2], [0, 1]) == wilson(2, 2)
-    assert detection.auc_interval(np.zeros(2), np.ones(4), [0, 1], [0, 1, 2, 3]) == wilson(0, 2)
+def test_scores_that_do_not_overlap_are_worth_their_clusters():
+    assert detection.auc_interval(np.array([3.0, 4.0, 5.0]), np.zeros(2), [0, 1, 2], [0, 1]) == exact(1, 2)
+    assert detection.auc_interval(np.zeros(2), np.ones(4), [0, 1], [0, 1, 2, 3]) == exact(0, 2)
     assert detection.auc_interval(np.zeros(0), np.ones(1), [], [0]) == (0, 1)
+    # A hundred clips of five speakers say no more of other speakers than five.
+    speakers = np.repeat(np.arange(5), 20)
+    expected = pytest.approx((0.025 ** (1 / 5), 1))
+    assert detection.auc_interval(np.ones(100), np.zeros(100), speakers, speakers) == expected
+    assert detection.mean_f1_interval(np.ones(100), np.zeros(100), 0.5, speakers, speakers) == expected
 
 
 def test_a_clip_whose_two_scores_rise_together_narrows_the_interval():
@@ -95,7 +100,11 @@ def test_difference_by_hand():
 def test_difference_of_two_attacks_on_the_same_clips():
     clips = np.arange(100)
     benign, first = drawn(5, 100)
-    assert detection.auc_difference_interval(benign, first, benign, first, clips) == (0, 0)
+    end = 0.025 ** (1 / 100)
+    unchanged = detection.auc_difference_interval(benign, first, benign, first, clips)
+    assert unchanged == pytest.approx((end - 1, 1 - end))
+    reversed_scores = detection.auc_difference_interval(first - 9, first, first + 9, first, clips)
+    assert reversed_scores == pytest.approx((2 * end - 1, 1))
     # Somewhat lower each time, so the interval is narrower than one of other clips would be, and tells them apart.
     second = first - 0.3 - 0.1 * np.random.default_rng(0).random(100)
     low, high = detection.auc_difference_interval(benign, first, benign, second, clips)
@@ -127,6 +136,20 @@ def test_best_threshold_by_hand():
     assert detection.best_threshold(np.array([1.0, 1.0]), np.array([1.0])) == 1
 
 
+@pytest.mark.parametrize("low", [1.0, 1e308, 5e-324, 0.1, -1.0])
+def test_a_threshold_between_adjacent_floats_parts_them(low):
+    high = np.nextafter(low, np.inf)
+    best = detection.best_threshold(np.array([high]), np.array([low]))
+    assert low < best <= high
+    assert detection.mean_f1(np.array([high]), np.array([low]), best) == 1
+
+
+def test_a_threshold_is_not_sought_among_scores_that_are_no_numbers():
+    for score in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="not finite"):
+            detection.best_threshold(np.array([1.0, score]), np.array([0.0]))
+
+
 def test_no_threshold_is_better_than_the_best():
     benign, adversarial = drawn(7, 60)
     best = detection.mean_f1(benign, adversarial, detection.best_threshold(benign, adversarial))
@@ -142,5 +165,5 @@ def test_f1_interval_by_hand():
     expected = [1 / (1 + math.exp(-logit)) for logit in logits]
     found = detection.mean_f1_interval(benign, adversarial, 2.5, ["a", "b", "c"], ["d", "e"])
     assert found == pytest.approx(expected)
-    assert detection.mean_f1_interval(benign + 5, adversarial, 2.5, [0, 1, 2], [0, 1]) == wilson(2, 2)
+    assert detection.mean_f1_interval(benign + 5, adversarial, 2.5, [0, 1, 2], [0, 1]) == exact(1, 2)
     assert detection.mean_f1_interval(benign, np.zeros(0), 2.5, [0, 1, 2], []) == (0, 1)

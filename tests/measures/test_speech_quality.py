@@ -86,6 +86,33 @@ def test_short_clips_and_little_speech(speech):
     assert "STOI: less than 0.4 s of speech" in one(little, noisy(little, 10)).undefined
 
 
+def bursts(seconds: float) -> np.ndarray:
+    """Noise that is loud for .19 of every .4 s: about as many utterances as PESQ can take for such."""
+    rng, times_s = np.random.default_rng(0), np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    return 0.1 * rng.standard_normal(len(times_s)) * np.where(times_s % 0.4 < 0.192, 1, 1e-4)
+
+
+def test_what_pesqs_code_has_no_room_for_is_told():
+    """From 52 utterances on, such as 130 s of speech, it gives wrong values, and then takes the process with it."""
+    longest = bursts(19.4)
+    row = one(longest, noisy(longest, 10))
+    assert row.undefined == "" and 1 < row.pesq_wb < row.pesq_nb < 2
+    for seconds in (19.5, 26, 130):
+        clip = bursts(seconds)
+        row = one(clip, noisy(clip, 10))
+        assert row.undefined == "PESQ: longer than 19.4 s"
+        assert row[["pesq_nb", "pesq_raw", "pesq_wb"]].isna().all() and row.snr_db == pytest.approx(10, abs=1e-3)
+
+
+def test_a_click_in_silence_has_no_pesq():
+    """Its code leaves out half of the clip from either end as silent, has no frame left and divides by none."""
+    click = np.zeros(5000)
+    click[2875:2915] = 0.08 * np.random.default_rng(1).standard_normal(40)
+    row = one(click, click)
+    assert row.undefined.startswith("PESQ: too little speech")
+    assert row[["pesq_nb", "pesq_raw", "pesq_wb"]].isna().all()
+
+
 def test_what_is_no_number_is_told(speech):
     broken = speech.copy()
     broken[7] = np.nan

@@ -84,6 +84,14 @@ def test_more_noise_never_gives_more():
     assert sti(clean, noise, RATE_HZ) < 0.2
 
 
+@pytest.mark.parametrize(("seconds", "low", "high"), [(1, 0.4, 0.7), (3, 0.35, 0.6)])
+def test_other_speech_is_not_told_from_this(seconds, low, high):
+    """What the docstring warns of: any speech's envelope follows another's by chance."""
+    clean = speech(20)
+    halves = clean[: seconds * RATE_HZ], clean[9 * RATE_HZ :][: seconds * RATE_HZ]
+    assert low < sti(*halves, RATE_HZ) < high
+
+
 def test_short_clips_give_about_what_long_ones_do():
     for seconds, tolerance in ((0.5, 0.06), (1, 0.04), (2, 0.03)):
         clips = [modulated_noise(seconds, seed) for seed in range(10)]

@@ -6,6 +6,7 @@ from torch import nn
 from torchvision.models import resnet, vgg
 
 from stages import victim
+from stages.frame import weights
 from stages.frame.errors import UserError
 
 SMALL = {
@@ -142,7 +143,7 @@ def test_standardisation_is_kept_with_the_weights_and_undone_exactly(network, tm
         "decides": "label",
         "signal": {"mels": 64},
     }
-    victim.save(tmp_path, module, {**config, "bounds": {"log_mel": None}})
+    weights.save(tmp_path, module, {**config, "bounds": {"log_mel": None}})
     loaded = victim.load(tmp_path, device="cpu")
     assert torch.equal(loaded.module.standardised(log_mel), standardised)
     assert torch.equal(loaded.logits({"log_mel": standardised}), module({"log_mel": standardised}))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from stages import victim
+from stages.frame import weights
 from stages.frame.errors import UserError
 from stages.victim import Goal, Victim, padded_batch
 
@@ -128,11 +129,11 @@ def test_saved_and_loaded_a_victim_decides_the_same(tmp_path):
         "bounds": {"audio": [-1.0, 1.0]},
         "attacked_on": "probabilities",
     }
-    victim.save(tmp_path, model, config)
+    weights.save(tmp_path, model, config)
     inputs = padded_batch(waveforms([5000]), "cpu")
     loaded = victim.load(tmp_path, device="cpu")
     assert torch.equal(loaded.logits(inputs), model(inputs))
-    assert torch.allclose(loaded.attacked_scores(inputs).sum(1), torch.ones(1))
+    assert torch.allclose(loaded.attacked_scores(loaded.logits(inputs)).sum(1), torch.ones(1, dtype=torch.float64))
     (tmp_path / "config.json").write_text(
         json.dumps(config | {"network": "spectrogram_cnn", "parameters": SMALL["vgg13"][1]})
     )
@@ -175,5 +176,6 @@ def test_goals_and_losses():
     untargeted, targeted = Goal(torch.tensor([0, 0]), False), Goal(torch.tensor([0, 0]), True)
     assert untargeted.reached(decided).tolist() == [False, True]
     assert targeted.reached(decided).tolist() == [True, False]
-    assert model.loss({}, targeted)[0].item() == pytest.approx(-np.log(confidence[0].item()))
-    assert torch.equal(model.loss({}, untargeted), -model.loss({}, targeted))
+    # The log odds of the first label: 2 against two others of 0, 0 against 3 and 0.
+    assert model.loss(logits, targeted).tolist() == pytest.approx([np.log(2) - 2, np.log(np.exp(3) + 1)])
+    assert torch.equal(model.loss(logits, untargeted), -model.loss(logits, targeted))

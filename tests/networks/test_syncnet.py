@@ -101,13 +101,13 @@ def test_what_is_no_such_checkpoint_is_one_line(tmp_path, network):
     ):
         learned(tmp_path)
     torch.save([1.0], tmp_path / "s.model")
-    with pytest.raises(UserError, match=r"s.model: expected tensors by name; found list"):
+    with pytest.raises(UserError, match=r"s.model: expected tensors by the names of syncnet; found a list"):
         learned(tmp_path)
     state = dict(network.state_dict())
     del state["netfclip.3.bias"]
     for wrong in (state, dict(syncnet_mouth.build(0, **SIGNAL, **SMALL).state_dict())):
         torch.save(wrong, tmp_path / "s.model")
-        with pytest.raises(UserError, match=r"s.model: expected weights of syncnet .*found .*Missing key") as caught:
+        with pytest.raises(UserError, match=r"s.model: expected weights of syncnet; found .*Missing key") as caught:
             learned(tmp_path)
         assert "\n" not in str(caught.value)
     for data in (pickle.dumps(Malicious(tmp_path / "ran"), protocol=2), b"nonsense"):

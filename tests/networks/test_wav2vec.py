@@ -117,3 +117,33 @@ def test_the_second_generation_gives_what_torchaudio_gives_for_each_clip_alone()
 def test_the_real_bundles_shape():
     network = wav2vec2.build(bundle="WAV2VEC2_BASE", layer=12)
     assert (network.hop_length, network.shortest, network.dimensions) == (320, 400, 768)
+
+
+def by_fairseq(network, audio):
+    """What fairseq's `ConvFeatureExtractionModel` and `ConvAggegator` make of one waveform (samples,), step by step."""
+    values = audio[None, None]
+    for layer, (_, _, stride) in zip(network.feature_extractor.conv_layers, network.encoder_shape):
+        values = nn.functional.conv1d(values, layer[0].weight, stride=stride)
+        values = nn.functional.group_norm(values, 1, layer[2].weight, layer[2].bias).relu()
+    values = (values.abs() + 1).log() if network.log_compression else values
+    for layer in network.feature_aggregator.conv_layers:
+        residual, kernel = values, layer[1].weight.shape[-1]
+        padded = nn.functional.pad(values, (kernel - 1, 0), mode="replicate")
+        values = nn.functional.conv1d(padded, layer[1].weight, layer[1].bias)
+        values = nn.functional.group_norm(values, 1, layer[3].weight, layer[3].bias).relu()
+        # fairseq's `residual_scale`, the square root of a half.
+        values = (values + residual) * 0.7071067811865476 if network.skip else values
+    return values[0].T
+
+
+@pytest.mark.parametrize("log_compression", [True, False])
+@pytest.mark.parametrize("skip", [True, False])
+def test_its_vectors_are_those_of_fairseqs_code(skip, log_compression):
+    torch.manual_seed(0)
+    network = wav2vec.build(**SMALL | {"skip": skip, "log_compression": log_compression}).eval()
+    for value in network.parameters():
+        nn.init.normal_(value)
+    audio = torch.randn(3000)
+    with torch.no_grad():
+        made, _ = network(audio[None], torch.tensor([3000]))
+        assert torch.allclose(made[0], by_fairseq(network, audio), rtol=1e-4, atol=1e-4)

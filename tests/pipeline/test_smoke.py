@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from test_graph import STUDIES
 
 from stages.frame import parameters
+from stages.frame.alone import alone
 from stages.tools import graph
 
 TABLES = {
@@ -142,11 +144,21 @@ def test_a_lock_cut_off_is_one_line_with_what_to_do(changed):
 def test_a_second_run_is_told_at_once(changed):
     active = Path(".dvc/tmp/reproduce.lock")
     active.parent.mkdir(parents=True, exist_ok=True)
-    with active.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with alone(active, "here"):
         done = clones.reproduce(changed, check=False)
     assert done.returncode == 1
-    assert "another run is active" in done.stderr
+    assert f"another run is active (PID {os.getpid()})" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_command_of_dvc_at_work_is_told_at_once(changed):
+    active = Path(".dvc/tmp/lock")
+    with active.open("w") as held:
+        held.write(f" {os.getpid()}\n")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = clones.reproduce(changed, check=False)
+    assert f"another run is active (PID {os.getpid()})" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

@@ -124,6 +124,16 @@ def test_the_learning_rate_rises_and_falls():
     assert contrastive._rate(109, made) < 2e-4
 
 
+def test_every_recording_is_learned_from_and_what_macos_leaves_is_not(tmp_path, capsys):
+    names = ["a.WAV", "more/b.Mp3", "more/c.flac", "._a.WAV", "__MACOSX/a.wav", "film.mp4"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    train, held_out = contrastive._files(tmp_path, 0.3)
+    assert sorted([*train, *held_out]) == [tmp_path / name for name in names[:3]]
+    assert capsys.readouterr().err == f"{tmp_path}: not taken are 1 .mp4, such as '{tmp_path}/film.mp4'\n"
+
+
 def test_an_empty_folder_and_a_short_crop_are_one_line(sounds, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"expected audio files .* found 0; add some, or correct pretrained"):

@@ -59,9 +59,7 @@ class Malicious:
 
 def test_a_pickle_that_would_run_code_is_refused_and_runs_none(tmp_path, small):
     torch.save(checkpoint(small, optimizer_history=Malicious(tmp_path / "ran")), tmp_path / "w.pt")
-    with pytest.raises(
-        UserError, match=r"w.pt: expected tensors and plain values alone; found .*; do not trust this file"
-    ):
+    with pytest.raises(UserError, match=r"w.pt: expected tensors and plain values alone; found an object posix.system"):
         learn(tmp_path)
     (tmp_path / "w.pt").write_bytes(pickle.dumps(Malicious(tmp_path / "ran")))
     with pytest.raises(UserError, match="expected tensors and plain values alone"):

@@ -142,7 +142,7 @@ def test_a_missing_model_offline_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     with pytest.raises(
-        UserError, match=r"the model 'bert-base-uncased': .*hf download bert-base-uncased --local-dir"
+        UserError, match=r"bert-base-uncased: expected config.json; .*hf download bert-base-uncased --local-dir"
     ) as caught:
         take(tmp_path, tmp_path, "bert-base-uncased")
     assert "\n" not in str(caught.value)
@@ -161,5 +161,5 @@ def test_another_architecture_and_pickled_weights_are_refused(learned, tmp_path)
     config.write_text(json.dumps(values))
     (tmp_path / "mine" / "model.safetensors").unlink()
     torch.save({}, tmp_path / "mine" / "pytorch_model.bin")
-    with pytest.raises(UserError, match=r"the model 'mine': expected its config.json, model.safetensors"):
+    with pytest.raises(UserError, match=r"mine: expected weights .*; found no model.safetensors"):
         take(tmp_path, tmp_path)

@@ -49,7 +49,7 @@ def clip_list() -> pd.DataFrame:
                     (f"{split}-{label}{number}", label, f"{'fm'[speaker % 2]}{speaker:02d}", split, number * 7 % count)
                 )
     table = pd.DataFrame(rows, columns=["clip_id", "label", "speaker", "split", "rank"])
-    return table.assign(duration_s=2.0, problem="")
+    return table.assign(file=table.clip_id + ".wav", duration_s=2.0, problem="")
 
 
 def decisions(clips: pd.DataFrame, share: float) -> pd.Series:

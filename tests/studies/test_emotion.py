@@ -51,6 +51,14 @@ def test_unreadable_clips_are_in_no_count_and_other_speakers_have_no_gender(meas
     assert table[["female", "male"]].isna().all(axis=None)
 
 
+def test_a_label_may_be_called_as_a_row_of_another_kind(measured):
+    paper = pd.read_csv(emotion.PAPER, keep_default_na=False)
+    names = {"anger": "speakers", "fear": "total"}
+    table = emotion._partition(measured.clips.assign(label=measured.clips.label.replace(names)), paper)
+    assert table.row.tolist() == ["speakers", "neutral", "speakers", "total", "total"]
+    assert table.total.tolist() == [15, 30, 60, 60, 150]
+
+
 def test_recalls_are_unweighted_and_stand_beside_the_papers(made):
     table = made["table_2"]
     assert list(zip(table.regime, table.epsilon)) == [("single", 0)] + [

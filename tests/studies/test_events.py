@@ -5,6 +5,7 @@ import pytest
 import small_events
 
 from stages.frame.errors import UserError
+from stages.reporting.cells import mean
 from stages.studies.events import figures, sounds
 from stages.studies.events import tables as events
 
@@ -109,6 +110,79 @@ def test_claims_are_judged_or_said_to_be_untestable(made):
     assert claims.verdict["The signal-to-noise ratio is very high for all attacks"] == "holds"
     assert claims.verdict["VGG13, Gunshot_or_gunfire: neither succeeds (0 %)"] == "not testable here"
     assert set(claims.verdict) <= {"holds", "does not hold", "not testable here"}
+
+
+def _with(outcomes: dict[str, str]) -> dict[str, pd.DataFrame]:
+    """The tables where each treatment leaves this of every clip, and every attack succeeds."""
+    treatments = ("none", *outcomes)
+    rows = pd.concat([scores().head(2).assign(treatment=name, success=True) for name in treatments])
+    rows = rows.assign(attack="deepfool", outcome=rows.treatment.map({"none": "Adv"} | outcomes))
+    return events.tables(events.Measured(events.named(rows), {}))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "best", "second"),
+    [
+        ({"noise_20dB": "GT", "live_reverb": "Adv", "mp3_48k": "Adv"}, "holds", "does not hold"),
+        # Of treatments that all fail, or all help alike, none is the best.
+        ({"noise_20dB": "Adv", "live_reverb": "Adv", "mp3_48k": "Adv"}, "does not hold", "does not hold"),
+        ({"noise_20dB": "GT", "live_reverb": "GT", "mp3_48k": "GT"}, "does not hold", "does not hold"),
+        ({"noise_20dB": "GT", "live_reverb": "GT", "mp3_48k": "Adv"}, "does not hold", "does not hold"),
+    ],
+)
+def test_a_treatment_that_is_as_good_as_another_is_not_better(outcomes, best, second):
+    claims = _with(outcomes)["claims"].set_index("claim")
+    assert claims.verdict["Noise at 20 dB is the best defence on average"] == best
+    assert claims.verdict["Live reverb is the second best defence on average"] == second
+
+
+def test_harm_that_all_treatments_do_alike_is_no_ones_least():
+    rows = scores()
+    clean = rows[rows.attack == "none"]
+    names = ("mp3_320k", "resample_8kHz", "noise_20dB")
+    rows = pd.concat([rows, *(clean.assign(treatment=name) for name in names)])
+    claim = "On clean clips mp3 at 320 kb/s does least harm and resampling at 8 kHz most"
+    for outcome, verdict in (("GT", "does not hold"), ("Diff", "holds")):
+        told = rows.assign(outcome=rows.outcome.mask(rows.treatment == "resample_8kHz", outcome))
+        made = events.tables(events.Measured(events.named(told), {}))
+        assert made["claims"].set_index("claim").verdict[claim] == verdict
+
+
+def test_where_nothing_is_fooled_shares_are_nought_and_nothing_is_claimed(measured, tmp_path):
+    rows = scores().assign(success=False, found=False, outcome="GT", attacked_at_db=float("inf"))
+    made = events.tables(events.Measured(events.named(rows), measured.decisions))
+    table = made["table_attacks"]
+    assert table.success.tolist() == [0, 0] and (table.success_high > 50).all() and table.snr_db.isna().all()
+    assert len(made["table_3"]) == len(made["table_4"]) == len(made["table_5"]) == 0
+    claims = made["claims"].set_index("claim")
+    assert claims.verdict["The signal-to-noise ratio is very high for all attacks"] == "not testable here"
+    figures.draw(made, measured, tmp_path)
+    metrics = events.metrics(made)
+    assert metrics["success_deepfool"] == 0 and "snr_db_deepfool" not in metrics
+
+
+def test_attacks_that_nothing_could_make_succeed_are_left_out_and_counted(measured):
+    rows = scores()
+    made = events.tables(events.Measured(events.named(rows.assign(impossible=rows.clip_id == "c3")), {}))
+    row = made["table_attacks"].set_index("model").loc["vgg13"]
+    assert (row.attacked, row.fooled, row.success, row.left_out) == (2, 2, 100, 1)
+    made = events.tables(events.Measured(events.named(rows.assign(impossible=True)), {}))
+    assert made["table_attacks"].left_out.tolist() == [3, 2] and made["table_attacks"].success.isna().all()
+    assert "success_deepfool" not in events.metrics(made)
+
+
+def test_means_are_of_finite_values_with_clips_for_clusters():
+    """Two models' attacks on one clip are no two clips: with one clip alone there is no interval."""
+    rows = scores()
+    rows["attacked_at_db"] = rows.attacked_at_db.mask(rows.success & (rows.clip_id == "c2"), float("inf"))
+    made = events.tables(events.Measured(events.named(rows), {}))
+    row = made["table_5"].iloc[0]
+    assert row.snr_db == 40 and pd.isna(row.snr_db_low)
+    told = events.tables(events.Measured(events.named(rows.assign(attacked_at_db=[*range(len(rows))])), {}))
+    own = events.named(rows.assign(attacked_at_db=[*range(len(rows))]))
+    own = own[own.success & (own.treatment == "none")]
+    known = mean(own.snr_db, own.clip_id, "x")
+    assert told["table_5"].snr_db_low.iloc[0] == pytest.approx(known["x_low"], abs=0.005)
 
 
 def test_figure_and_metrics(made, measured, tmp_path):

@@ -22,13 +22,13 @@ def clips() -> pd.DataFrame:
         for n in range(10)
     ]
     table = pd.DataFrame(rows, columns=["clip_id", "label", "speaker", "fold"])
-    return table.assign(duration_s=3.0, problem="", split="train")
+    return table.assign(file=table.clip_id + ".wav", duration_s=3.0, problem="", split="train")
 
 
 def decided(recall: float, seed: int) -> pd.DataFrame:
     """Decisions of which exactly this share of each session's and class's clips is right."""
     rng = np.random.default_rng(seed)
-    table = clips().drop(columns=["duration_s", "problem", "split"])
+    table = clips().drop(columns=["file", "duration_s", "problem", "split"])
     table["decision"] = table.label.map(dict(zip(LABELS, LABELS[1:] + LABELS[:1])))
     for rows in table.groupby(["fold", "label"]).indices.values():
         right = rng.choice(rows, round(recall * len(rows)), replace=False)

@@ -1,5 +1,7 @@
 """Adversarial clips as WAV files."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,10 +14,10 @@ from stages.tools import export
 
 ROWS = pd.DataFrame(
     {
-        "key": ["../a b/c", "quiet", "lost"],
-        "clip_id": ["a", "b", "c"],
-        "success": [True, False, True],
-        "kept": [True, True, False],
+        "key": ["../a b/Speech/Male", "quiet", "lost", "vgg13"],
+        "clip_id": ["a", "b", "c", "d"],
+        "success": [True, False, True, True],
+        "kept": [True, True, False, True],
     }
 )
 
@@ -37,11 +39,12 @@ def home(tmp_path, monkeypatch):
 
 def test_what_fooled_and_was_kept_is_written_under_a_harmless_name(home, capsys):
     export.main("x", "one", "wavs")
-    assert [path.name for path in (home / "wavs").iterdir()] == ["0000-_a_b_c.wav"]
-    samples, rate = soundfile.read(home / "wavs/0000-_a_b_c.wav", dtype="int16")
+    first, second = sorted(path.name for path in (home / "wavs").iterdir())
+    assert re.fullmatch(r"0000-_a_b_Speech_Male-[0-9a-f]{8}\.wav", first) and second == "0001-vgg13.wav"
+    samples, rate = soundfile.read(home / "wavs" / first, dtype="int16")
     assert rate == 8000
     assert samples.tolist() == [1000] * 80
-    assert capsys.readouterr().out == "1 clips in wavs\n"
+    assert capsys.readouterr().out == "2 clips in wavs\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("x", "one"), ("x", "two", "wavs")])

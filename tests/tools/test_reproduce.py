@@ -26,7 +26,8 @@ def test_what_follows_a_change_is_run_and_waits_for_it_alone():
     assert graph.following(GRAPH, set()) == []
 
 
-def test_places_are_asked_for_wherever_a_study_names_them(tmp_path):
+def test_places_are_asked_for_wherever_a_study_names_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     values = {
         "other": {"embedded": {"rooms": {"output": "data/embedded/rooms"}}},
         "mine": {
@@ -43,3 +44,44 @@ def test_places_are_asked_for_wherever_a_study_names_them(tmp_path):
     values["other"]["embedded"]["rooms"]["output"] = "data/embedded/others"
     with pytest.raises(UserError, match=r"mine\.playback\.impulse_responses"):
         reproduce.check_places("mine", values)
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A folder with two studies, and what writes its parameters."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        (tmp_path / "stages/studies" / name).mkdir(parents=True)
+        (tmp_path / "stages/studies" / name / "dvc.yaml").touch()
+
+    def made(text: str) -> None:
+        (tmp_path / "params.yaml").write_text(text)
+
+    return made
+
+
+def test_what_is_asked_for_wrongly_is_told(house):
+    house("two: {a: 1}\none: {a: 1}\n")
+    with pytest.raises(UserError, match="STUDY: expected one of two, one; found three"):
+        reproduce.main("three", 1)
+    with pytest.raises(UserError, match="JOBS: expected a whole number >= 1; found 0"):
+        reproduce.main("one", 0)
+
+
+@pytest.mark.parametrize("text", ["one: {a: 1}\n", "one: {a: 1}\ntwo:\n", "one: {a: 1}\ntwo: [1]\n"])
+def test_a_study_without_parameters_is_told(house, text):
+    house(text)
+    with pytest.raises(UserError, match=r"params.yaml: expected a section of parameters 'two'; found"):
+        reproduce.main("one", 1)
+
+
+def test_entries_that_are_none_are_passed_over_when_places_are_asked_for():
+    values = {"other": None, "mine": {"embedded": None, "corpora": {"audio": None}}}
+    reproduce.check_places("mine", values)
+
+
+@pytest.mark.parametrize("root", [None, "", 3])
+def test_a_place_that_is_none_is_told(root):
+    """DVC has an AssertionError for it."""
+    with pytest.raises(UserError, match=rf"params.yaml: mine.corpora.audio.root: expected .*; found {root!r}; see"):
+        reproduce.check_places("mine", {"mine": {"corpora": {"audio": {"root": root}}}})

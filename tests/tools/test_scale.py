@@ -1,6 +1,7 @@
 """Scales: what they may name, what they leave, and writing one twice."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import clones
@@ -40,6 +41,25 @@ def test_a_scale_keeps_comments_gives_other_parameters_and_can_be_written_twice(
     assert parameters.read() == once
 
 
+@pytest.mark.parametrize(("first", "then"), [("smoke", "paper"), ("paper", "smoke")])
+def test_after_another_scale_it_is_as_if_that_had_not_been(folder, first, then):
+    for command in ("init -q", "add .", "-c user.name=a -c user.email=b commit -qm c"):
+        subprocess.run(["git", *command.split()], check=True)
+    scale.main(then)
+    alone = parameters.read()
+    subprocess.run(["git", "restore", "params.yaml"], check=True)
+    for name in (first, first, then):
+        scale.main(name)
+    assert parameters.read() == alone
+
+
+def test_what_is_ones_own_is_not_taken_back():
+    committed, changes = {"a": 1, "b": {"c": 2}, "d": 3, "e": {}}, {"a": 5, "b": {"c": 6}, "d": 7, "e": None}
+    values = {"a": 5, "b": {"c": 9}, "d": 8, "own": 0}
+    scale.take_back(values, changes, committed)
+    assert values == {"a": 1, "b": {"c": 9}, "d": 8, "own": 0, "e": {}}
+
+
 @pytest.mark.parametrize("name", ["paper", "smoke"])
 def test_what_a_scale_takes_out_is_there(name):
     """A misspelt name with `null` would be passed over in silence."""
@@ -69,6 +89,18 @@ def test_what_lists_name_is_there_at_every_scale(folder, name):
             assert sets <= {*values.get("attacked", {}), *values.get("mixtures", {})}, study
 
 
-def test_an_unknown_scale_is_told(folder):
-    with pytest.raises(UserError, match=r"SCALE: expected one of paper, smoke; found 'huge'"):
-        scale.main("huge")
+@pytest.mark.parametrize("name", ["huge", "", "../params", "smoke/"])
+def test_an_unknown_scale_is_told(folder, name):
+    with pytest.raises(UserError, match=rf"SCALE: expected one of paper, smoke; found '{name}'"):
+        scale.main(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(b"a: caf\xe9\n", "line 1: expected text in UTF-8"), (b"a: [", "valid YAML")]
+)
+def test_a_scale_that_can_not_be_read_leaves_the_parameters_as_they_are(folder, text, message):
+    before = Path("params.yaml").read_bytes()
+    Path("scales/smoke.yaml").write_bytes(text)
+    with pytest.raises(UserError, match=f"scales/smoke.yaml.*{message}"):
+        scale.main("smoke")
+    assert Path("params.yaml").read_bytes() == before

@@ -1,8 +1,14 @@
 """A `python` that has the libraries loaded runs stages as one that is started anew."""
 
 import os
+import signal
 import subprocess
+import sys
+import time
+from pathlib import Path
 
+import clones
+import psutil
 import pytest
 
 from stages.tools import warm
@@ -16,6 +22,20 @@ if sys.argv[1] == "exit": sys.exit(int(sys.argv[2]))
 if sys.argv[1] == "say": sys.exit("error: one line")
 if sys.argv[1] == "raise": raise ValueError("seen in full")
 if sys.argv[1] == "die": os.kill(os.getpid(), 9)
+if sys.argv[1] == "wait":
+    import time
+    try:
+        print("waiting", flush=True)
+        time.sleep(600)
+    except KeyboardInterrupt:
+        open("ended", "w").close()
+"""
+START = """
+import os, time
+from stages.tools import warm
+with warm.started():
+    print(os.environ["PATH"].split(":")[0], flush=True)
+    time.sleep(600)
 """
 
 
@@ -61,6 +81,46 @@ def test_it_ends_as_it_would(stage, arguments, status, told):
     assert done.returncode == status
     assert done.stderr.startswith("to stderr\n")
     assert done.stderr.endswith(told or "to stderr\n")
+
+
+def soon(true) -> bool:
+    """Whether it becomes true within a minute."""
+    limit = time.monotonic() + 60
+    while not true() and time.monotonic() < limit:
+        time.sleep(0.05)
+    return true()
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGKILL])
+def test_a_stage_ends_with_who_asked_for_it(stage, tmp_path, interrupt):
+    """An interrupt from the keyboard reaches both: who asked waits for the stage's end and says nothing."""
+    stage("one")
+    command = ["python", "-m", "stages.work", "wait"]
+    environment = os.environ | {"TOLD": "yes"}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    asking = subprocess.Popen(command, cwd=tmp_path, env=environment, **streams)
+    assert "waiting\n" in asking.stdout
+    asking.send_signal(interrupt)
+    if interrupt == signal.SIGINT:
+        assert asking.poll() is None
+        asking.kill()
+    assert soon((tmp_path / "ended").exists)
+    assert asking.stderr.read() == "to stderr\n"
+    asking.wait()
+
+
+def test_it_ends_with_who_started_it(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(clones.ROOT), "DEVICES": "1"}
+    starter = subprocess.Popen([sys.executable, "-c", START], stdout=subprocess.PIPE, text=True, env=environment)
+    folder = starter.stdout.readline().strip()
+    started = psutil.Process(starter.pid).children()
+    assert len(started) == 1
+    starter.kill()
+    starter.wait()
+    assert soon(lambda: not started[0].is_running())
+    # The command is still there, and starts a python anew.
+    done = subprocess.run([Path(folder, "python"), "-m", "json.tool", "--help"], capture_output=True, text=True)
+    assert done.stdout.startswith("usage: ")
 
 
 def test_one_after_another_and_other_commands_work(stage):

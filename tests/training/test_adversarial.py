@@ -1,6 +1,7 @@
 """Adversarial training: the losses of Ren et al. by hand, who learns from which clips, equal bytes after a break."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -158,6 +159,14 @@ def test_eta_clips_the_step():
     assert loss.item() == pytest.approx(attacked, rel=1e-5)
 
 
+def test_a_module_that_is_sure_is_attacked_nonetheless():
+    sure = Linear()
+    sure.weight.data *= 1e4
+    loss = adversarial.adversarial_loss(sure, IMAGES, TARGETS, 0.1, recipe(alpha=0.0))
+    # Both are right by gaps that float32 takes for certain; the first one's of 1500 becomes one of -5500.
+    assert loss.item() == pytest.approx(5500 / 2, rel=1e-3)
+
+
 def test_batches_go_through_all_clips_again_and_again_however_the_rounds_are_cut():
     whole = in_random_order(10, 4, range(0, 10), seed=[3])
     parts = [in_random_order(10, 4, range(*ends), seed=[3]) for ends in ((0, 3), (3, 4), (4, 10))]
@@ -295,6 +304,21 @@ def test_it_tells_the_recall_of_the_models_judged_on_test_clips(data, tmp_path):
     decided = loaded.names(loaded.decode(loaded.logits(loaded.module.prepare(inputs)))[0])
     recalls = [np.mean([got == name for got, name in zip(decided, test.label) if name == label]) for label in LABELS]
     assert outcome.told == f"UAR {np.mean(recalls):.3f} on 4 test clips"
+
+
+def test_of_one_label_nothing_is_learned(data, tmp_path):
+    with pytest.raises(UserError, match="expected at least two labels; found 1: high"):
+        adversarial.train(replace(task(data, tmp_path), labels=["high"]), recipe())
+
+
+def test_training_that_ends_in_nan_is_an_error_and_not_the_best_recall(data, tmp_path):
+    with pytest.raises(UserError, match=r"expected finite numbers as .*; train it otherwise"):
+        trained(data, tmp_path, learning_rate=1e30, regime="single")
+    made = task(data, tmp_path / "other")
+    module = made.build()
+    module.get_parameter(next(name for name, _ in module.named_parameters())).data.fill_(torch.nan)
+    with pytest.raises(UserError, match=r"what the network says of the clip clip\d+: expected finite numbers"):
+        adversarial._recall(module, made)
 
 
 def test_a_recipe_that_makes_no_sense_is_refused():

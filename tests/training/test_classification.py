@@ -1,5 +1,6 @@
 """Training: the same bytes with or without a break, balanced batches, masking, and that it learns."""
 
+import math
 import shutil
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import torch
 from stages import victim
 from stages.frame import shards
 from stages.frame.devices import Worker
+from stages.frame.errors import UserError
 from stages.learning import loop
 from stages.training import classification
 from stages.training.task import Task
@@ -154,3 +156,37 @@ def test_it_tells_its_accuracy_on_test_clips(clips, tmp_path):
     decided = pd.read_csv(tmp_path / "finished/decisions.csv")
     test = decided[decided.split == "test"]
     assert outcome.told == f"accuracy {(test.decision == test.label).mean():.3f} on 8 test clips"
+
+
+class Confused(torch.nn.Module):
+    """Says NaN of one clip in five, and of the others what is wrong."""
+
+    def forward(self, inputs):
+        logits = torch.zeros(len(inputs["audio"]), 2)
+        logits[::5] = math.nan
+        return logits
+
+
+def test_nan_is_not_the_best_decision_but_an_error_that_names_its_clip(clips, tmp_path):
+    validation = clips.table[clips.table.split == "validation"]
+    given = task(clips, tmp_path)
+    for judge in (
+        lambda: classification._validate(Confused(), given, validation, 8),
+        lambda: classification.decisions(Confused(), given, 8),
+    ):
+        with pytest.raises(UserError, match=r"what the network says of the clip clip\d+: expected finite numbers"):
+            judge()
+
+
+def test_training_that_ends_in_nan_is_an_error_and_no_model(clips, tmp_path):
+    given = task(clips, tmp_path)
+    with pytest.raises(
+        UserError, match=r"expected finite numbers.*; train it otherwise, such as at a lower learning rate"
+    ):
+        classification.train(given, replace(RECIPE, learning_rate=1e30))
+    assert not list(given.finished.iterdir())
+
+
+def test_of_one_label_nothing_is_learned(clips, tmp_path):
+    with pytest.raises(UserError, match="expected at least two labels; found 1: high; add clips of others"):
+        classification.train(replace(task(clips, tmp_path), labels=["high"]), RECIPE)

@@ -1,5 +1,7 @@
 """Folds that are left out, draws of examples, and stacks of heads that train as each would alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,7 +146,7 @@ def test_a_model_of_a_stack_is_the_one_that_trains_alone(data, done):
     """The same batches through one module and one optimiser give the weights that the stack saved."""
     members = folds.members(done.clips.table, ["6", "12", "all"], 2, 1)
     member = next(one for one in members if (one.fold, one.size, one.draw) == ("Session1", "all", 0))
-    loaded = cross_validation._load(done, 1)
+    loaded = cross_validation._load(done, recipe())
     module = cross_validation._untrained(done, recipe(), loaded, "mlp", member)
     optimiser = torch.optim.Adam(module.parameters(), VALUES["learning_rate"])
     for rows in member.rows[in_random_order(40, 8, range(60), member.seed)]:
@@ -189,7 +191,7 @@ def test_an_interrupted_run_gives_the_same_bytes(data, tmp_path, monkeypatch):
     assert whole["whole"] == whole["broken"]
 
 
-def test_shuffled_texts_are_those_of_other_clips_of_the_fold_and_tell_nothing(data, tmp_path):
+def test_shuffled_texts_tell_nothing(data, tmp_path):
     models = {"text": {"modalities": "text"}, "speech": {"modalities": "speech"}}
     made = task(data, tmp_path, ALIGNED, beside="words")
     cross_validation.train(
@@ -200,11 +202,6 @@ def test_shuffled_texts_are_those_of_other_clips_of_the_fold_and_tell_nothing(da
     assert right["text"] > 0.8
     assert right["text-shuffled"] < 0.6
     assert set(clip_table.read(made.finished / "members.csv").variant) == {"speech"}
-    loaded = cross_validation._load(made, 1)
-    folds = loaded.table.fold.to_numpy()
-    assert (folds[loaded.text_of.numpy()] == folds).all()
-    assert sorted(loaded.text_of.tolist()) == list(range(60))
-    assert (loaded.text_of.numpy() != np.arange(60)).mean() > 0.8
 
 
 @pytest.mark.parametrize(
@@ -227,3 +224,23 @@ def test_clips_without_a_fold_are_one_line(data, tmp_path):
     made.clips.table["fold"] = ""
     with pytest.raises(UserError, match="expected a fold for each clip, and at least two folds"):
         cross_validation.train(made, recipe())
+
+
+def test_of_one_label_nothing_is_learned(data, tmp_path):
+    with pytest.raises(UserError, match="expected at least two labels; found 1: sad"):
+        cross_validation.train(replace(task(data, tmp_path), labels=["sad"]), recipe())
+
+
+def test_training_that_ends_in_nan_is_an_error_that_names_the_head(data, tmp_path):
+    with pytest.raises(UserError, match=r"/(mean|mlp), round 1: expected finite numbers as .*; train it otherwise"):
+        cross_validation.train(task(data, tmp_path), recipe(learning_rate=1e30))
+
+
+def test_folds_of_any_name_have_folders(data, tmp_path):
+    made = task(data, tmp_path)
+    made.clips.table["fold"] = "a/b/" + made.clips.table.fold
+    cross_validation.train(made, recipe(iterations=1, models={"mean": {"head": "mean"}}, curve_of=[]))
+    members = pd.read_csv(tmp_path / "finished" / "members.csv")
+    assert members.judged_on.tolist() == [f"a/b/Session{number}" for number in range(3)]
+    for member in members.member:
+        assert victim.load(tmp_path / "finished" / member, device="cpu").labels == LABELS

@@ -1,6 +1,8 @@
 """Training an enhancer: it lifts the ratio, by Eq. 6 too, and gives the same bytes with or without a break."""
 
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from stages.learning import loop
 from stages.measures.perturbation import snr_db
 from stages.training import enhancement
 from stages.training.task import Outcome, Task
-from stages.victim import Goal, Transcriber, padded_batch
+from stages.victim import Transcriber, ctc, padded_batch
 
 RATE_HZ = 16000
 ABOUT = {"signal": {"sample_rate_hz": RATE_HZ}, "bounds": {"audio": [-1.0, 1.0]}}
@@ -172,7 +174,7 @@ def test_hardening_takes_both_terms_and_alpha(clips, trained, recogniser, tmp_pa
     def loss(inputs):
         if gradient_of == "enhancer":
             return enhancement.squared_error(module, inputs, clean)
-        return recogniser.loss(inputs, Goal(recogniser.encode(list(rows.text)), targeted=True))
+        return ctc(recogniser.logits(inputs), recogniser.encode(list(rows.text)))
 
     attacked = enhancement.perturbed(noisy, torch.full((len(rows),), 10.0), loss)
     with torch.no_grad():
@@ -184,14 +186,17 @@ def test_a_perturbation_is_one_step_upward_of_the_ratio_asked_for(recogniser):
     """The loss goes up, all samples move by the same, none after the end, and the ratio is what was asked for."""
     rng = np.random.default_rng(0)
     inputs = padded_batch([0.1 * rng.standard_normal(count) for count in (4000, 2500)], "cpu")
-    said = Goal(recogniser.encode(["ab", "ba"]), targeted=True)
-    made = enhancement.perturbed(inputs, torch.tensor([30.0, 10.0]), lambda given: recogniser.loss(given, said))
+
+    def loss(given):
+        return ctc(recogniser.logits(given), recogniser.encode(["ab", "ba"]))
+
+    made = enhancement.perturbed(inputs, torch.tensor([30.0, 10.0]), loss)
     change = (made["audio"] - inputs["audio"]).numpy()
     assert not change[1, 2500:].any()
     for row, length, asked in ((0, 4000, 30.0), (1, 2500, 10.0)):
         assert np.ptp(np.abs(change[row, :length])) < 1e-6
         assert snr_db(inputs["audio"][row].numpy(), change[row]) == pytest.approx(asked, abs=1e-3)
-    assert (recogniser.loss(made, said) > recogniser.loss(inputs, said)).all()
+    assert (loss(made) > loss(inputs)).all()
 
 
 def test_crops_are_of_the_same_place():
@@ -221,3 +226,23 @@ def test_recipes_of_the_other_function(clips, trained, recogniser, tmp_path):
         recipe(adversarial=ADVERSARIAL | {"snr_db": [20.0, 10.0]})
     with pytest.raises(UserError, match="gradient_of"):
         recipe(adversarial=ADVERSARIAL | {"gradient_of": "nobody"})
+
+
+def test_a_text_without_room_in_its_clip_is_named_before_a_recogniser_is_asked_for_its_gradient(
+    clips, trained, recogniser, tmp_path
+):
+    own = task(clips, tmp_path)
+    steps = int(recogniser.module.steps_of(torch.tensor(1500)))  # of the shortest clip
+    table = clips.table.assign(text=("ab" * steps)[: steps + 1])
+    tight = replace(own, clips=SimpleNamespace(table=table, folder=clips.folder, load=clips.load, about=clips.about))
+    start = victim.load(trained["wave_u_net"], device="cpu")
+    with pytest.raises(UserError, match=f"clip clip0: expected at least {steps + 1} steps for its text; found {steps}"):
+        enhancement.harden(tight, recipe(adversarial=ADVERSARIAL), start, recogniser)
+
+
+def test_a_split_without_mixtures_is_named(clips, tmp_path):
+    own = task(clips, tmp_path)
+    table = clips.table[clips.table.split != "validation"]
+    less = replace(own, clips=SimpleNamespace(table=table, folder=clips.folder, load=clips.load, about=clips.about))
+    with pytest.raises(UserError, match="expected at least 1 mixtures in the split validation; found 0; change how"):
+        enhancement.train(less, recipe())

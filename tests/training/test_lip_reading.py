@@ -160,6 +160,34 @@ def test_it_learns_sentences_by_their_words_times_and_ctc(clips, tmp_path):
     assert json.loads((folder / "model/config.json").read_text())["decides"] == "text"
 
 
+def test_a_text_without_room_is_named(clips, tmp_path):
+    crowded = shards.ShardSet(clips["text"].folder)
+    shortest = frames_of(0)
+    # Of two steps a frame, and of no frame more than the words and one on either side of them.
+    least = 2 * min(2 * WORD_FRAMES + 2, shortest) + 1
+    crowded.table.loc[0, "text"] = (("ab" * least)[: least - 3]) + " ab"
+    with pytest.raises(UserError, match=f"clip clip0: expected at least {least} steps for its text; found {least - 1}"):
+        train({"text": crowded}, "text", tmp_path)
+
+
+def test_what_can_not_be_learned_is_named(clips, tmp_path):
+    one = shards.ShardSet(clips["label"].folder)
+    one.table["label"] = "ab"
+    with pytest.raises(UserError, match="expected at least two labels; found 1: ab"):
+        train({"label": one}, "label", tmp_path)
+    for decides in ("label", "text"):
+        less = shards.ShardSet(clips[decides].folder)
+        less.table = less.table[less.table.split != "validation"]
+        with pytest.raises(UserError, match="expected at least 1 clips in the split validation; found 0"):
+            train({decides: less}, decides, tmp_path)
+
+
+@pytest.mark.parametrize("decides", ["label", "text"])
+def test_training_that_ends_in_nan_is_an_error(clips, tmp_path, decides):
+    with pytest.raises(UserError, match=r"expected finite numbers.*; train it otherwise"):
+        train(clips, decides, tmp_path, epochs=2, learning_rate=1e30)
+
+
 @pytest.mark.parametrize("decides", ["label", "text"])
 def test_interrupted_it_ends_with_equal_bytes(clips, tmp_path, monkeypatch, decides):
     given = {"epochs": 3, "audio_epochs": 1, "ctc_from_epoch": 1, "dropped_stream_share": 0.3}

@@ -99,13 +99,15 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, model):
         published_recogniser.train(given, recipe)
     state = published(model)
     for wrong, found in [
-        ([1, 2], "list indices"),
-        ({"model": {}}, "aux.weight"),
+        ([1, 2], "a list"),
+        ({"model": {}}, "a dict named 'model'"),
         (state | {"encoder.strange": torch.ones(1)}, "Unexpected key.*encoder.strange"),
         (state | {"aux.bias": torch.ones(30)}, "size mismatch for aux.bias"),
     ]:
         torch.save(wrong, tmp_path / "weights.pth")
-        with pytest.raises(UserError, match=f"expected the weights of WAV2VEC2_ASR_BASE_960H; found .*{found}"):
+        with pytest.raises(
+            UserError, match=f"expected (weights|tensors by the names) of WAV2VEC2_ASR_BASE_960H; found .*{found}"
+        ):
             published_recogniser.train(given, recipe)
     (tmp_path / "other").mkdir()
     with pytest.raises(UserError, match="expected the network wav2vec2_ctc; found deepspeech"):

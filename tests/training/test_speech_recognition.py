@@ -177,11 +177,11 @@ def attacked_loss(folder, clips, rows, level_db):
     loaded = victim.load(folder, device="cpu")
     inputs = victim.padded_batch([clips.load(key)["audio"] for key in rows.key], "cpu")
     goal, audio = victim.Goal(loaded.encode(list(rows.text)), targeted=True), inputs["audio"].requires_grad_()
-    (gradient,) = torch.autograd.grad(loaded.loss(inputs, goal).sum(), audio)
+    (gradient,) = torch.autograd.grad(loaded.loss(loaded.logits(inputs), goal).sum(), audio)
     power = audio.square().sum(1, keepdim=True) / inputs["audio_length"][:, None]
     moved = audio + (power * 10 ** (-level_db / 10)).sqrt() * gradient.sign()
     with torch.no_grad():
-        losses = loaded.loss(inputs | {"audio": moved}, goal)
+        losses = loaded.loss(loaded.logits(inputs | {"audio": moved}), goal)
     return (losses / torch.tensor(rows.text.str.len().to_numpy())).mean().item()
 
 
@@ -267,6 +267,25 @@ def test_the_recipe_must_be_of_the_verb(clips, trained, tmp_path):
         train(clips, tmp_path, adversarial=ADVERSARIAL)
     with pytest.raises(UserError, match="adversarial: expected alpha and snr_db"):
         harden(clips, tmp_path, trained, adversarial=None)
+
+
+def test_at_its_highest_speed_a_text_must_have_room_too(tmp_path):
+    clips = written(tmp_path / "set")
+    row = clips.table[clips.table.split == "train"].iloc[0]
+    steps = int(row.duration_s / 0.02)
+    tight = ("ab" * steps)[: steps - 2]
+    said = [tight if key == row.key else text for key, text in zip(clips.table.key, clips.table.text)][:CLIPS]
+    tight = written(tmp_path / "tight", texts=said)
+    with pytest.raises(UserError, match=rf"clip {row.key}: expected at least {steps - 2} steps for its text; found "):
+        train(tight, tmp_path / "fast", speed=0.5, epochs=1)
+    train(tight, tmp_path / "slow", speed=0.0, epochs=1)
+
+
+def test_a_split_without_texts_is_named(tmp_path):
+    clips = written(tmp_path / "set")
+    clips.table.loc[clips.table.split == "validation", "text"] = ""
+    with pytest.raises(UserError, match="expected at least 1 clips with a text in the split validation; found 0"):
+        train(clips, tmp_path)
 
 
 def test_texts_that_cannot_be_learned_are_named(trained, tmp_path):

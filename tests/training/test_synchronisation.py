@@ -160,7 +160,7 @@ def test_what_it_cannot_learn_from_is_one_line(clips, tmp_path):
         train(clips, tmp_path, network="syncnet", values={})
     half = shards.ShardSet(clips.folder)
     half.table = half.table[half.table.split != "test"]
-    with pytest.raises(UserError, match=r"expected two clips or more in the split test; found 0"):
+    with pytest.raises(UserError, match=r"expected at least 2 clips in the split test; found 0"):
         train(half, tmp_path)
     with pytest.raises(UserError, match=r"clip clip\d+: expected at least 15 frames; found 14; leave it out"):
         train(written(tmp_path, (20, 14)), tmp_path)

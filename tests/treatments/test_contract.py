@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages import treatments, victim
+from stages.frame import weights
 from stages.treatments import enhancer, mp3, none, resample, reverb, rooms, white_noise
 
 RATE_HZ = 32000
@@ -58,7 +59,7 @@ def model(tmp_path_factory) -> str:
     signal = {"sample_rate_hz": RATE_HZ}
     module = victim.build("wave_u_net", 0, parameters, where="test", signal=signal)
     config = {"network": "wave_u_net", "parameters": parameters, "signal": signal, "labels": [], "decides": "waveform"}
-    victim.save(folder, module, config | {"bounds": {"audio": [-1, 1]}, "attacked_on": "logits"})
+    weights.save(folder, module, config | {"bounds": {"audio": [-1, 1]}, "attacked_on": "logits"})
     return str(folder)
 
 

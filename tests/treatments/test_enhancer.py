@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from stages import victim
+from stages.frame import weights
 from stages.frame.errors import UserError
 from stages.treatments import enhancer
 
@@ -19,7 +20,7 @@ def model(tmp_path):
     torch.manual_seed(0)
     module = victim.build("wave_u_net", 0, PARAMETERS, where="test", signal=SIGNAL).eval()
     config = {"network": "wave_u_net", "parameters": PARAMETERS, "signal": SIGNAL, "labels": [], "decides": "waveform"}
-    victim.save(tmp_path, module, config | {"bounds": {"audio": [-1, 1]}, "attacked_on": "logits"})
+    weights.save(tmp_path, module, config | {"bounds": {"audio": [-1, 1]}, "attacked_on": "logits"})
     return str(tmp_path), module
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from stages import victim
+from stages.frame import weights
 from stages.frame.errors import UserError
 from stages.treatments.griffin_lim import treat
 
@@ -25,7 +26,7 @@ def model(tmp_path):
     module.deviation.fill_(2.5)
     config = {"network": "cnn4", "parameters": parameters, "signal": {"mels": 16}, "labels": ["a", "b"]}
     config |= {"decides": "label", "bounds": {"log_mel": None}, "attacked_on": "logits", "front_end": FRONT_END}
-    victim.save(tmp_path, module, config)
+    weights.save(tmp_path, module, config)
     return tmp_path, module, victim.front_end("log_mel_image", FRONT_END["parameters"], where="test")
 
 

@@ -8,6 +8,7 @@ import soundfile
 from scipy.signal import correlate
 
 from stages.frame.errors import UserError
+from stages.frame.treatment import Treatment
 from stages.treatments.reverb import read_response, treat
 
 RATE_HZ = 32000
@@ -97,3 +98,18 @@ def test_the_great_hall_reverberates_without_delay():
     # The hall sounds on after the clip has stopped, and ever less.
     energies = [np.sum(part.astype(np.float64) ** 2) for part in np.split(after[8000:], 3)]
     assert 0 < energies[2] < energies[1] < energies[0]
+
+
+def test_a_response_that_is_missing_or_cut_short_is_told_in_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.wav: expected an audio file; found no such file"):
+        reverberated(CLIP, str(tmp_path / "nowhere.wav"))
+    path = tmp_path / "short.w64"
+    soundfile.write(path, np.eye(1, 1000)[0], RATE_HZ, format="W64")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="2104 bytes, as its header says; found 2004 bytes"):
+        reverberated(CLIP, str(path))
+
+
+def test_a_treatment_names_the_files_that_it_reads():
+    for name in ("impulse_response", "impulse_responses"):
+        assert Treatment(treatment="any", parameters={name: "data/room", "gain": 1}).files == ["data/room"]

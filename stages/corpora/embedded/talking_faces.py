@@ -264,7 +264,7 @@ def write_video(path: Path, form: Form, said: Said, rng: np.random.Generator) ->
         wavfile.write(wav.name, RATE_HZ, sound)
         raw = ("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{form.width}x{form.height}", "-r", str(faces.FPS))
         # The encoder sets its delay off against the time stamps: so both streams' begin at the same time.
-        streams = (*raw, "-i", "-", "-itsoffset", f"{form.delay_s:.6f}", "-i", wav.name)
+        streams = (*raw, "-i", "-", "-itsoffset", f"{form.delay_s:.6f}", *ffmpeg.input_file(wav.name, "wav"))
         exact = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
         program = ffmpeg.packaged() or ffmpeg.binary()
         command = (program, "-v", "error", "-y", *ANY_X86, *streams, *exact, *form.encoders, str(path))

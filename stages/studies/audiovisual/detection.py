@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import clip_table
+from stages.frame.columns import typed
 from stages.measures import detection
 from stages.measures.transcripts import word_error_counts
-from stages.reporting.cells import auc, error_rate, f1, ordered, printed, share, with_clusters
+from stages.reporting.cells import auc, error_rate, f1, ordered, possible, printed, share, with_clusters
 from stages.studies.audiovisual.claims import ATTACKS
 from stages.studies.audiovisual.shown import strength
 
@@ -24,10 +25,10 @@ RUNS = {"partial": "table_2", "full": "table_3"}
 L2_SIDE = 224
 SIZES = ("l2_video", "linf_video", "relative_loudness_db", "video_values")
 DETECTED = ("auc", "f1", "auc_noise_trained", "f1_noise_trained")
-WORD_COLUMNS = ("attack", "epsilon", "accuracy", "l2_video", "linf_video", "linf_audio_db", *DETECTED, "n")
+WORD_COLUMNS = ("attack", "epsilon", "accuracy", "l2_video", "linf_video", "linf_audio_db", *DETECTED, "left_out", "n")
 SENTENCE_COLUMNS = (
     *("epsilon", "target", "success", "success_by_half", "l2_video", "linf_video", "linf_audio_db"),
-    *(*DETECTED, "auc_all", "n"),
+    *(*DETECTED, "auc_all", "left_out", "n"),
 )
 CONTROL_COLUMNS = (
     *("corpus", "attack", "epsilon", "detector", "auc_adversarial", "auc_noise", "auc_transplant"),
@@ -43,10 +44,10 @@ def prepared(detections: pd.DataFrame, detectors: list[str]) -> pd.DataFrame:
     are wrong, of the `errors_of` words of the `truth`. `reached` says whether the decision is the target,
     `reached_in_part` whether under half of its words are wrong, `reached_by_half` half at most.
     """
-    columns = dict.fromkeys((*SYNCNETS, *detectors, *SIZES))
-    numbers = {name: pd.to_numeric(detections[name]) if name in detections else math.nan for name in columns}
+    numbers = (*SYNCNETS, *detectors, *SIZES)
+    lacking = {name: math.nan for name in numbers if name not in detections}
     truth = detections.text.where(detections.label == "", detections.label)
-    made = with_clusters(detections.assign(**numbers, truth=truth))
+    made = with_clusters(typed(detections.assign(**lacking, truth=truth), numbers, ("impossible",)))
     made[["errors", "errors_of"]] = word_error_counts(list(truth), list(made.decision))
     wrong, words = word_error_counts(list(made.target), list(made.decision)).T
     targeted = made.target != ""
@@ -62,12 +63,14 @@ def words(detections: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     benign = detections[detections.version == "benign"]
     versions = [("none", "", benign), *_attacked(detections)]
     made = []
-    for attack, epsilon, own in versions:
+    for attack, epsilon, planned in versions:
+        own = possible(planned)
         test = own[own.split == "test"]
         row = {"attack": attack, "epsilon": epsilon} | share(test.decision == test.truth, test.cluster, "accuracy")
         if attack != "none":
             row |= _sizes(test) | _detected(benign, own)
-        made.append(row | _printed(paper, "table_1", attack, epsilon) | {"n": len(test)})
+        left_out = int((planned.split == "test").sum()) - len(test)
+        made.append(row | _printed(paper, "table_1", attack, epsilon) | {"left_out": left_out, "n": len(test)})
     return ordered(made, WORD_COLUMNS)
 
 
@@ -140,7 +143,7 @@ def largest_less_smallest(detections: pd.DataFrame, detectors: list[str]) -> pd.
         pairs = pairs.merge(benign[["clip_id", *detectors]], on="clip_id", suffixes=("", "_benign"))
         for detector in detectors:
             columns = [f"{detector}_benign", detector, f"{detector}_largest"]
-            scored = pairs.dropna(subset=columns)
+            scored = pairs[np.isfinite(pairs[columns]).all(axis=1)]
             if scored.empty or len(epsilons) < 2:
                 continue
             benign_scores, at_smallest, at_largest = (scored[column].to_numpy() for column in columns)
@@ -182,12 +185,15 @@ def _attacked(detections: pd.DataFrame, only: str = "") -> Iterator[tuple[str, s
 
 def _of_sentences(benign: pd.DataFrame, own: pd.DataFrame, run: str) -> dict[str, Any]:
     """How often test clips became targets; sizes and detection of these; `auc_all` also of the others."""
+    planned = int((own.split == "test").sum())
+    own = possible(own)
     test = own[own.split == "test"]
     reached = "reached" if run == "full" else "reached_in_part"
     row = share(test[reached], test.cluster, "success")
     row |= share(test.reached_by_half, test.cluster, "success_by_half")
     row |= _sizes(test[test[reached]]) | _detected(benign, own[own[reached]])
-    return row | auc(benign[benign.split == "test"], test, "sync_clean", "auc_all") | {"n": len(test)}
+    row |= auc(benign[benign.split == "test"], test, "sync_clean", "auc_all")
+    return row | {"left_out": planned - len(test), "n": len(test)}
 
 
 def _detected(benign: pd.DataFrame, attacked: pd.DataFrame) -> dict[str, float]:
@@ -200,14 +206,16 @@ def _detected(benign: pd.DataFrame, attacked: pd.DataFrame) -> dict[str, float]:
 
 
 def _sizes(attacked: pd.DataFrame) -> dict[str, float]:
-    """Mean sizes of perturbations in the paper's units; `l2_video` is the norm over all of a clip's `video_values`."""
-    root_mean_square = attacked.l2_video / np.sqrt(attacked.video_values)
-    loudness = attacked.relative_loudness_db.replace([-np.inf, np.inf], np.nan)
-    return {
-        "l2_video": L2_SIDE * root_mean_square.mean() / 255,
-        "linf_video": attacked.linf_video.mean() / 255,
-        "linf_audio_db": loudness.mean(),
+    """Mean sizes of perturbations in the paper's units, of clips that have a finite one.
+
+    `l2_video` is the norm over all of a clip's `video_values`.
+    """
+    sizes = {
+        "l2_video": L2_SIDE * attacked.l2_video / np.sqrt(attacked.video_values) / 255,
+        "linf_video": attacked.linf_video / 255,
+        "linf_audio_db": attacked.relative_loudness_db,
     }
+    return {name: values.replace([-np.inf, np.inf], np.nan).mean() for name, values in sizes.items()}
 
 
 def _printed(paper: pd.DataFrame, table: str, attack: str, epsilon: str, target: str = "") -> dict[str, float]:

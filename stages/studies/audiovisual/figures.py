@@ -28,11 +28,12 @@ def _distributions(scores: pd.DataFrame) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3.6), layout="constrained")
-    detectors = [name for name in SYNCNETS if name in scores and scores[name].notna().any()]
+    detectors = [name for name in SYNCNETS if name in scores and np.isfinite(scores[name]).any()]
     for place, detector in enumerate(detectors, 1):
         axis = figure.add_subplot(1, len(detectors), place)
-        edges = np.linspace(scores[detector].min(), scores[detector].max(), 25)
-        for version, own in scores.groupby("version", sort=False):
+        told = scores[np.isfinite(scores[detector])]
+        edges = np.linspace(told[detector].min(), told[detector].max(), 25)
+        for version, own in told.groupby("version", sort=False):
             weights = np.full(len(own), 1 / len(own))
             # The controls as outlines, else four areas would lie over each other.
             filled = version in ("benign", "adversarial")

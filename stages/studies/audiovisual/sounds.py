@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import parameters, shards
+from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.reporting.sound import Clip, Sound
 from stages.studies.audiovisual.shown import added, as_seen, strength
@@ -26,7 +27,8 @@ def clip(entry: str) -> Clip:
     if entry not in entries:
         raise UserError("params.yaml: audiovisual.listening", "names from attacked", entry, "correct it")
     kept, clips = shards.ShardSet(DATA / "adversarial" / entry), shards.ShardSet(DATA / entries[entry]["inputs"])
-    attacked = kept.table[kept.table.kept & (kept.table.attack != "none") & (kept.table.split == "test")]
+    rows = typed(kept.table, ("relative_loudness_db", "clean_confidence", "confidence"), ("success", "kept"))
+    attacked = rows[rows.kept & (rows.attack != "none") & (rows.split == "test")]
     if attacked.empty:
         where = f"params.yaml: audiovisual.plans.{entries[entry]['plan']}.kept_clips_per_label"
         raise UserError(where, "null or 1 and more", "no clip was kept", "raise it")
@@ -35,8 +37,7 @@ def clip(entry: str) -> Clip:
         own.clip_id,
         own.label or own.text,
         own.target,
-        # A cell is empty where the clip is silent, and what is a number in others is text then.
-        f"{own.attack} at {own.epsilon}, sound {float(pd.to_numeric(own.relative_loudness_db)):.1f} dB",
+        f"{own.attack} at {own.epsilon}, sound {own.relative_loudness_db:.1f} dB",
         clips.about["signal"]["sample_rate_hz"],
         _sounds(own, clips.load(own.clip_id), as_seen(kept.load(own.key))),
     )

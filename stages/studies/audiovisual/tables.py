@@ -14,9 +14,10 @@ from typing import Any
 import pandas as pd
 
 from stages.frame import clip_table
+from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.measures.transcripts import word_error_counts
-from stages.reporting.cells import auc, error_rate, published, share, table, with_clusters
+from stages.reporting.cells import auc, error_rate, finite, possible, published, share, table, with_clusters
 from stages.studies.audiovisual import detection
 from stages.studies.audiovisual.claims import claims
 
@@ -27,6 +28,7 @@ FRAMES_PER_S = 25
 # What had to be mended in clips when their mouths were cut out.
 MENDED = (
     *("frames_without_face", "frames_with_two_faces", "frames_added", "silent_samples_added"),
+    *("frames_lost", "samples_lost"),
     "variable_frame_rate",
 )
 
@@ -40,7 +42,8 @@ NOTE = (
     "SyncNet trained on clean clips, as the paper's was; sync_noise, the same trained with random noise; and two that "
     "know nothing of speech, the mean difference of neighbouring pictures and the loudness of the quietest 25 ms. "
     "l2 video is that of a picture of 224 x 224 values in [0, 1] (the paper does not say of how many), linf video in "
-    "[0, 1], linf audio relative to the clip's peak."
+    "[0, 1], linf audio relative to the clip's peak. Left out are attacks that nothing could make succeed, such as on "
+    "a clip too short for its target."
 )
 TABLES = {
     "table_corpora": "The corpora. Clips, and what had to be mended when mouths were cut out",
@@ -144,6 +147,7 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     detectors = measured.detectors
     detections = detection.prepared(measured.detections, detectors)
     words, sentences = (detections[detections.corpus == corpus] for corpus in CORPORA)
+    could_succeed = possible(detections)
     made = {
         "table_corpora": _corpora(measured.clips),
         "table_recognisers": _recognisers(measured.decisions, paper),
@@ -152,10 +156,10 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
         "table_2": detection.sentences(sentences, "partial", paper),
         "table_3": detection.sentences(sentences, "full", paper),
         "table_4": detection.by_target(sentences, paper),
-        "table_controls": detection.controls(detections, detectors),
+        "table_controls": detection.controls(could_succeed, detectors),
         "table_benign": detection.benign_halves(detections, detectors),
-        "table_epsilon": detection.largest_less_smallest(detections, detectors),
-        "figure_1d": detection.distributions(sentences, detectors),
+        "table_epsilon": detection.largest_less_smallest(could_succeed, detectors),
+        "figure_1d": detection.distributions(possible(sentences), detectors),
     }
     made["claims"] = claims(made)
     return made
@@ -176,8 +180,7 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
     for run, shown in detection.RUNS.items():
         for row in made[shown].head(1).itertuples():
             values |= {f"success_{run}": row.success, f"auc_sentences_{run}": row.auc}
-    told = {name: round(float(value), 4) for name, value in values.items() if not math.isnan(value)}
-    return told | {"claims_that_hold": int((made["claims"].verdict == "holds").sum())}
+    return finite(values) | {"claims_that_hold": int((made["claims"].verdict == "holds").sum())}
 
 
 def printed_tables() -> pd.DataFrame:
@@ -217,14 +220,14 @@ def _recognisers(decisions: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
             row |= error_rate(own.assign(errors=counts[:, 0], errors_of=counts[:, 1]), f"error{way}")
         row["error_paper"] = 1 - accuracy if of_words else math.nan
         made.append(row | {"speakers": _speakers(own), "n": len(own)})
-    return table(made)
+    return table(made, ["corpus", "victim", "measure", "error", "n"])
 
 
 def _synchrony(offsets: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
     """Offsets found in clips brought out of time; a row without a true offset has the sound of another clip."""
     test = offsets[offsets.split == "test"].rename(columns={"key": "clip_id"})
     test = with_clusters(test.merge(clips[["corpus", "clip_id", "speaker"]], on=["corpus", "clip_id"]))
-    test["true_offset"] = pd.to_numeric(test.true_offset)
+    test = typed(test, ("true_offset", "offset", "confidence"))
     made = []
     for detector, own in test.groupby("detector", sort=False):
         shifted, others = own[own.true_offset.notna()], own[own.true_offset.isna()]
@@ -234,4 +237,4 @@ def _synchrony(offsets: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
         row |= share(error == 0, shifted.cluster, "exact")
         row |= {"confidence": matched.confidence.mean(), "confidence_of_others": others.confidence.mean()}
         made.append(row | auc(matched, others, "confidence", "auc") | {"n": own.clip_id.nunique()})
-    return table(made)
+    return table(made, ["detector", "within_one_frame", "exact", "auc", "n"])

@@ -3,13 +3,14 @@
 import pandas as pd
 
 from stages.measures.recall import uar_change
-from stages.reporting.cells import cells, one, published, share, table
+from stages.reporting.cells import cells, one, possible, published, share, table
 from stages.studies.emotion.scores import ATTACKS, DEFENDED, value
 
 
 def robustness(scores: pd.DataFrame) -> pd.DataFrame:
     """Every attacked model and epsilon: UAR on real data and under each attack, and what FGSM alone would not show.
 
+    Of a model that was not judged on real data there is nothing to tell.
     A model holds against an attack where its UAR under it is above `halfway`, the middle between chance and its UAR on
     real data: nearer to what it was than to a guess. It falls to BIM where it holds against FGSM but not against BIM,
     the mark of gradients that mislead a single step. `impossible` says that FGSM flips more of the correct decisions
@@ -19,18 +20,22 @@ def robustness(scores: pd.DataFrame) -> pd.DataFrame:
     names = ["network", "regime", "variant", "split"]
     for model, own in scores[scores.regime != "noise"].groupby(names, sort=False):
         real = one(own, attack="none")
-        for epsilon in sorted(set(own.epsilon[own.attack.isin(ATTACKS)])):
+        epsilons = set() if real is None else set(own.epsilon[own.attack.isin(ATTACKS)])
+        for epsilon in sorted(epsilons):
             attacked = {attack: one(own, attack=attack, epsilon=epsilon) for attack in ATTACKS}
             row = dict(zip(names, model)) | {"epsilon": epsilon, "n": real.n} | value("uar_real", real)
             row |= {"halfway": (real.uar + real.chance) / 2, "right": real.right}
             for attack, score in attacked.items():
                 row |= value(f"uar_{attack}", score) | value(f"flips_{attack}", score, of="flips")
-                row[f"holds_{attack}"] = "" if score is None else _yes(score.uar > row["halfway"])
-            both = all(score is not None for score in attacked.values())
+                known = score is not None and score.n > 0
+                row[f"holds_{attack}"] = _yes(score.uar > row["halfway"]) if known else ""
+            scored = [score for score in attacked.values() if score is not None]
+            row["left_out"] = max(score.left_out for score in scored)
+            both = len(scored) == len(ATTACKS) and all(score.n > 0 for score in scored)
             row["falls_to_bim"] = _yes((row["holds_fgsm"], row["holds_bim"]) == ("yes", "no")) if both else ""
             row["impossible"] = _yes(row["flips_fgsm"] > row["flips_bim"]) if both else ""
             made.append(row)
-    columns = [*names, "epsilon", "uar_real", "uar_fgsm", "uar_bim", "holds_bim", "falls_to_bim"]
+    columns = [*names, "epsilon", "uar_real", "uar_fgsm", "uar_bim", "holds_bim", "falls_to_bim", "left_out", "n"]
     # A defended model's variant is the epsilon at which it is attacked.
     return table(made, columns).drop(columns="variant")
 
@@ -42,6 +47,7 @@ def given_back(attacked: pd.DataFrame, scores: pd.DataFrame, paper: pd.DataFrame
     of the defended one), `given_back` and `real_gain` (defended less the other, on fake and on real data).
     """
     trained = attacked[attacked.regime != "noise"]
+    trained = pd.concat([trained[trained.attack == "none"], possible(trained[trained.attack != "none"])])
     by_split = dict(list(trained.groupby(["network", "split"], sort=False)))
     decided = {
         names: own.pivot(
@@ -85,7 +91,7 @@ def inversion(inverted: pd.DataFrame) -> pd.DataFrame:
 
     Of clips whose clean image is decided correctly: `images` were made by the attack and fooled; `wrong_after` is the
     share of them decided wrongly after inversion, `clean_right` the share whose clean images are still decided
-    correctly after it, and `still_fools` the share of these `n` that is decided wrongly. The intervals are Wilson's.
+    correctly after it, and `still_fools` the share of these `n` that is decided wrongly.
     """
     sound = inverted[inverted.clean_prediction == inverted.label]
     clean = sound.loc[sound.attack == "none", ["network", "victim", "clip_id", "label", "decision"]]
@@ -99,9 +105,10 @@ def inversion(inverted: pd.DataFrame) -> pd.DataFrame:
         images = own[own.success] if attack != "none" else own
         tested = images[images.clean_right]
         row = {"network": network, "attack": attack, "epsilon": epsilon, "images": len(images)}
-        row |= share(images.wrong, None, "wrong_after") | share(images.clean_right, None, "clean_right")
+        row |= share(images.wrong, images.speaker, "wrong_after")
+        row |= share(images.clean_right, images.speaker, "clean_right")
         if attack != "none":
-            row |= share(tested.wrong, None, "still_fools") | {"n": len(tested)}
+            row |= share(tested.wrong, tested.speaker, "still_fools") | {"n": len(tested)}
         made.append(row)
     columns = ["network", "attack", "epsilon", "images", "wrong_after", "clean_right", "still_fools", "n"]
     told = table(made, columns)

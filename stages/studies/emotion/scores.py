@@ -3,7 +3,7 @@
 import pandas as pd
 
 from stages.measures.recall import uar, uar_interval
-from stages.reporting.cells import Cells, cells, share
+from stages.reporting.cells import Cells, cells, possible, share
 
 SPLITS = {"development": "dev", "test": "test"}
 REGIMES = ("single", "vanilla", "similarity", "noise")
@@ -18,19 +18,27 @@ def scores(attacked: pd.DataFrame) -> pd.DataFrame:
     """One row for each model, attack and epsilon, ordered: UAR, and how many correct decisions the attack flips."""
     names = ["network", "regime", "training_epsilon", "variant", "split", "attack", "epsilon"]
     made = []
-    for values, own in attacked.groupby(names, sort=False):
-        row = dict(zip(names, values)) | {"n": len(own), "chance": 1 / own.label.nunique()}
-        interval = uar_interval(own.label, own.adversarial_prediction, own.speaker)
-        row |= cells("uar", uar(own.label, own.adversarial_prediction), *interval)
+    for values, planned in attacked.groupby(names, sort=False):
+        row = dict(zip(names, values)) | {"chance": 1 / planned.label.nunique()}
+        own = planned if row["attack"] == "none" else possible(planned)
+        row |= {"n": len(own), "left_out": len(planned) - len(own)} | _uar(own)
         right = own[own.clean_prediction == own.label]
         made.append(row | {"right": len(right)} | share(right.success, right.speaker, "flips"))
+    ends = [f"{measure}{end}" for measure in ("uar", "flips") for end in ("", "_low", "_high")]
     order = [*attacked.network.unique(), *REGIMES, *SPLITS.values(), "none", *ATTACKS]
     place = {name: number for number, name in enumerate(order)}
-    return pd.DataFrame(made).sort_values(
+    return pd.DataFrame(made, columns=[*names, "n", "left_out", "chance", "right", *ends]).sort_values(
         names,
         key=lambda column: column if column.name in ("training_epsilon", "epsilon", "variant") else column.map(place),
         ignore_index=True,
     )
+
+
+def _uar(own: pd.DataFrame) -> Cells:
+    if own.empty:
+        return cells("uar")
+    interval = uar_interval(own.label, own.adversarial_prediction, own.speaker)
+    return cells("uar", uar(own.label, own.adversarial_prediction), *interval)
 
 
 def value(name: str, score: pd.Series | None, *, of: str = "uar") -> Cells:

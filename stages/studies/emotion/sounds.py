@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.frame.shards import ShardSet
 from stages.reporting.sound import Clip, Sound, waveform
@@ -12,15 +13,16 @@ from stages.reporting.sound import Clip, Sound, waveform
 def clip(entry: str) -> Clip:
     """A test clip of a set of `emotion.attacked` before and after FGSM at the largest epsilon, both sent through sound.
 
-    It is the most confident of those that the attack fooled (of all, where none was). The original is the recording.
+    It is the most confident of those that were right and that the attack fooled (of all that were right, or of all,
+    where there is none). The original is the recording.
 
     Raises:
         UserError: no image of this set was kept.
     """
     inverted, clips = (ShardSet(Path("data/emotion", name)) for name in ("scores/inverted", "audio"))
     table = inverted.table[inverted.table.set == f"adversarial/{entry}"]
-    table = table.assign(epsilon=pd.to_numeric(table.epsilon))
-    attacked = table[(table.attack == "fgsm") & (table.clean_prediction == table.label)]
+    table = typed(table, ("epsilon", "clean_confidence", "confidence"), ("success",))
+    attacked = table[table.attack == "fgsm"]
     if attacked.empty:
         raise UserError(
             "params.yaml: emotion.listening",
@@ -28,6 +30,8 @@ def clip(entry: str) -> Clip:
             repr(entry),
             "correct it, or raise emotion.plans.*.kept_clips_per_label",
         )
+    right = attacked[attacked.clean_prediction == attacked.label]
+    attacked = attacked if right.empty else right
     attacked = attacked[attacked.epsilon == attacked.epsilon.max()]
     own = attacked.sort_values(["success", "clean_confidence"], ascending=False).iloc[0]
     clean = table[(table.attack == "none") & (table.victim == own.victim) & (table.clip_id == own.clip_id)].iloc[0]

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import clip_table
+from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.frame.shards import ShardSet
 from stages.measures.recall import one_tailed_z
-from stages.reporting.cells import one, published, table
+from stages.reporting.cells import finite, one, published, table
 from stages.studies.emotion import robustness
 from stages.studies.emotion.claims import claims
 from stages.studies.emotion.scores import (
@@ -35,6 +36,7 @@ from stages.studies.emotion.scores import (
 )
 
 PAPER = Path(__file__).with_name("paper.csv")
+CONFIDENCES = ("clean_confidence", "confidence", "decision_confidence")
 TITLE = "Speech emotion: fast gradient attacks against adversarial training"
 NOTE = (
     "UARs (unweighted average recalls) and shares lie in [0, 1]. Real data are the clips as they are, fake data what "
@@ -48,7 +50,8 @@ TABLES = {
     "table_robustness": (
         "Robustness. A model holds against an attack whose UAR stays above halfway between chance and the UAR on real "
         "data; falls to BIM: holds against FGSM, not against BIM; flips: share of correctly decided clips whose "
-        "decision the attack turns; impossible: FGSM flips more than BIM, which tries FGSM's point first"
+        "decision the attack turns; impossible: FGSM flips more than BIM, which tries FGSM's point first; left out: "
+        "clips that no attack can turn, since their model knows one label alone"
     ),
     "table_given_back": (
         "Given back. UAR that FGSM takes from the model trained on real data (taken) and from the defended one (still "
@@ -108,13 +111,13 @@ def named(rows: pd.DataFrame) -> pd.DataFrame:
 
     Epsilons are numbers: 0 on real data, and of models that were trained on real data alone or with noise.
     """
-    trained_at = rows.variant.where(rows.regime.isin(DEFENDED), "0")
-    return rows.assign(
-        network=rows.victim.str.partition("/")[0],
+    made = rows.assign(
+        network=rows.victim.str.split("/").str[0],
         split=rows.purpose.map(SPLITS),
-        training_epsilon=pd.to_numeric(trained_at),
-        epsilon=pd.to_numeric(rows.epsilon).fillna(0.0),
+        training_epsilon=rows.variant.where(rows.regime.isin(DEFENDED), "0"),
     )
+    made = typed(made, ("training_epsilon", "epsilon", *CONFIDENCES), ("success", "kept", "impossible"))
+    return made.assign(epsilon=made.epsilon.fillna(0.0))
 
 
 def tables(measured: Measured) -> dict[str, pd.DataFrame]:
@@ -153,8 +156,7 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
     sounds = sounds[(sounds.attack == "fgsm") & (sounds.epsilon == sounds.epsilon.max()) & (sounds.n > 0)]
     if len(sounds):
         values["still_fools_after_sound"] = np.average(sounds.still_fools, weights=sounds.n)
-    values["claims_that_hold"] = int((made["claims"].verdict == "holds").sum())
-    return {name: round(value, 4) for name, value in values.items() if not math.isnan(value)}
+    return finite(values) | {"claims_that_hold": int((made["claims"].verdict == "holds").sum())}
 
 
 def _partition(clips: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
@@ -167,11 +169,12 @@ def _partition(clips: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     if gender.notna().all():
         chosen |= {"female": gender == "f", "male": gender == "m"}
     made = []
-    for row in ("speakers", *sorted(readable.label.unique()), "total"):
+    labels = sorted(readable.label.unique())
+    for row, label in zip(("speakers", *labels, "total"), ("", *labels, None)):
         own: dict[str, object] = {"row": row}
         for column in (*parts, "total", "female", "male"):
             part = readable[chosen[column]] if column in chosen else None
-            own[column] = pd.NA if part is None else _counted(part, row)
+            own[column] = pd.NA if part is None else _counted(part, label)
             counted = published(paper, table="table_1", column=column, label=row)
             own[f"{column}_paper"] = pd.NA if math.isnan(counted) else int(counted)
         made.append(own)
@@ -179,10 +182,11 @@ def _partition(clips: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     return counts.astype(dict.fromkeys(counts.columns[1:], "Int64"))
 
 
-def _counted(part: pd.DataFrame, row: str) -> int:
-    if row == "speakers":
+def _counted(part: pd.DataFrame, label: str | None) -> int:
+    """The clips with a label, or of all of them; of no label, "", the speakers."""
+    if label == "":
         return part.speaker[part.speaker != ""].nunique()
-    return len(part) if row == "total" else int((part.label == row).sum())
+    return len(part) if label is None else int((part.label == label).sum())
 
 
 def _recalls(scores: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
@@ -208,7 +212,7 @@ def _recalls(scores: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
                     row[f"{name}_paper"] = published(paper, table="table_2", column=split, data=data, **where)
         counts = models[(models.regime == regime) & (models.variant == variant)].groupby("split").n.max()
         made.append(row | {f"n_{split}": counts.get(split, 0) for split in SPLITS.values()})
-    return table(made)
+    return table(made, ["regime", "epsilon"])
 
 
 def _augmentations(scores: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:

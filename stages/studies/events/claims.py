@@ -43,10 +43,9 @@ def _noise_best(made: Made) -> tuple:
     table = _defences(made)
     if "noise_20dB" not in table.index or len(table) < 2:
         return judged("Noise at 20 dB is the best defence on average", "73.72 % GT", "", None)
-    best, noise = table.iloc[0], table.loc["noise_20dB"]
-    rival = table.iloc[1] if best.name == "noise_20dB" else best
-    here = f"{noise.GT:.1f} % GT; {'next' if best.name == 'noise_20dB' else 'best'}: {rival.name} {rival.GT:.1f} %"
-    holds = best.name == "noise_20dB"
+    noise, rival = table.loc["noise_20dB"], table.drop("noise_20dB").iloc[0]
+    holds = bool(noise.GT > rival.GT)
+    here = f"{noise.GT:.1f} % GT; {'next' if holds else 'best'}: {rival.name} {rival.GT:.1f} %"
     return judged(
         "Noise at 20 dB is the best defence on average", "73.72 % GT", here, holds, _apart(noise, rival, "GT")
     )
@@ -57,8 +56,10 @@ def _reverb_second(made: Made) -> tuple:
     claim, paper = "Live reverb is the second best defence on average", "67.07 % GT"
     if "live_reverb" not in table.index:
         return judged(claim, paper, "", None)
-    rank = list(table.index).index("live_reverb") + 1
-    return judged(claim, paper, f"{table.GT['live_reverb']:.1f} % GT, rank {rank} of {len(table)}", rank == 2)
+    own, others = table.GT["live_reverb"], table.GT.drop("live_reverb")
+    rank = int((others > own).sum()) + 1
+    here = f"{own:.1f} % GT, rank {rank} of {len(table)}"
+    return judged(claim, paper, here, rank == 2 and not (others == own).any())
 
 
 def _more_distortion(made: Made) -> list[tuple]:
@@ -147,15 +148,14 @@ def _carlini_wagner_hardiest(fooled: pd.DataFrame) -> tuple:
 
 
 def _quiet(made: Made) -> tuple:
+    claim, paper = "The signal-to-noise ratio is very high for all attacks", "50 to 56.25 dB"
     strength = made["table_5"].drop_duplicates("attack")
+    strength = strength[strength.snr_db.notna()]
+    if strength.empty:
+        return judged(claim, paper, "", None)
     here = ", ".join(f"{row.attack} {row.snr_db:.1f}" for row in strength.itertuples()) + " dB"
     # The paper says "very high"; 30 dB is where its own figure for audible noise (20 dB) is left well behind.
-    return judged(
-        "The signal-to-noise ratio is very high for all attacks",
-        "50 to 56.25 dB",
-        here,
-        bool(strength.snr_db.min() > 30),
-    )
+    return judged(claim, paper, here, bool(strength.snr_db.min() > 30))
 
 
 def _clean_extremes(made: Made) -> tuple:
@@ -163,8 +163,9 @@ def _clean_extremes(made: Made) -> tuple:
     table = made["table_2"][made["table_2"].treatment != "none"].set_index("treatment")
     if not {"mp3_320k", "resample_8kHz"} <= set(table.index):
         return judged(claim, "100 and 55.36 % GT", "", None)
-    least, most = table.GT["mp3_320k"] == table.GT.max(), table.GT["resample_8kHz"] == table.GT.min()
-    here = f"{table.GT['mp3_320k']:.1f} and {table.GT['resample_8kHz']:.1f} % GT; worst: {table.GT.idxmin()}"
+    mp3, resampled = table.GT["mp3_320k"], table.GT["resample_8kHz"]
+    least, most = mp3 == table.GT.max() > resampled, resampled == table.GT.min()
+    here = f"{mp3:.1f} and {resampled:.1f} % GT; worst: {table.GT.idxmin()}"
     return judged(claim, "100 and 55.36 % GT", here, bool(least and most))
 
 

@@ -14,6 +14,14 @@ def draw(made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> None:
     labels = sorted(set(data.label) | set(data.decision))
     size = max(4.5, 0.28 * len(labels))
     figure = Figure(figsize=(2 * size + 2.5, size + 1), layout="constrained")
+    if labels:
+        _draw_confusions(figure, data, labels)
+    else:
+        figure.text(0.5, 0.5, "No attack fooled VGG13.", ha="center")
+    figure.savefig(folder / "figure_1.png", dpi=110, metadata={"Software": None})
+
+
+def _draw_confusions(figure: Any, data: pd.DataFrame, labels: list[str]) -> None:
     axes = figure.subplots(1, 2, sharey=True)
     for axis, name, title in zip(axes, ("live_reverb", "noise_20dB"), ("(a) live reverb", "(b) noise at 20 dB")):
         own = data[data.treatment == name]
@@ -25,4 +33,3 @@ def draw(made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> None:
         axis.set(title=f"{title} (n = {len(own)})", xlabel="decision after the treatment")
     axes[0].set_ylabel("ground truth")
     figure.colorbar(image, ax=axes, label="% of the class")
-    figure.savefig(folder / "figure_1.png", dpi=110, metadata={"Software": None})

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.frame.shards import ShardSet
 from stages.reporting.sound import Clip, Sound, before_and_after, waveform
 
 
-def clip(entry: str) -> Clip:
+def clip(entry: str) -> Clip | None:
     """The first clip of a set of `events.attacked` that fooled (where none did, the first), and after each treatment.
+
+    None where no clip was attacked.
 
     Raises:
         UserError: there is no such set.
@@ -17,7 +20,10 @@ def clip(entry: str) -> Clip:
     if not Path("data/events/scores", entry).is_dir():
         raise UserError("params.yaml: events.listening", "names from events.attacked", repr(entry), "correct it")
     clips, adversarial, treated = (ShardSet(Path("data/events", name)) for name in ("audio", *_sets(entry)))
-    own = adversarial.table.sort_values(["success", "key"], ascending=[False, True]).iloc[0]
+    rows = typed(adversarial.table, ("snr_db",), ("success",))
+    if rows.empty:
+        return None
+    own = rows.sort_values(["success", "key"], ascending=[False, True]).iloc[0]
     original, attacked = (waveform(one["audio"]) for one in (clips.load(own.clip_id), adversarial.load(own.key)))
     after = [
         Sound(row.treatment, waveform(treated.load(row.sound)["audio"]), row.decision, row.decision_confidence)

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from stages.frame import clip_table
-from stages.measures.intervals import mean_interval
-from stages.reporting.cells import PER_CENT, cells, published, share, table
+from stages.frame.columns import typed
+from stages.reporting.cells import PER_CENT, finite, mean, possible, published, share, table
 from stages.studies.events.claims import claims
 
 PAPER = Path(__file__).with_name("paper.csv")
@@ -20,6 +20,7 @@ CONTROL = "none"
 # What the paper calls attacks whose goal goes without saying; of others the goal is told.
 NAMES = {"none": "clean", "lbfgs": "lbfgs", "deepfool": "deepfool"}
 NUMBERS = ("snr_db", "relative_loudness_db", "l2_audio", "confidence", "forwards", "backwards")
+FLAGS = ("success", "found", "impossible")
 # How many decimals tables have, and their distances.
 PLACES = {"places": 2, "median_l2": 4}
 
@@ -67,8 +68,7 @@ def named(scores: pd.DataFrame) -> pd.DataFrame:
     # Two ways to one attack, which the paper has but once.
     attack = scores.attack if "cw" in set(scores.attack) else scores.attack.replace("cw_normalised", "cw")
     attack = attack.map(NAMES).fillna(attack + "-" + goal)
-    numbers = {name: pd.to_numeric(scores[name]) for name in NUMBERS}
-    return scores.assign(model=scores.victim, attack=attack, goal=goal, **numbers)
+    return typed(scores.assign(model=scores.victim, attack=attack, goal=goal), NUMBERS, FLAGS)
 
 
 def tables(measured: Measured) -> dict[str, pd.DataFrame]:
@@ -98,11 +98,12 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
     defence, clean = made["table_3"].set_index("treatment"), made["table_2"].set_index("treatment")
     strength = made["table_5"].drop_duplicates("attack").set_index("attack")
     values = {f"accuracy_{model}": accuracy.test[model] for model in accuracy.index}
-    values |= {f"success_{attack}": 100 * row.fooled / row.attacked for attack, row in by_attack.iterrows()}
+    fooled = PER_CENT * by_attack.fooled / by_attack.attacked
+    values |= {f"success_{attack}": fooled[attack] for attack in fooled.index}
     values |= {f"snr_db_{attack}": strength.snr_db[attack] for attack in strength.index}
     values |= {f"recovered_{treatment}": defence.GT[treatment] for treatment in defence.index}
     values |= {f"clean_kept_{name}": clean.GT[name] for name in clean.index if name in ("noise_20dB", "live_reverb")}
-    return {name: round(float(value), 2) for name, value in values.items()}
+    return finite(values, places=2)
 
 
 def _shares_by(rows: pd.DataFrame, keys: list[str], paper: pd.DataFrame, outcomes: tuple[str, ...]) -> pd.DataFrame:
@@ -142,35 +143,39 @@ def _accuracies(decisions: dict[str, pd.DataFrame], paper: pd.DataFrame) -> pd.D
             row |= share(own.decision == own.label, None, name, scale=PER_CENT)
             row |= {f"{name}_paper": published(paper, quantity=name, model=model), f"{name}_n": len(own)}
         made.append(row)
-    return table(made, **PLACES)
+    return table(made, ["model", "training", "test"], **PLACES)
 
 
 def _attacks(scores: pd.DataFrame) -> pd.DataFrame:
     """How each victim fared: clips attacked (all decided correctly), fooled, and at what distance and cost.
 
+    Attacks that nothing could make succeed are `left_out`.
     A clip is fooled if its file of 16 bits fools; of the clips that the attack itself found to fool, `survives_16_bit`
     is the share of which the file does, too.
     """
     made = []
     rows = scores[(scores.attack != "clean") & (scores.treatment == CONTROL)]
-    for (model, attack), own in rows.groupby(["model", "attack"], sort=False):
+    for (model, attack), planned in rows.groupby(["model", "attack"], sort=False):
+        own = possible(planned)
         fooled = own[own.success]
         row = {"model": model, "attack": attack, "attacked": len(own), "fooled": len(fooled)}
-        row |= share(own.success, None, "success", scale=PER_CENT)
-        row |= {"snr_db": fooled.snr_db.mean(), "relative_loudness_db": fooled.relative_loudness_db.mean()}
+        row |= share(own.success, own.clip_id, "success", scale=PER_CENT)
+        for name in ("snr_db", "relative_loudness_db"):
+            row[name] = mean(fooled[name], fooled.clip_id, name)[name]
         row |= {"median_l2": fooled.l2_audio.median()}
         row |= {"forwards": own.forwards.mean(), "backwards": own.backwards.mean()}
-        made.append(row | {"survives_16_bit": PER_CENT * own.success[own.found].mean()})
+        row["survives_16_bit"] = PER_CENT * own.success[own.found].mean()
+        made.append(row | {"left_out": len(planned) - len(own)})
     return table(made, ["model", "attack", "attacked", "fooled", "success"], **PLACES)
 
 
 def _strength(fooled: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """Mean SNR and confidence of each attack's adversarial clips."""
+    """Mean SNR and confidence of each attack's adversarial clips, of those that have a finite one."""
     made = []
     for attack, own in fooled[fooled.treatment == CONTROL].groupby("attack", sort=False):
         row: dict[str, object] = {"attack": attack}
         for name, values in (("snr_db", own.snr_db), ("confidence", PER_CENT * own.confidence)):
-            row |= cells(name, values.mean(), *mean_interval(values.to_numpy()))
+            row |= mean(values, own.clip_id, name)
             row[f"{name}_paper"] = published(paper, quantity=name, attack=attack)
         made.append(row | {"clips": len(own)})
     return table(made, ["attack", "snr_db"], **PLACES)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.reporting.cells import error_rate, mean, ordered, printed, share
+from stages.reporting.cells import error_rate, mean, ordered, possible, printed, share, undefined
 from stages.studies.speech.heard import ATTACKED, ATTACKS, heard_as, wer_target
 from stages.studies.speech.measured import NONE
 
@@ -22,7 +22,7 @@ SMALLEST = {
 MET = ("rosa", "rosa_file", "wer", "wer_target")
 TOLD_OF_ATTACKS = (
     *("item", "attack", "recogniser", "enhancer", "success", "rosa", "snr_db", "snr_db_undefined"),
-    *("wer", "wer_played", "wer_target", "distance", "queries", "backwards", "n"),
+    *("wer", "wer_played", "wer_target", "distance", "queries", "backwards", "left_out", "n"),
 )
 TOLD_OF_MAGNITUDE = (
     *("attack", "recogniser", "enhancer", "loudest_db", "success", "snr_needed_db", "snr_median_db", "told", "n"),
@@ -78,14 +78,18 @@ def _met(heard: pd.DataFrame, attack: str, heard_by: str, treatment: str) -> tup
 def attacks(attacked: pd.DataFrame, heard: pd.DataFrame) -> pd.DataFrame:
     """Every attack of every entry, failures among them; `rosa` where it was played, `queries` the forward passes."""
     made = []
-    for (entry, attack), own in attacked.groupby(["entry", "attack"], sort=False):
+    for (entry, attack), planned in attacked.groupby(["entry", "attack"], sort=False):
+        own = possible(planned)
         played = heard[(heard.set == f"adversarial/{entry}") & (heard.attack == attack)]
         played = played[(played.treatment == NONE) & (played.version == "played")]
-        row = {"item": entry, "attack": attack, "recogniser": own.victim.iloc[0], "enhancer": own.through.iloc[0]}
+        row = {"item": entry, "attack": attack, "recogniser": planned.victim.iloc[0]}
+        row["enhancer"] = planned.through.iloc[0]
         row |= share(own.success, own.cluster, "success") | share(played.hit, played.cluster, "rosa")
-        row |= mean(own.snr_db, own.cluster, "snr_db") | error_rate(own, "wer") | error_rate(played, "wer_played")
+        row |= mean(own.snr_db, own.cluster, "snr_db") | undefined(own.snr_db, "snr_db")
+        row |= error_rate(own, "wer") | error_rate(played, "wer_played")
         row |= wer_target(own) | mean(own.distance, own.cluster, "distance")
-        made.append(row | {"queries": own.forwards.mean(), "backwards": own.backwards.mean(), "n": len(own)})
+        row |= {"queries": own.forwards.mean(), "backwards": own.backwards.mean()}
+        made.append(row | {"left_out": len(planned) - len(own), "n": len(own)})
     return ordered(made, TOLD_OF_ATTACKS)
 
 
@@ -120,7 +124,8 @@ def curves(attacked: pd.DataFrame) -> pd.DataFrame:
 
 def of_smallest(attacked: pd.DataFrame) -> list[tuple[dict[str, str], pd.DataFrame]]:
     """The attacks of Figure 3, in the columns' names and the paper's, each with its rows."""
-    own = attacked[attacked.attack.isin(SMALLEST)]
+    own = possible(attacked)
+    own = own[own.attack.isin(SMALLEST)]
     own = own.assign(attack=own.attack.map(SMALLEST))
     order = {name: place for place, name in enumerate(SMALLEST.values())}
     groups = [

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from stages.frame.columns import typed
 from stages.measures.transcripts import word_error_counts
 from stages.reporting.cells import Cells, error_rate, with_clusters
 
@@ -31,8 +32,7 @@ def prepared(clips: pd.DataFrame, said: str) -> pd.DataFrame:
 
 def with_numbers(clips: pd.DataFrame) -> pd.DataFrame:
     """The rows with their clusters, and numbers that are numbers: NaN where a cell is empty."""
-    numbers = {name: pd.to_numeric(clips[name]) for name in NUMBERS if name in clips}
-    return with_clusters(clips.assign(**numbers, corpus="speech"))
+    return with_clusters(typed(clips.assign(corpus="speech"), NUMBERS, ("success", "impossible")))
 
 
 def wer_target(clips: pd.DataFrame) -> Cells:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import clip_table
-from stages.reporting.cells import error_rate, mean, ordered, printed
+from stages.reporting.cells import error_rate, mean, ordered, printed, undefined
 from stages.studies.speech.heard import MEASURES, prepared
 from stages.studies.speech.measured import NONE, Measured
 
@@ -58,8 +58,8 @@ def quality(rows: pd.DataFrame, enhancers: list[str], table: str, paper: pd.Data
         for name in MEASURES:
             row |= mean(own[name], own.cluster, name)
         row |= printed(paper, ("pesq_raw", "sti", "stoi", "snr_db"), table=table, enhancer=enhancer)
-        undefined = int((~np.isfinite(own[list(MEASURES)])).any(axis=1).sum())
-        made.append(row | {"undefined": undefined, "n": len(own)})
+        lacking = (~np.isfinite(own[list(MEASURES)])).any(axis=1)
+        made.append(row | {"undefined": int(lacking.sum()), "n": len(own)})
     return ordered(made, ("enhancer", *MEASURES, "undefined", "n"))
 
 
@@ -72,7 +72,8 @@ def levels(ratios: pd.DataFrame, enhancers: list[str]) -> pd.DataFrame:
             # Zero is added so that none is below it.
             row = {"mixed_at_db": level, "enhancer": enhancer, "snr_in_db": round(own.snr_in_db.mean(), 4) + 0.0}
             row |= mean(own.snr_out_db, own.cluster, "snr_out_db")
-            row |= mean(own.snr_out_db - own.snr_in_db, own.cluster, "gain_db")
+            gain_db = own.snr_out_db - own.snr_in_db
+            row |= mean(gain_db, own.cluster, "gain_db") | undefined(gain_db, "gain_db")
             made.append(row | {"n": len(own)})
     columns = ("mixed_at_db", "enhancer", "snr_in_db", "snr_out_db", "gain_db", "gain_db_undefined", "n")
     return ordered(made, columns)

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from stages.frame import parameters, shards
+from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.reporting.sound import Clip, Sound, before_and_after, waveform
 from stages.studies.speech.measured import NONE
@@ -13,11 +14,12 @@ from stages.studies.speech.measured import NONE
 DATA = Path("data/speech")
 
 
-def clip(entry: str) -> Clip:
+def clip(entry: str) -> Clip | None:
     """A clip under the attack of this name: before and after, what was added, played, and enhanced after that.
 
     It is the first on which the attack succeeded, of the first adversarial set that has it and was not made through an
-    enhancer; where none fell, the first. The enhancers are the hardened ones, and hear the first trial.
+    enhancer; where none fell, the first; None where none was attacked. The enhancers are the hardened ones, and hear
+    the first trial.
 
     Raises:
         UserError: no such set has an attack of this name.
@@ -32,15 +34,16 @@ def clip(entry: str) -> Clip:
         where, expected = "params.yaml: speech.listening", "attacks of entries of attacked without an enhancer"
         raise UserError(where, expected, entry, "correct it")
     adversarial, clips = shards.ShardSet(DATA / "adversarial" / holders[0]), shards.ShardSet(DATA / "audio")
-    own = shown(adversarial.table.assign(through=NONE), entry).iloc[0]
+    rows = shown(typed(adversarial.table.assign(through=NONE), ("snr_db",), ("success",)), entry)
+    if rows.empty:
+        return None
+    own = rows.iloc[0]
     clean, made = (waveform(one.load(key)["audio"]) for one, key in ((clips, own.clip_id), (adversarial, own.key)))
-    # A cell may be empty, and what is a number in others is text then.
-    snr_db = float(pd.to_numeric(own.snr_db))
     return Clip(
         own.clip_id,
         own.text,
         own.target,
-        f"{entry} at {snr_db:.1f} dB SNR, {'succeeded' if own.success else 'failed'} on {own.victim}",
+        f"{entry} at {own.snr_db:.1f} dB SNR, {'succeeded' if own.success else 'failed'} on {own.victim}",
         clips.about["signal"]["sample_rate_hz"],
         [*before_and_after(own, clean, made), *_played(f"adversarial/{holders[0]}", own, given)],
     )

@@ -14,6 +14,7 @@ import pandas as pd
 
 from stages.frame import clip_table
 from stages.frame.errors import UserError
+from stages.reporting.cells import finite, possible
 from stages.studies.speech import attacks, quality
 from stages.studies.speech.claims import claims
 from stages.studies.speech.heard import ATTACKED, prepared, with_numbers
@@ -57,7 +58,8 @@ TABLES = {
     "table_attacks": (
         "Every attack, failures included. Success is of the file, RoSA of what is played and not enhanced; distance: "
         "characters to change in the transcript for the phrase, relative to the phrase; WER played is against what was "
-        "said. The controls: noise, as loud, and none, the clips as they are"
+        "said. The controls: noise, as loud, and none, the clips as they are. Left out: phrases too long for their "
+        "clips"
     ),
     "table_magnitude": (
         "Figure 3 in numbers. The SNR down to which an attacker has to go for all clips to fall, without an enhancer "
@@ -94,7 +96,7 @@ def read(parameters: dict[str, Any]) -> Measured:
     of_mixtures, of_attacks = _scored(parameters["scored"])
     models = {name: one["model"] for name, one in parameters["treatments"].items() if "model" in one}
     mixtures = clip_table.read(DATA / "noisy/clips.csv")
-    heard = _heard(of_attacks, models)
+    heard = possible(_heard(of_attacks, models))
     by_victim = heard.heard_by == heard.victim
     hardened = {one["starts_from"]: name for name, one in enhancers.items() if one.get("starts_from")}
     return Measured(
@@ -156,8 +158,7 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
             values[f"rosa_{row.attack}_{row.recogniser}_{row.enhancer}"] = row.rosa
     for row in made["table_magnitude"].itertuples():
         values[f"snr_median_db_{row.attack}_{row.enhancer}"] = row.snr_median_db
-    told = {name: round(float(value), 4) for name, value in values.items() if math.isfinite(value)}
-    return told | {"claims_that_hold": int((made["claims"].verdict == "holds").sum())}
+    return finite(values) | {"claims_that_hold": int((made["claims"].verdict == "holds").sum())}
 
 
 def printed_tables() -> pd.DataFrame:

@@ -154,12 +154,13 @@ def _robust(table: pd.DataFrame) -> tuple:
         "modalities less speech alone)"
     )
     own = table[(table.attack == "PGD") & (table.against == "speech")].sort_values("epsilon")
-    before = table[(table.attack == "none") & (table.against == "speech")].difference
+    before = table[(table.attack == "none") & (table.against == "speech")]
     if own.empty:
         return untested(claim, "not looked at")
     row = own.iloc[0]
     here = ", ".join(f"{_points(one.difference)} at {one.epsilon:g}" for one in own.itertuples())
-    here += f"; {_points(before.iloc[0])} without an attack; {row.n} clips"
+    here += "".join(f"; {_points(one.difference)} without an attack" for one in before.itertuples())
+    here += f"; {row.n} clips"
     return difference_of(claim, "not looked at", here, (row.difference, row.difference_low, row.difference_high))
 
 

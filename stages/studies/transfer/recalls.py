@@ -34,4 +34,4 @@ def change(before: pd.DataFrame, after: pd.DataFrame, name: str) -> Cells:
         return cells(name)
     pooled, low, high = uar_change(both.label, both.decision, both.decision_after, both.speaker)
     value = float(draws(after).mean() - draws(before).mean())
-    return cells(name, value, value + low - pooled, value + high - pooled)
+    return cells(name, value, max(-1.0, value + low - pooled), min(1.0, value + high - pooled))

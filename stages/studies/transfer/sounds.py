@@ -15,8 +15,8 @@ from stages.studies.transfer.tables import with_numbers
 def clip(model: str) -> Clip:
     """A clip before and after PGD at the largest epsilon on one model, and the difference.
 
-    It is the most confident of those that the attack fooled (of all, where none was), of the first set of
-    `transfer.attacked` that has any.
+    It is the most confident of those that were right and that the attack fooled (of all that were right, or of all,
+    where there is none), of the first set of `transfer.attacked` that has any.
 
     Raises:
         UserError: no clip of this model was kept.
@@ -35,9 +35,11 @@ def clip(model: str) -> Clip:
 
 
 def _attacked(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    """The kept rows of a model under PGD at the largest epsilon that were decided correctly before, the best first."""
-    kept = with_numbers(table[table.kept & (table.variant == model)])
-    attacked = kept[(kept.attack == "bim") & (kept.clean_prediction == kept.label)]
+    """The kept rows of a model under PGD at the largest epsilon, best first: of clips that were right, if any were."""
+    rows = with_numbers(table)
+    attacked = rows[rows.kept & (rows.variant == model) & (rows.attack == "bim")]
+    right = attacked[attacked.clean_prediction == attacked.label]
+    attacked = attacked if right.empty else right
     attacked = attacked[attacked.epsilon == attacked.epsilon.max()]
     return attacked.sort_values(["success", "clean_confidence"], ascending=False)
 

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import clip_table
+from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.measures.paired import mcnemar, sign_flips
 from stages.measures.recall import uar, uar_interval
-from stages.reporting.cells import cells, published, table
+from stages.reporting.cells import cells, finite, published, table
 from stages.studies.transfer.attacks import text_robustness, under_attack
 from stages.studies.transfer.claims import claims
 from stages.studies.transfer.recalls import by_speaker, change, draws, ua
@@ -67,7 +68,8 @@ TABLES = {
     ),
     "table_attacks": (
         "Under attack. Recall of all attacked clips before (ua clean) and after (ua), success among clips decided "
-        "correctly before, and the SNR of the perturbation"
+        "correctly before, and the SNR of the perturbation; left out: clips that no attack can turn, since their model "
+        "knows one label alone"
     ),
     "table_text_robustness": (
         "Does text help? Accuracy under attack of the bimodal model less that of another one on the same clips, each "
@@ -124,8 +126,8 @@ def _few(parameters: dict[str, Any]) -> int:
 
 def with_numbers(attacks: pd.DataFrame) -> pd.DataFrame:
     """Rows of an adversarial set whose numbers are numbers: epsilon 0 of none, and no SNR where nothing was added."""
-    epsilon, snr_db = (pd.to_numeric(attacks[name]) for name in ("epsilon", "snr_db"))
-    return attacks.assign(epsilon=epsilon.fillna(0.0), snr_db=snr_db)
+    made = typed(attacks, ("epsilon", "snr_db", "clean_confidence"), ("success", "kept", "impossible"))
+    return made.assign(epsilon=made.epsilon.fillna(0.0))
 
 
 def tables(measured: Measured) -> dict[str, pd.DataFrame]:
@@ -163,8 +165,7 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
     helps = helps[(helps.attack == "PGD") & (helps.against == "speech")]
     if len(helps):
         values["pgd_smallest_bimodal_less_speech"] = helps.sort_values("epsilon").difference.iloc[0]
-    values["claims_that_hold"] = int((made["claims"].verdict == "holds").sum())
-    return {name: round(value, 4) for name, value in values.items() if not math.isnan(value)}
+    return finite(values) | {"claims_that_hold": int((made["claims"].verdict == "holds").sum())}
 
 
 def _chosen(decisions: pd.DataFrame, feature: str, model: str, size: str, draw: int | None = None) -> pd.DataFrame:

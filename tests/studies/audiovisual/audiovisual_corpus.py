@@ -37,6 +37,7 @@ def corpus(name: str) -> pd.DataFrame:
     table = table.assign(fold="", verified=True, word_times="", duration_s=1.16, frames_without_face=0)
     table["frames_without_face"] = (table.clip_id == "test-3") * 2
     table = table.assign(frames_with_two_faces=0, frames_added=1, silent_samples_added=0, variable_frame_rate=False)
+    table = table.assign(frames_lost=(table.clip_id == "test-2") * 3, samples_lost=0)
     return table.assign(problem=["no face" if not words and clip == "train-7" else "" for clip in table.clip_id])
 
 

@@ -1,0 +1,93 @@
+"""What searches for the smallest perturbation say: it holds for the file, in any batch, and a failure has a reason."""
+
+import importlib
+
+import pytest
+import torch
+from small_victims import affine
+from test_attacks import CASES, FEWER, SETTINGS, goal_for, points, run
+
+from stages.attacking import problem
+from stages.attacking.problem import Setting
+from stages.frame.errors import UserError
+from stages.victim import Goal
+
+
+@pytest.mark.parametrize(("name", "targeted"), CASES)
+def test_what_is_found_is_found_as_a_file_holds_it(name, targeted):
+    """Whole numbers a tenth as large as perturbations, so that rounding at the end alone would undo many."""
+    victim, step = affine(4, 8, seed=27), 2**-5
+    x = (points(24, 8, seed=28) / step).round() * step
+    goal, setting = goal_for(victim, x, targeted), Setting(bounds=victim.bounds, quantum={"audio": step})
+    attack = importlib.import_module(f"stages.attacks.{name}").attack
+    result = attack(victim, {"audio": x}, goal, setting=setting, **SETTINGS[name] | FEWER.get(name, {}))
+    adversarial = result.adversarial["audio"]
+    assert torch.equal(adversarial, (adversarial / step).round() * step)
+    assert torch.equal(result.success, goal.reached(victim.decode(victim.logits(result.adversarial))[0]))
+    assert torch.equal(adversarial[~result.success], x[~result.success])
+    assert result.success.double().mean() >= 0.8
+
+
+@pytest.mark.parametrize("name", ["cw_normalised", "deepfool"])
+def test_a_margin_is_kept_that_another_batch_cannot_take_away(name):
+    """From points on the boundary: one unit in the last place beyond it would be no success in another batch."""
+    victim = affine(2, 10, seed=29)
+    victim.module.float()
+    weight, bias = victim.module.network.weight, victim.module.network.bias
+    x = points(32, 10, seed=30).float()
+    slope, offset = weight[0] - weight[1], bias[0] - bias[1]
+    x = x - ((x @ slope + offset) / slope.square().sum())[:, None] * slope
+    goal = goal_for(victim, x, False)
+    result = run(name, victim, x, goal, **({"bisections": 20} if name == "deepfool" else {}))
+    assert result.success.all()
+    logits = victim.logits(result.adversarial)
+    gaps = (logits[:, 0] - logits[:, 1]).abs()
+    assert (gaps > 32 * torch.finfo(torch.float32).eps * logits.abs().amax(1)).all()
+
+
+def test_a_success_is_what_the_victim_decides_and_a_failure_comes_back_clean():
+    victim = affine(2, 6, seed=31)
+    x = points(4, 6, seed=32)
+    goal = goal_for(victim, x, False)
+    beyond = run("deepfool", victim, x, goal).adversarial["audio"]
+    beyond[0] = x[0] + 1e-9
+    found = torch.tensor([True, True, False, True])
+    result = problem.Problem(victim, {"audio": x}, goal, victim.bounds, None).smallest(beyond, found)
+    assert result.success.tolist() == [False, True, False, True]
+    assert torch.equal(result.adversarial["audio"][[0, 2]], x[[0, 2]])
+    assert torch.equal(result.adversarial["audio"][[1, 3]], beyond[[1, 3]])
+
+
+@pytest.mark.parametrize(("name", "targeted"), CASES)
+def test_a_sure_victim_of_probabilities_has_a_direction(name, targeted):
+    """A gap of 25 logits in float32, where the probability is one and its gradient in float32 is none."""
+    victim = affine(3, 6, seed=33, attacked_on="probabilities")
+    victim.module.float()
+    x = points(4, 6, seed=38, scale=0.01).float() + 0.3
+    victim.module.network.weight *= 50
+    victim.module.network.bias.copy_(torch.tensor([25.0, 0.0, 0.0]))
+    goal = Goal(torch.full((4,), 1 if targeted else 0), targeted)
+    result = run(name, victim, x, goal, **FEWER.get(name, {}))
+    assert not result.zero_gradient.any()
+    assert result.success.all() or name in ("cw", "deepfool")
+
+
+def test_an_attack_by_tanh_says_that_it_takes_finite_bounds():
+    victim = affine(2, 4, seed=34)
+    victim.bounds["audio"] = (-torch.inf, 1.0)
+    x = points(2, 4, seed=35)
+    with pytest.raises(UserError, match="attack cw: expected finite bounds of audio; found infinite ones"):
+        run("cw", victim, x, goal_for(victim, x, False))
+
+
+@pytest.mark.parametrize(("name", "targeted"), CASES)
+def test_a_gradient_that_is_zero_is_told_from_robustness(name, targeted):
+    victim = affine(3, 6, seed=36)
+    x = points(4, 6, seed=37)
+    goal = goal_for(victim, x, targeted)
+    assert not run(name, victim, x, goal, **FEWER.get(name, {})).zero_gradient.any()
+    victim.module.network.weight.zero_()
+    result = run(
+        name, victim, x, Goal((victim.module.network.bias.argmax() + targeted) % 3 + 0 * goal.labels, targeted)
+    )
+    assert result.zero_gradient.all() and not result.success.any()

@@ -1,0 +1,100 @@
+"""The processes that run stages: what is told when one is killed, and that they leave nothing half done or running."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import clones
+import psutil
+import pytest
+
+from stages.frame.errors import UserError
+from stages.tools import workers
+
+RUN = """
+from stages.tools import graph, workers
+if __name__ == "__main__":
+    workers.run({"dvc.yaml:work": set()}, 1)
+"""
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """Makes a repository of one stage with this command, and goes there."""
+    monkeypatch.chdir(tmp_path)
+
+    def made(command: str) -> Path:
+        clones.run(tmp_path, "git", "init", "-q")
+        clones.run(tmp_path, "dvc", "init", "-q")
+        Path("dvc.yaml").write_text(f"stages:\n  work:\n    cmd: {command}\n    outs: [out]\n")
+        return tmp_path
+
+    return made
+
+
+def test_a_process_that_is_killed_is_told(repository):
+    repository("kill -9 $PPID")
+    with pytest.raises(UserError, match=r"dvc.yaml:work: expected a process that ends by itself; .* fewer JOBS"):
+        workers.run({"dvc.yaml:work": set()}, 1)
+
+
+def test_a_stage_that_fails_is_told(repository):
+    repository("false")
+    with pytest.raises(UserError, match=r"dvc.yaml:work: expected a stage that ends well"):
+        workers.run({"dvc.yaml:work": set()}, 1)
+
+
+def test_a_long_stage_is_named_once_in_a_while(repository, monkeypatch, capsys):
+    monkeypatch.setattr(workers, "WORD_EVERY_S", 0.5)
+    repository("sleep 2; touch out")
+    workers.run({"dvc.yaml:work": set()}, 1)
+    assert "still at work: dvc.yaml:work\n" in capsys.readouterr().out
+
+
+def test_when_the_run_is_killed_nothing_of_it_stays(repository):
+    folder = repository("echo begun; sleep 600")
+    (folder / "run.py").write_text(RUN)
+    environment = os.environ | {"PYTHONPATH": str(clones.ROOT)}
+    process = subprocess.Popen([sys.executable, "-u", "run.py"], stdout=subprocess.PIPE, text=True, env=environment)
+    assert "begun\n" in process.stdout
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert len(started) > 2
+    process.kill()
+    process.wait()
+    limit = time.monotonic() + 60
+    while any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started):
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+
+
+def test_an_interrupt_waits_for_a_lock_to_be_written():
+    written = []
+
+    def write(text):
+        for letter in text:
+            os.kill(os.getpid(), signal.SIGINT)
+            written.append(letter)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        workers._uninterrupted(write)("whole")
+    assert "".join(written) == "whole"
+    assert signal.getsignal(signal.SIGINT) is before
+    assert workers._uninterrupted(len)("abc") == 3
+
+
+def test_it_is_by_this_that_dvc_writes_locks(repository):
+    """The name is one of DVC's own, and may change."""
+    from dvc.dvcfile import Lockfile
+    from dvc.repo import Repo
+
+    folder = repository("touch out")
+    calls, write = [], Lockfile.dump_stages
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lockfile, "dump_stages", lambda *given, **named: calls.append(1) or write(*given, **named))
+        with Repo(folder) as repo:
+            repo.reproduce("work")
+    assert calls == [1]
