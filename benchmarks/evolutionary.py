@@ -55,10 +55,15 @@ def main() -> None:
             objective=objective,
             population=POPULATION,
             generations=generations,
-            tones=8,
-            segment_s=0.06,
-            band_hz=[1000.0, 4000.0],
-            rooms_per_generation=1,
+            relative_step=0.08,
+            generations_in_rooms=generations,
+            relative_step_in_rooms=0.03,
+            checked_rooms=6,
+            needed=0.5,
+            refinements=0,
+            bands=13,
+            segment_s=0.04,
+            band_hz=None,
             noise_snr_db=30.0,
         )
         return result.adversarial["audio"], time.perf_counter() - start
@@ -73,7 +78,8 @@ def main() -> None:
         times = [f"{seconds:.1f}", f"{seconds_alone:.1f}", f"{seconds_alone / seconds:.2f}"]
         rows.append([objective, *times, f"{apart:g}"])
     print(
-        f"A clip of 2 s, {GENERATIONS} generations of {POPULATION}, one thread, params.yaml's recogniser, untrained\n"
+        f"A clip of 2 s, {GENERATIONS} generations of {POPULATION} as files and as many in rooms, one thread, "
+        "params.yaml's recogniser, untrained\n"
     )
     print(table(["objective", "a batch, s", "one by one, s", "ratio", "largest difference"], rows))
 

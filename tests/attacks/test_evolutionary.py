@@ -8,6 +8,7 @@ from torch import nn
 from stages.attacking.problem import Setting, norm
 from stages.attacks import evolutionary
 from stages.features.mfcc import Mfcc
+from stages.features.playback import played
 from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.victim import Goal, Transcriber
@@ -19,10 +20,15 @@ VALUES = {
     "objective": "over_the_air_loss",
     "population": 12,
     "generations": 25,
-    "tones": 6,
+    "relative_step": 0.3,
+    "generations_in_rooms": 0,
+    "relative_step_in_rooms": 0.1,
+    "checked_rooms": 2,
+    "needed": 1.0,
+    "refinements": 3,
+    "bands": 6,
     "segment_s": 0.1,
     "band_hz": [1000.0, 4000.0],
-    "rooms_per_generation": 0,
     "noise_snr_db": 30.0,
 }
 PASSED = ("setting", "snr_db")
@@ -89,6 +95,19 @@ def written(victim, inputs):
     ]
 
 
+def overheard(victim):
+    """All that the victim is given from now on; a gradient of it is an error."""
+    listen, heard = victim.module.forward, []
+
+    def forward(given):
+        heard.append(given["audio"].clone())
+        return listen(given | {"audio": OnlyQueries.apply(given["audio"])})
+
+    victim.module.forward = forward
+    victim.module.requires_grad_(True)
+    return heard
+
+
 def snr_db(result, inputs):
     perturbation = (result.adversarial["audio"] - inputs["audio"]).double()
     return 10 * torch.log10(inputs["audio"].double().square().sum(1) / perturbation.square().sum(1))
@@ -96,14 +115,15 @@ def snr_db(result, inputs):
 
 @pytest.mark.parametrize("objective", ["edit_distance", "over_the_air_loss"])
 @pytest.mark.parametrize("bound_db", [0.0, 6.0])
-@pytest.mark.parametrize("rooms_per_generation", [0, 2])
-def test_success_is_what_the_victim_writes_within_the_bound(objective, bound_db, rooms_per_generation):
+@pytest.mark.parametrize("generations_in_rooms", [0, 21])
+def test_success_is_what_the_victim_writes_within_the_bound(objective, bound_db, generations_in_rooms):
     victim, inputs = victim_and_inputs()
     before = inputs["audio"].clone()
     phrases = ["ab", "ca", "bc"]
-    result = run(
-        victim, inputs, phrases, snr_db=bound_db, objective=objective, rooms_per_generation=rooms_per_generation
-    )
+    # Of decisions alone there is no slope before a member is loud enough to change one.
+    bound_db -= 20 * (objective == "edit_distance")
+    changes = {"objective": objective, "generations_in_rooms": generations_in_rooms}
+    result = run(victim, inputs, phrases, snr_db=bound_db, **changes)
     texts = written(victim, result.adversarial)
     assert result.success.tolist() == [text == phrase for text, phrase in zip(texts, phrases)]
     assert result.success.any()
@@ -135,34 +155,30 @@ def test_more_generations_come_nearer():
         )
         for audio in [
             inputs["audio"],
-            *(run(victim, inputs, phrases, snr_db=20.0, generations=n).adversarial["audio"] for n in (2, 30)),
+            *(run(victim, inputs, phrases, snr_db=20.0, generations=n).adversarial["audio"] for n in (3, 40)),
         ]
     ]
     assert (losses[1] < losses[0]).all()
     assert (losses[2] < losses[1]).all()
 
 
-def test_what_says_the_phrase_goes_on_to_come_nearer_to_the_clean_clip():
+def test_what_says_the_phrase_is_refined_towards_the_clean_clip():
     victim, inputs = victim_and_inputs()
     mfcc = Mfcc()
+    found, refined = (run(victim, inputs, snr_db=0.0, refinements=n) for n in (0, 20))
+    assert found.success.all() and refined.success.all()
     clean, *perturbed = (
         mfcc(audio, inputs["audio_length"])
-        for audio in [
-            inputs["audio"],
-            *(
-                run(victim, inputs, snr_db=-10.0, objective="edit_distance", generations=n).adversarial["audio"]
-                for n in (15, 45)
-            ),
-        ]
+        for audio in (inputs["audio"], found.adversarial["audio"], refined.adversarial["audio"])
     )
-    early, late = (norm(one - clean) for one in perturbed)
-    assert (late < early).all()
+    before, later = (norm(one - clean) for one in perturbed)
+    assert (later < before).all()
 
 
-@pytest.mark.parametrize("rooms_per_generation", [0, 1])
-def test_alone_and_beside_longer_clips_it_is_the_same_and_so_is_a_second_run(rooms_per_generation):
+@pytest.mark.parametrize("generations_in_rooms", [0, 12])
+def test_alone_and_beside_longer_clips_it_is_the_same_and_so_is_a_second_run(generations_in_rooms):
     victim, inputs = victim_and_inputs()
-    changes = {"generations": 6, "rooms_per_generation": rooms_per_generation}
+    changes = {"generations": 6, "generations_in_rooms": generations_in_rooms}
     together = run(victim, inputs, **changes)
     np.random.seed(7)  # noqa: NPY002 (nobody else's random numbers may matter)
     again = run(victim, inputs, **changes)
@@ -174,21 +190,61 @@ def test_alone_and_beside_longer_clips_it_is_the_same_and_so_is_a_second_run(roo
 
 
 @pytest.mark.parametrize("objective", ["edit_distance", "over_the_air_loss"])
-def test_a_population_is_a_batch_and_no_gradient_is_asked_for(objective):
-    victim, inputs = victim_and_inputs()
-    listen, heard = victim.module.forward, []
-
-    def forward(given):
-        heard.append(tuple(given["audio"].shape))
-        return listen(given | {"audio": OnlyQueries.apply(given["audio"])})
-
-    victim.module.forward = forward
-    victim.module.requires_grad_(True)
-    result = run(victim, inputs, objective=objective, generations=4, rooms_per_generation=2)
-    assert heard == [(12, length) for length in inputs["audio_length"].tolist() for _ in range(4 * 2 + 1)]
-    assert result.forwards.tolist() == [12 * (4 * 2 + 1)] * 3
-    assert result.backwards.tolist() == [0] * 3 and result.iterations.tolist() == [4] * 3
+@pytest.mark.parametrize("generations_in_rooms", [0, 11])
+def test_every_waveform_heard_is_counted_in_batches_and_no_gradient_is_asked_for(objective, generations_in_rooms):
+    victim, inputs = victim_and_inputs((9600,))
+    heard = overheard(victim)
+    result = run(victim, inputs, ["ab"], objective=objective, generations_in_rooms=generations_in_rooms)
+    assert result.forwards.tolist() == [sum(len(audio) for audio in heard)]
+    assert result.backwards.tolist() == [0]
+    assert {len(audio) for audio in heard} == {12, 1}
+    batches = sum(len(audio) == 12 for audio in heard)
+    # In rooms each refinement is heard in both that are checked.
+    twice = VALUES["refinements"] if generations_in_rooms and batches > result.iterations.item() else 0
+    assert result.iterations.item() == batches - twice
     assert not result.adversarial["audio"].requires_grad
+
+
+def test_the_search_stops_as_soon_as_a_file_is_written_as_the_phrase():
+    victim, inputs = victim_and_inputs((9600,))
+    heard = overheard(victim)
+    result = run(victim, inputs, ["ab"], refinements=0)
+    texts = [written(victim, {"audio": audio, "audio_length": torch.full((12,), 9600)}) for audio in heard[:-1]]
+    assert 1 < result.iterations.item() < 25
+    assert ["ab" in one for one in texts] == [False] * (len(texts) - 1) + [True]
+
+
+def test_the_two_of_a_pair_are_heard_in_the_same_room_and_others_in_others():
+    victim, inputs = victim_and_inputs((9600,))
+    heard = overheard(victim)
+    # Of a perturbation so quiet nothing is left in the file: all members are the clip itself.
+    run(victim, inputs, ["ab"], snr_db=150.0, generations=1, generations_in_rooms=2)
+    _, first, second = (audio for audio in heard if len(audio) == 12)
+    assert torch.allclose(first[:6], first[6:], atol=1e-6)
+    apart = (first[:6, None] - first[None, :6]).abs().amax(-1)
+    assert (apart + torch.eye(6) > 1e-3).all()
+    assert (first - second).abs().max() > 1e-3
+
+
+def test_in_rooms_it_goes_on_until_the_phrase_is_written_in_those_that_are_checked():
+    victim, inputs = victim_and_inputs((9600, 8000))
+    phrases = ["ab", "ca"]
+    most = {"generations": 1, "generations_in_rooms": 101, "relative_step_in_rooms": 0.3, "noise_snr_db": None}
+    result = run(victim, inputs, phrases, **most)
+    assert (result.iterations < 1 + 101).all()
+    for row, (phrase, length) in enumerate(zip(phrases, inputs["audio_length"])):
+        wave, noise = result.adversarial["audio"][row : row + 1, :length], torch.zeros(1, int(length))
+        for room in rooms()[: VALUES["checked_rooms"]]:
+            heard = played(wave, length[None], room[None], noise, None)
+            assert written(victim, {"audio": heard, "audio_length": length[None]}) == [phrase]
+
+
+def test_gradients_pass_the_victim_afterwards():
+    victim, inputs = victim_and_inputs((9600,))
+    run(victim, inputs, ["ab"], generations=2, generations_in_rooms=2)
+    audio = inputs["audio"].clone().requires_grad_()
+    victim.loss(victim.logits({"audio": audio}), Goal(victim.encode(["ab"]), True)).sum().backward()
+    assert audio.grad.abs().sum() > 0
 
 
 def test_what_lies_in_the_band_is_what_changes():
@@ -205,7 +261,7 @@ def test_edit_distances_count_characters():
 
 def test_parameters_are_checked_and_the_goal_must_be_a_phrase():
     parameters.bind(evolutionary.attack, "attack", VALUES, passed=PASSED)
-    for name, value in {"objective": "wer", "population": 1, "generations": 0}.items():
+    for name, value in {"objective": "wer", "population": 1, "generations": 0, "needed": 1.5}.items():
         with pytest.raises(UserError, match=name):
             parameters.bind(evolutionary.attack, "attack", VALUES | {name: value}, passed=PASSED)
     victim, inputs = victim_and_inputs()
@@ -214,5 +270,7 @@ def test_parameters_are_checked_and_the_goal_must_be_a_phrase():
         evolutionary.attack(victim, inputs, goal, setting=Setting(bounds=victim.bounds), snr_db=0.0, **VALUES)
     goal = Goal(goal.labels, True)
     with pytest.raises(UserError, match=r"expected rooms to be known; found none; .*`playback`"):
-        setting, played = Setting(bounds=victim.bounds, quantum=QUANTUM), VALUES | {"rooms_per_generation": 1}
-        evolutionary.attack(victim, inputs, goal, setting=setting, snr_db=0.0, **played)
+        setting, in_rooms = Setting(bounds=victim.bounds, quantum=QUANTUM), VALUES | {"generations_in_rooms": 1}
+        evolutionary.attack(victim, inputs, goal, setting=setting, snr_db=0.0, **in_rooms)
+    with pytest.raises(UserError, match="even number"):
+        run(victim, inputs, population=3)
