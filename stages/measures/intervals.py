@@ -61,7 +61,7 @@ def pooled(successes: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     count = counts.sum()
     share = successes.sum() / count
     hits, weights = successes / count, counts / count
-    return float(share), _trials(hits, weights, hits - share * weights, share * (1 - share) / count)
+    return float(hits.sum()), _trials(hits, weights, hits - share * weights, share * (1 - share) / count)
 
 
 def clustered_share(
