@@ -89,7 +89,7 @@ def test_an_attack_that_fools_nothing_has_a_report_of_0_per_cent(home):
     assert metrics["success_my_attack-untargeted"] == 0
     page = (folder / "index.html").read_text()
     assert page.count("Nothing was measured.") == 3  # Tables 3 to 5
-    assert set(pd.read_csv(folder / "claims.csv").verdict) <= {"holds", "not testable here"}
+    assert set(pd.read_csv(folder / "claims.csv").verdict) <= {"undecided", "not testable here"}
 
 
 def test_a_dollar_sign_in_a_label_begins_no_formula(home):

@@ -53,12 +53,15 @@ def clustered(successes: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
 
     `successes` and `counts`, at least 1, are per cluster. See `clustered_share`; (0, 1) without clusters.
     """
-    if len(counts) == 0:
-        return 0.0, 1.0
+    return exact(*pooled(successes, counts)) if len(counts) else (0.0, 1.0)
+
+
+def pooled(successes: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+    """The pooled proportion of the trials of clusters, and of how many independent trials it has the variance."""
     count = counts.sum()
     share = successes.sum() / count
     hits, weights = successes / count, counts / count
-    return clustered_share(hits, weights, hits - share * weights, share * (1 - share) / count)
+    return float(hits.sum()), _trials(hits, weights, hits - share * weights, share * (1 - share) / count)
 
 
 def clustered_share(
@@ -79,6 +82,11 @@ def clustered_share(
         errors: (clusters,) what each adds to the share's linearised error; they add up to 0.
         independent: the variance if trials did not depend on each other; the clusters' one is taken for no less.
     """
+    return exact(float(hits.sum()), _trials(hits, weights, errors, independent))
+
+
+def _trials(hits: np.ndarray, weights: np.ndarray, errors: np.ndarray, independent: float) -> float:
+    """Of how many independent trials a share has the variance, see `clustered_share`."""
     from scipy.special import stdtrit
 
     share, trials = float(hits.sum()), _equal(weights)
@@ -87,7 +95,7 @@ def clustered_share(
     # Residues of rounding are neither freedom nor variance.
     if freedom > 1e-9 and variance > 1e-20:
         trials = max(trials, share * (1 - share) / variance * (Z / stdtrit(freedom, 0.975)) ** 2)
-    return exact(share, trials)
+    return trials
 
 
 def clusters_of(names: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ def uar_interval(labels: np.ndarray, decisions: np.ndarray, speakers: np.ndarray
     if len(labels) == 0:
         return 0.0, 1.0
     right = _right(labels, decisions)
-    weights, errors = _weights(labels), _errors(labels, right)
+    weights, errors = balanced(labels), _errors(labels, right)
     clusters = clusters_of(speakers)
     of_clusters = (np.bincount(clusters, values) for values in (weights * right, weights, errors))
     return clustered_share(*of_clusters, float(np.square(errors).sum()))
@@ -45,7 +45,7 @@ def uar_change(
 
     if len(labels) == 0:
         return math.nan, -1.0, 1.0
-    changes, weights = _right(labels, after) - _right(labels, before), _weights(labels)
+    changes, weights = _right(labels, after) - _right(labels, before), balanced(labels)
     middle = float(_recalls(labels, changes).mean())
     clusters = clusters_of(speakers)
     sums = np.bincount(clusters, _errors(labels, changes))
@@ -71,6 +71,12 @@ def one_tailed_z(p1: float, n1: int, p2: float, n2: int) -> tuple[float, float]:
     return z, math.erfc(z / math.sqrt(2)) / 2
 
 
+def balanced(labels: np.ndarray) -> np.ndarray:
+    """The weight of each clip (n,) in the mean over labels; they add up to 1."""
+    codes, counts = _counted(labels)
+    return 1 / (len(counts) * counts[codes])
+
+
 def _right(labels: np.ndarray, decisions: np.ndarray) -> np.ndarray:
     return (np.asarray(labels) == np.asarray(decisions)).astype(float)
 
@@ -87,13 +93,7 @@ def _recalls(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.bincount(codes, values) / counts
 
 
-def _weights(labels: np.ndarray) -> np.ndarray:
-    """Of each clip in the mean over labels; they add up to 1."""
-    codes, counts = _counted(labels)
-    return 1 / (len(counts) * counts[codes])
-
-
 def _errors(labels: np.ndarray, values: np.ndarray) -> np.ndarray:
     """What each clip adds to the error of the mean over labels of their clips' mean value; they add up to 0."""
     codes, _ = _counted(labels)
-    return (values - _recalls(labels, values)[codes]) * _weights(labels)
+    return (values - _recalls(labels, values)[codes]) * balanced(labels)

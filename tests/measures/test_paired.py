@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from stages.measures.paired import mcnemar, sign_flips
+from stages.measures.paired import flip_tails, mcnemar, sign_flips
 
 
 def test_mcnemar_by_hand():
@@ -23,6 +23,14 @@ def test_sign_flips_by_hand():
     # Sums over all signs of 1, 2, 4 are the odd numbers from -7 to 7; 5 = 4 + 2 - 1 and 7 are as large as 5.
     assert sign_flips([-1.0, 2.0, 4.0]) == 4 / 8
     assert math.isnan(sign_flips([]))
+
+
+def test_tails_of_flips_by_hand():
+    # Sums of 1, 2 and 4 under all signs are the odd numbers from -7 to 7.
+    assert flip_tails([-1.0, 2.0, 4.0]) == (2 / 8, 7 / 8)
+    assert flip_tails([3.0]) == (1 / 2, 1)
+    assert flip_tails(np.zeros(6)) == flip_tails([]) == (1, 1)
+    assert flip_tails(np.ones(30))[0] < 1e-6 and flip_tails(np.ones(30))[1] > 0.999
 
 
 def test_sign_flips_of_more_than_twenty_are_nearly_those_of_twenty():

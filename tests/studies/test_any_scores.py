@@ -13,6 +13,7 @@ from markupsafe import Markup
 from stages import report
 from stages.frame import parameters
 from stages.reporting.study import part
+from stages.reporting.verdicts import CONTRADICTED, SUPPORTED, UNTESTABLE, VERDICTS
 
 STUDIES = ("events", "emotion", "transfer", "audiovisual", "speech")
 MADE = (*any_scores.ATTACKED, *any_scores.DECIDED)
@@ -66,6 +67,7 @@ def test_a_report_tells_of_any_scores(homes, tmp_path, monkeypatch, study, chang
     tables = (reported if change in WHOLE else tabled)(study)
     for table in tables.values():
         check_intervals(table)
+    check_verdicts(tables["claims"], alone=change == "one_clip")
     if change in ("failed", "succeeded"):
         check_success(study, tables, reached=change == "succeeded")
     if change == "impossible":
@@ -85,7 +87,7 @@ def reported(study: str) -> dict[str, pd.DataFrame]:
     json.loads((folder / "metrics.json").read_text(), parse_constant=pytest.fail)
     for name in part(study, "tables", "FIGURES"):
         assert (folder / name).stat().st_size > 1000
-    return {name: pd.read_csv(folder / f"{name}.csv") for name in part(study, "tables", "TABLES")}
+    return {name: pd.read_csv(folder / f"{name}.csv") for name in (*part(study, "tables", "TABLES"), "claims")}
 
 
 def tabled(study: str) -> dict[str, pd.DataFrame]:
@@ -93,7 +95,7 @@ def tabled(study: str) -> dict[str, pd.DataFrame]:
     read, tables, metrics = (part(study, "tables", name) for name in ("read", "tables", "metrics"))
     made = tables(read(parameters.section(study)))
     json.dumps(metrics(made), allow_nan=False)
-    return {name: made[name] for name in part(study, "tables", "TABLES")}
+    return {name: made[name] for name in (*part(study, "tables", "TABLES"), "claims")}
 
 
 def check_intervals(table: pd.DataFrame) -> None:
@@ -103,6 +105,16 @@ def check_intervals(table: pd.DataFrame) -> None:
         known = ~np.isnan(low)
         assert not np.isnan(value[known]).any(), name
         assert (low[known] <= value[known] + 0.01).all() and (value[known] <= high[known] + 0.01).all(), name
+
+
+def check_verdicts(claims: pd.DataFrame, *, alone: bool) -> None:
+    """Each claim has a verdict, those that were tested a probability; one clip alone decides nothing."""
+    assert set(claims.verdict) <= set(VERDICTS)
+    tested = claims[claims.verdict != UNTESTABLE]
+    assert tested.p.between(0, 1).all() and (tested.p_holm >= tested.p).all() and (tested.n > 0).all()
+    assert tested.test.astype(str).str.endswith("two-sided").all()
+    assert claims[claims.verdict == UNTESTABLE].p.isna().all()
+    assert not alone or not claims.verdict.isin([SUPPORTED, CONTRADICTED]).any()
 
 
 def check_left_out(tables: dict[str, pd.DataFrame]) -> None:

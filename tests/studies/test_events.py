@@ -101,51 +101,82 @@ def test_strength_and_papers_strength_of_each_attack(made):
     )
 
 
-def test_claims_are_judged_or_said_to_be_untestable(made):
+def _many(rows: pd.DataFrame, count: int = 60) -> pd.DataFrame:
+    """So many times the same clips, each time called otherwise."""
+    copies = [rows.assign(clip_id=rows.clip_id + f"-{number}") for number in range(count)]
+    return pd.concat(copies, ignore_index=True)
+
+
+def _claims(rows: pd.DataFrame) -> pd.DataFrame:
+    return events.tables(events.Measured(events.named(rows), {}))["claims"].set_index("claim")
+
+
+def test_two_clips_decide_nothing_and_what_was_not_measured_is_not_testable(made):
     claims = made["claims"].set_index("claim")
-    assert claims.verdict["Noise at 20 dB is the best defence on average"] == "holds"
+    quiet = claims.loc["The signal-to-noise ratio is very high for all attacks"]
+    assert (quiet.verdict, quiet.n, quiet.unit, quiet.difference) == ("undecided", 2, "clips", 10)
+    assert quiet.test == "SNR less 30 dB, of each attack; sign flips over 2 clips, two-sided"
+    # Below .05 of 4 claims, two choices of signs of 2 ** 8.
+    assert quiet.n_to_decide == 8
+    assert claims.verdict["Noise at 20 dB is the best defence on average"] == "undecided"
     assert (
         claims.verdict["Resampling at 20 kHz undoes attacks on dense_wav more than on dense_mel"] == "not testable here"
     )
-    assert claims.verdict["The signal-to-noise ratio is very high for all attacks"] == "holds"
-    assert claims.verdict["VGG13, Gunshot_or_gunfire: neither succeeds (0 %)"] == "not testable here"
-    assert set(claims.verdict) <= {"holds", "does not hold", "not testable here"}
+    assert claims.verdict["VGG13, Gunshot_or_gunfire: neither succeeds (taken as: 10 % at most)"] == "not testable here"
 
 
-def _with(outcomes: dict[str, str]) -> dict[str, pd.DataFrame]:
-    """The tables where each treatment leaves this of every clip, and every attack succeeds."""
-    treatments = ("none", *outcomes)
-    rows = pd.concat([scores().head(2).assign(treatment=name, success=True) for name in treatments])
-    rows = rows.assign(attack="deepfool", outcome=rows.treatment.map({"none": "Adv"} | outcomes))
-    return events.tables(events.Measured(events.named(rows), {}))
+def test_many_clips_decide_what_two_do_not():
+    claims = _claims(_many(scores()))
+    assert claims.verdict["The signal-to-noise ratio is very high for all attacks"] == "supported"
+    assert claims.verdict["Noise at 20 dB is the best defence on average"] == "supported"
+    assert claims.verdict["Defences succeed more for the dense models than for the other three"] == "supported"
+    assert claims.verdict["VGG13, Bass_drum: noise succeeds, reverb does not"] == "undecided"
+    loud = scores().assign(attacked_at_db=lambda rows: rows.attacked_at_db.replace(40.0, 20.0))
+    assert _claims(_many(loud)).verdict["The signal-to-noise ratio is very high for all attacks"] == "contradicted"
+
+
+def _with(outcomes: dict[str, tuple[str, str]]) -> pd.DataFrame:
+    """The claims where each treatment leaves these of every other clip, and every attack succeeds."""
+    outcomes = {"none": ("Adv", "Adv")} | outcomes
+    rows = pd.concat([scores().head(2).assign(treatment=name, success=True) for name in outcomes])
+    rows["clip_id"] = ["c1", "c2"] * len(outcomes)
+    rows = rows.assign(attack="deepfool", outcome=[one for pair in outcomes.values() for one in pair])
+    return _claims(_many(rows, 30))
+
+
+UNDONE, NOT, HALF = ("GT", "GT"), ("Adv", "Adv"), ("GT", "Adv")
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "best", "second"),
+    ("noise", "reverb", "mp3", "best", "second"),
     [
-        ({"noise_20dB": "GT", "live_reverb": "Adv", "mp3_48k": "Adv"}, "holds", "does not hold"),
+        (UNDONE, HALF, NOT, "supported", "supported"),
+        (UNDONE, NOT, NOT, "supported", "undecided"),
         # Of treatments that all fail, or all help alike, none is the best.
-        ({"noise_20dB": "Adv", "live_reverb": "Adv", "mp3_48k": "Adv"}, "does not hold", "does not hold"),
-        ({"noise_20dB": "GT", "live_reverb": "GT", "mp3_48k": "GT"}, "does not hold", "does not hold"),
-        ({"noise_20dB": "GT", "live_reverb": "GT", "mp3_48k": "Adv"}, "does not hold", "does not hold"),
+        (NOT, NOT, NOT, "undecided", "undecided"),
+        (UNDONE, UNDONE, UNDONE, "undecided", "undecided"),
+        (UNDONE, UNDONE, NOT, "undecided", "undecided"),
+        (NOT, UNDONE, NOT, "contradicted", "contradicted"),
     ],
 )
-def test_a_treatment_that_is_as_good_as_another_is_not_better(outcomes, best, second):
-    claims = _with(outcomes)["claims"].set_index("claim")
+def test_a_treatment_that_is_as_good_as_another_is_not_better(noise, reverb, mp3, best, second):
+    claims = _with({"noise_20dB": noise, "live_reverb": reverb, "mp3_48k": mp3})
     assert claims.verdict["Noise at 20 dB is the best defence on average"] == best
     assert claims.verdict["Live reverb is the second best defence on average"] == second
 
 
 def test_harm_that_all_treatments_do_alike_is_no_ones_least():
-    rows = scores()
-    clean = rows[rows.attack == "none"]
-    names = ("mp3_320k", "resample_8kHz", "noise_20dB")
-    rows = pd.concat([rows, *(clean.assign(treatment=name) for name in names)])
+    clean = _many(scores()[lambda rows: (rows.attack == "none") & (rows.treatment == "none")])
     claim = "On clean clips mp3 at 320 kb/s does least harm and resampling at 8 kHz most"
-    for outcome, verdict in (("GT", "does not hold"), ("Diff", "holds")):
-        told = rows.assign(outcome=rows.outcome.mask(rows.treatment == "resample_8kHz", outcome))
-        made = events.tables(events.Measured(events.named(told), {}))
-        assert made["claims"].set_index("claim").verdict[claim] == verdict
+    harmed = clean.clip_id.str.endswith(("1", "3", "5", "7", "9"))
+    for every, half, verdict in (("GT", "GT", "undecided"), ("Diff", "Diff", "supported"), ("Diff", "GT", "undecided")):
+        treated = [
+            clean.assign(treatment="mp3_320k"),
+            clean.assign(treatment="resample_8kHz", outcome=every),
+            clean.assign(treatment="noise_20dB", outcome=clean.outcome.mask(harmed, half)),
+        ]
+        rows = pd.concat(treated, ignore_index=True)
+        assert _claims(rows).verdict[claim] == verdict
 
 
 def test_where_nothing_is_fooled_shares_are_nought_and_nothing_is_claimed(measured, tmp_path):

@@ -18,6 +18,7 @@ from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.measures.transcripts import word_error_counts
 from stages.reporting.cells import auc, error_rate, finite, possible, published, share, table, with_clusters
+from stages.reporting.verdicts import supported
 from stages.studies.audiovisual import detection
 from stages.studies.audiovisual.claims import claims
 
@@ -161,7 +162,7 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
         "table_epsilon": detection.largest_less_smallest(could_succeed, detectors),
         "figure_1d": detection.distributions(possible(sentences), detectors),
     }
-    made["claims"] = claims(made)
+    made["claims"] = claims(made, could_succeed)
     return made
 
 
@@ -180,7 +181,7 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
     for run, shown in detection.RUNS.items():
         for row in made[shown].head(1).itertuples():
             values |= {f"success_{run}": row.success, f"auc_sentences_{run}": row.auc}
-    return finite(values) | {"claims_that_hold": int((made["claims"].verdict == "holds").sum())}
+    return finite(values) | {"claims_supported": supported(made["claims"])}
 
 
 def printed_tables() -> pd.DataFrame:

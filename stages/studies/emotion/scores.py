@@ -13,6 +13,13 @@ NOISES = {"audio": "random noise on raw audio", "log_mel": "random noise on spec
 # The paper's best result.
 BEST_NETWORK, BEST_REGIME, BEST_EPSILON = "vgg16", "vanilla", 0.08
 
+# Whom the paper's z-tests set its best model against, and in which of its tables they stand. It does not name the
+# network that it trained with noise.
+RIVALS = {
+    "CNN-4, single (as printed)": ("table_2", {"network": "cnn4", "regime": "single"}),
+    "VGG-16, single (like for like)": ("table_2", {"network": BEST_NETWORK, "regime": "single"}),
+} | {f"VGG-16, {name}": ("table_3", {"regime": "noise", "variant": noise}) for noise, name in NOISES.items()}
+
 
 def scores(attacked: pd.DataFrame) -> pd.DataFrame:
     """One row for each model, attack and epsilon, ordered: UAR, and how many correct decisions the attack flips."""

@@ -11,7 +11,8 @@ import pandas as pd
 
 from stages.frame import clip_table
 from stages.frame.columns import typed
-from stages.reporting.cells import PER_CENT, finite, mean, possible, published, share, table
+from stages.measures.testing import median_interval
+from stages.reporting.cells import PER_CENT, cells, finite, mean, possible, published, share, table
 from stages.studies.events.claims import claims
 
 PAPER = Path(__file__).with_name("paper.csv")
@@ -22,7 +23,7 @@ NAMES = {"none": "clean", "lbfgs": "lbfgs", "deepfool": "deepfool"}
 NUMBERS = ("snr_db", "relative_loudness_db", "l2_audio", "confidence", "forwards", "backwards")
 FLAGS = ("success", "found", "impossible")
 # How many decimals tables have, and their distances.
-PLACES = {"places": 2, "median_l2": 4}
+PLACES = {"places": 2, "median_l2": 4, "median_l2_low": 4, "median_l2_high": 4}
 
 TITLE = "Sound events: minimal attacks against input treatments"
 NOTE = "Shares are percentages: Adv still decided as the attack wants, GT back to the ground truth, Diff a third class."
@@ -87,7 +88,7 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
         "figure_1": _confusions(fooled),
     }
     made["table_5"] = made["table_5"].merge(_strength(fooled, by_table[5]), on="attack", how="left")
-    made["claims"] = claims(made, fooled)
+    made["claims"] = claims(made, fooled, clean)
     return made
 
 
@@ -162,7 +163,7 @@ def _attacks(scores: pd.DataFrame) -> pd.DataFrame:
         row |= share(own.success, own.clip_id, "success", scale=PER_CENT)
         for name in ("snr_db", "relative_loudness_db"):
             row[name] = mean(fooled[name], fooled.clip_id, name)[name]
-        row |= {"median_l2": fooled.l2_audio.median()}
+        row |= cells("median_l2", fooled.l2_audio.median(), *median_interval(fooled.l2_audio.dropna().to_numpy()))
         row |= {"forwards": own.forwards.mean(), "backwards": own.backwards.mean()}
         row["survives_16_bit"] = PER_CENT * own.success[own.found].mean()
         made.append(row | {"left_out": len(planned) - len(own)})

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from stages.reporting.cells import Cells
-from stages.reporting.verdicts import Claim, difference_of, judged, untested
+from stages.measures import testing
+from stages.measures.testing import Evidence
+from stages.reporting.cells import possible
+from stages.reporting.verdicts import Claim
 from stages.studies.speech.claims_of_quality import ATTENTION
-from stages.studies.speech.differences import all_rise, difference, none_higher
+from stages.studies.speech.differences import UNMEASURED, all_rise, difference, none_higher
 from stages.studies.speech.heard import ATTACKED, ATTACKS, heard_as
 from stages.studies.speech.measured import NONE
 
 HARDENED = "deepspeech_hardened"
 ERRORS = {"rosa": "RoSA", "wer": "WER"}
-# What is meant by nine of ten trials.
+# What is meant by nine of ten trials, and by always.
 NEARLY_ALWAYS = 0.9
+SAME = "of the same clips, phrases and trials"
 
 
 @dataclass(frozen=True)
@@ -34,47 +37,54 @@ class UnderAttack:
     measure: str
 
 
-def always(attacks: pd.DataFrame, attack: str) -> Claim:
+def always(attacked: pd.DataFrame, attack: str) -> Claim:
     """That an attack never fails on the undefended recogniser."""
     told = {"direct": "the attack that is not played", "carlini_wagner": "Carlini and Wagner's attack"}[attack]
-    claim, paper = f"{told} always succeeds on the undefended recogniser", "100 %, cited"
-    own = attacks[(attacks.attack == attack) & (attacks.recogniser == ATTACKED) & (attacks.enhancer == NONE)]
+    claim = f"{told} always succeeds on the undefended recogniser (taken as: 9 of 10 times and more)"
+    own = possible(attacked[(attacked.attack == attack) & (attacked.victim == ATTACKED) & (attacked.through == NONE)])
     if own.empty:
-        return untested(claim, paper)
-    row = own.iloc[0]
-    holds = bool(row.success == 1)
-    # No number of successes proves that there is never a failure; one failure is a proof that there is.
-    return judged(claim, paper, f"{100 * row.success:.0f} % of {row.n}", holds, None if holds else True)
+        return Claim(claim, "100 %, cited", UNMEASURED)
+    here = f"{100 * own.success.mean():.0f} % of {len(own)}"
+    return Claim(claim, "100 %, cited", here, "success less 90 %", nearly_always(own.success, own), stated=0.1)
 
 
-def often(table: pd.DataFrame, name: str) -> Claim:
-    """That the attack of this name in Table 4 succeeds in nearly all trials."""
+def nearly_always(hits: pd.Series, clips: pd.DataFrame) -> Evidence | None:
+    """Whether nine of ten of the clips are hits."""
+    return testing.share_above(hits.to_numpy(), clips.cluster.to_numpy(), NEARLY_ALWAYS)
+
+
+def often(under: UnderAttack) -> Claim:
+    """That the attack succeeds in nearly all trials."""
+    name = ATTACKS[under.attack]
     claim = f"the {name} attack succeeds over the air in {100 * NEARLY_ALWAYS:.0f} % of trials and more, undefended"
-    own = table[(table.attack == name) & (table.recogniser == ATTACKED) & (table.enhancer == NONE)]
-    paper = " and ".join(f"{100 * value:.2f} %" for value in own.rosa_paper.dropna())
-    if own.rosa.isna().all():
-        return untested(claim, paper)
-    row = own.iloc[0]
-    holds = bool(row.rosa >= NEARLY_ALWAYS)
-    certain = row.rosa_low >= NEARLY_ALWAYS if holds else row.rosa_high < NEARLY_ALWAYS
-    return judged(claim, paper, f"{100 * row.rosa:.2f} % of {row.n}", holds, bool(certain))
+    printed = under.printed[(under.printed.recogniser == ATTACKED) & (under.printed.enhancer == NONE)].rosa
+    paper = " and ".join(f"{100 * value:.2f} %" for value in printed)
+    own = _played(under, ATTACKED)
+    if own.empty:
+        return Claim(claim, paper, UNMEASURED)
+    here = f"{100 * own.hit.mean():.2f} % of {len(own)}"
+    stated = printed.min() - NEARLY_ALWAYS
+    return Claim(claim, paper, here, "share of trials less 90 %", nearly_always(own.hit, own), stated=stated)
 
 
 def lowers(under: UnderAttack, kind: str, enhancers: list[str]) -> Claim:
     """That every enhancer of this kind helps."""
-    claim = (
-        f"under the {ATTACKS[under.attack]} attack every {kind} lowers the {ERRORS[under.measure]} of both recognisers"
-    )
+    measure = ERRORS[under.measure]
+    text = f"under the {ATTACKS[under.attack]} attack every {kind} lowers the {measure} of both recognisers"
     fallen = _attackable(under, under.recognisers)
     parts = {f"{one}, {enhancer}": _change(under, one, NONE, enhancer) for one in fallen for enhancer in enhancers}
-    rows = [list(100 * own[under.measure]) for _, own in under.printed.groupby("recogniser", sort=False)]
-    figures = "; ".join(f"{row[0]:.2f} % to {', '.join(f'{value:.2f}' for value in row[1:])} %" for row in rows)
-    return all_rise(claim, figures, parts, rises=False, lacking=_lacking(fallen))
+    rows = [list(own[under.measure]) for _, own in under.printed.groupby("recogniser", sort=False)]
+    figures = "; ".join(
+        f"{100 * row[0]:.2f} % to {', '.join(f'{100 * value:.2f}' for value in row[1:])} %" for row in rows
+    )
+    stated = min(row[0] - value for row in rows for value in row[1:])
+    claim = Claim(text, figures, "", f"{measure} {SAME} before and after each enhancer")
+    return all_rise(claim, parts, rises=False, lacking=_lacking(fallen), stated=stated)
 
 
 def lowers_most(under: UnderAttack, kind: str, enhancers: list[str]) -> Claim:
     """That of the enhancers of this kind the attention U-Net helps the most."""
-    told = f"no {kind} lowers the {ERRORS[under.measure]} as far as the attention U-Net"
+    measure = ERRORS[under.measure]
     fallen = _attackable(under, under.recognisers)
     best = [name for name in enhancers if name.startswith(ATTENTION)][:1]
     parts = {
@@ -84,23 +94,31 @@ def lowers_most(under: UnderAttack, kind: str, enhancers: list[str]) -> Claim:
         for enhancer in enhancers
         if enhancer != most
     }
-    claim = f"under the {ATTACKS[under.attack]} attack {told}"
-    return all_rise(claim, "in all 4 comparisons", parts, rises=False, lacking=_lacking(fallen))
+    text = f"under the {ATTACKS[under.attack]} attack no {kind} lowers the {measure} as far as the attention U-Net"
+    claim = Claim(text, "in all 4 comparisons", "", f"{measure} {SAME} after it and after each other enhancer")
+    steps = [_least_ahead(own.set_index("enhancer")[under.measure]) for _, own in under.printed.groupby("recogniser")]
+    return all_rise(claim, parts, rises=False, lacking=_lacking(fallen), stated=min(steps))
+
+
+def _least_ahead(printed: pd.Series) -> float:
+    """By how much the paper's attention U-Net is ahead of its next enhancer."""
+    return printed.drop([NONE, ATTENTION]).min() - printed[ATTENTION]
 
 
 def hardened_recogniser(under: UnderAttack, made_on: str) -> Claim:
     """The hardened recogniser beside the undefended one, each under its own attack or both under the latter's."""
+    measure = ERRORS[under.measure]
     whose = "attack, made anew" if made_on == HARDENED else "attack, made on the undefended one"
-    told = f"lowers its {ERRORS[under.measure]} under the {ATTACKS[under.attack]} {whose}"
-    undefended = under.printed[under.printed.enhancer == NONE]
-    figures = " to ".join(f"{100 * value:.2f} %" for value in undefended[under.measure])
+    text = f"adversarial training of the recogniser lowers its {measure} under the {ATTACKS[under.attack]} {whose}"
+    printed = list(under.printed[under.printed.enhancer == NONE][under.measure])
+    figures = " to ".join(f"{100 * value:.2f} %" for value in printed)
     fallen = _attackable(under, [ATTACKED])
     others = under.transferred
     clips = under.heard if made_on == HARDENED else others[others.victim == made_on]
     later = heard_as(clips, under.attack, HARDENED, NONE, "played")
     parts = {one: difference(_played(under, one), later, under.measure) for one in fallen}
-    claim = f"adversarial training of the recogniser {told}"
-    return all_rise(claim, figures, parts, rises=False, lacking=_lacking(fallen))
+    claim = Claim(text, figures, "", f"{measure} {SAME}, of both recognisers")
+    return all_rise(claim, parts, rises=False, lacking=_lacking(fallen), stated=printed[0] - printed[-1])
 
 
 def by_so_much(under: UnderAttack, enhancers: dict[str, str]) -> Claim:
@@ -114,8 +132,11 @@ def by_so_much(under: UnderAttack, enhancers: dict[str, str]) -> Claim:
     )
     less = _change(under, HARDENED, enhancers.get(ATTENTION, "") or ATTENTION, NONE)
     figures = f"{100 * printed[NONE]:.2f} % to {100 * printed[ATTENTION]:.2f} %"
-    here = f"{100 * less['x']:+.2f} points lower"
-    return difference_of(claim, figures, here, tuple(less[end] - points for end in ("x", "x_low", "x_high")))
+    if less is None:
+        return Claim(claim, figures, UNMEASURED)
+    here = f"{100 * less.effect:+.2f} points lower"
+    compared = f"WER {SAME} before and after it, less {100 * points:.2f} points"
+    return Claim(claim, figures, here, compared, testing.shifted(less, points))
 
 
 def hardened_on_clean(decisions: pd.DataFrame) -> Claim:
@@ -123,14 +144,15 @@ def hardened_on_clean(decisions: pd.DataFrame) -> Claim:
     claim = "adversarial training of the recogniser does not raise its WER on clean speech"
     own = decisions.assign(pair=decisions.key)
     before, later = (own[own.heard_by == name] for name in (ATTACKED, HARDENED))
-    return none_higher(claim, {"difference": difference(before, later, "wer")})
+    parts = {"difference": difference(before, later, "wer")}
+    return none_higher(claim, "WER of both recognisers on the same test clips", parts)
 
 
 def _played(under: UnderAttack, recogniser: str, enhancer: str = NONE) -> pd.DataFrame:
     return heard_as(under.heard, under.attack, recogniser, enhancer, "played")
 
 
-def _change(under: UnderAttack, recogniser: str, before: str, later: str) -> Cells:
+def _change(under: UnderAttack, recogniser: str, before: str, later: str) -> Evidence | None:
     """What a recogniser has more after the one enhancer than after the other."""
     return difference(_played(under, recogniser, before), _played(under, recogniser, later), under.measure)
 
@@ -141,4 +163,4 @@ def _attackable(under: UnderAttack, recognisers: Iterable[str]) -> list[str]:
 
 
 def _lacking(fallen: list[str]) -> str:
-    return "not measured" if fallen else "no trial succeeds undefended"
+    return UNMEASURED if fallen else "no trial succeeds undefended"

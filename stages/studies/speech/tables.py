@@ -15,6 +15,7 @@ import pandas as pd
 from stages.frame import clip_table
 from stages.frame.errors import UserError
 from stages.reporting.cells import finite, possible
+from stages.reporting.verdicts import supported
 from stages.studies.speech import attacks, quality
 from stages.studies.speech.claims import claims
 from stages.studies.speech.heard import ATTACKED, prepared, with_numbers
@@ -158,7 +159,7 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
             values[f"rosa_{row.attack}_{row.recogniser}_{row.enhancer}"] = row.rosa
     for row in made["table_magnitude"].itertuples():
         values[f"snr_median_db_{row.attack}_{row.enhancer}"] = row.snr_median_db
-    return finite(values) | {"claims_that_hold": int((made["claims"].verdict == "holds").sum())}
+    return finite(values) | {"claims_supported": supported(made["claims"])}
 
 
 def printed_tables() -> pd.DataFrame:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from stages.measures import testing
 from stages.measures.intervals import exact_difference, mean_interval
 from stages.measures.paired import sign_flips
 from stages.measures.recall import uar, uar_interval
@@ -42,11 +43,8 @@ def text_robustness(attacks: pd.DataFrame) -> pd.DataFrame:
     """Accuracy of the bimodal model less that of others on the same clips under the same attack."""
     made = []
     for (attack, epsilon), planned in attacks.groupby(["attack", "epsilon"], sort=False):
-        own = planned if attack == "none" else possible(planned)
-        right = own.assign(right=(own.adversarial_prediction == own.label).astype(float))
-        wide = right.pivot_table(index=["clip_id", "speaker"], columns="variant", values="right")
         for other in ("speech", "mlp"):
-            both = wide.reindex(columns=["bimodal", other]).dropna()
+            both = _right(planned, other)
             if both.empty:
                 continue
             by_speaker = both.groupby("speaker").mean()
@@ -57,6 +55,21 @@ def text_robustness(attacks: pd.DataFrame) -> pd.DataFrame:
             made.append(row | {"p_speakers": sign_flips(differences), "n": len(both)})
     columns = ["attack", "epsilon", "against", "bimodal", "other", "difference", "p_speakers", "n"]
     return table(made, columns)
+
+
+def hardier(attacks: pd.DataFrame) -> testing.Evidence | None:
+    """Whether more clips stay right with text than by speech alone, under PGD at its smallest epsilon."""
+    own = attacks[attacks.attack == "bim"]
+    both = _right(own[own.epsilon == own.epsilon.min()], "speech")
+    return testing.mean((both.bimodal - both.speech).to_numpy(), both.index.get_level_values("speaker"))
+
+
+def _right(planned: pd.DataFrame, other: str) -> pd.DataFrame:
+    """Whether each clip under one attack is decided rightly by the bimodal model and by another, both having had it."""
+    own = planned if (planned.attack == "none").all() else possible(planned)
+    right = own.assign(right=(own.adversarial_prediction == own.label).astype(float))
+    wide = right.pivot_table(index=["clip_id", "speaker"], columns="variant", values="right")
+    return wide.reindex(columns=["bimodal", other]).dropna()
 
 
 def _mean_difference(of_speakers: np.ndarray) -> Cells:

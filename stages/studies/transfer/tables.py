@@ -20,9 +20,10 @@ from stages.frame.errors import UserError
 from stages.measures.paired import mcnemar, sign_flips
 from stages.measures.recall import uar, uar_interval
 from stages.reporting.cells import cells, finite, published, table
+from stages.reporting.verdicts import supported
 from stages.studies.transfer.attacks import text_robustness, under_attack
 from stages.studies.transfer.claims import claims
-from stages.studies.transfer.recalls import by_speaker, change, draws, ua
+from stages.studies.transfer.recalls import by_speaker, change, chosen, draws, eight_times_as_many, ua
 
 PAPER = Path(__file__).with_name("paper.csv")
 HEADS = ("mean", "mean_max", "attention", "mlp")
@@ -146,7 +147,7 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
         "table_text_robustness": text_robustness(measured.attacks),
         "figure_2": _curve(decisions, few, paper),
     }
-    made["claims"] = claims(made, measured.few)
+    made["claims"] = claims(made, measured.decisions, measured.attacks, measured.few)
     return made
 
 
@@ -165,13 +166,7 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
     helps = helps[(helps.attack == "PGD") & (helps.against == "speech")]
     if len(helps):
         values["pgd_smallest_bimodal_less_speech"] = helps.sort_values("epsilon").difference.iloc[0]
-    return finite(values) | {"claims_that_hold": int((made["claims"].verdict == "holds").sum())}
-
-
-def _chosen(decisions: pd.DataFrame, feature: str, model: str, size: str, draw: int | None = None) -> pd.DataFrame:
-    """The decisions of one kind of model, of all draws or one."""
-    own = decisions[(decisions.feature == feature) & (decisions.model == model) & (decisions["size"] == size)]
-    return own if draw is None else own[own.draw == draw]
+    return finite(values) | {"claims_supported": supported(made["claims"])}
 
 
 def _corpus(clips: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
@@ -196,7 +191,7 @@ def _few_examples(decisions: pd.DataFrame, few: str, paper: pd.DataFrame) -> pd.
     made = []
     for head in HEADS:
         row: dict[str, Any] = {"head": head}
-        lld, wav2vec = (_chosen(decisions, feature, head, few) for feature in FEATURES)
+        lld, wav2vec = (chosen(decisions, feature, head, few) for feature in FEATURES)
         for feature, own in zip(FEATURES, (lld, wav2vec)):
             row |= ua(own, feature)
             row[f"{feature}_paper"] = published(paper, table="table_1", row=head, column=feature)
@@ -208,12 +203,10 @@ def _few_examples(decisions: pd.DataFrame, few: str, paper: pd.DataFrame) -> pd.
 
 
 def _less_data(decisions: pd.DataFrame, few: int) -> pd.DataFrame:
-    """One row, none without descriptors: the size nearest to eight times as many is what there is to compare with."""
-    ours = _chosen(decisions, "wav2vec", "mlp", str(few))
-    sizes = decisions[(decisions.feature == "lld") & (decisions.model == "mlp")].groupby("size").examples.mean()
-    if sizes.empty:
+    """One row, none without descriptors."""
+    ours, theirs = chosen(decisions, "wav2vec", "mlp", str(few)), eight_times_as_many(decisions, few)
+    if theirs.empty:
         return table([], ["examples", "lld_examples", "wav2vec", "lld", "difference", "n"])
-    theirs = _chosen(decisions, "lld", "mlp", (sizes / (8 * few)).map(math.log).abs().idxmin())
     row = {"examples": few, "lld_examples": round(theirs.examples.mean())} | ua(ours, "wav2vec") | ua(theirs, "lld")
     return table([row | change(theirs, ours, "difference") | {"n": ours.clip_id.nunique()}])
 
@@ -225,7 +218,7 @@ def _all_examples(decisions: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
         for row in printed[printed.note == "cited"].itertuples()
     ]
     for name, (features, feature, model) in MEASURED.items():
-        own = _chosen(decisions, feature, model, "all")
+        own = chosen(decisions, feature, model, "all")
         row = {"model": name, "features": features, "cited": "no"} | ua(own)
         row["ua_paper"] = published(paper, table="table_2", row=name, column=features)
         made.append(row | {"n": own.clip_id.nunique()})
@@ -239,7 +232,7 @@ def _paired(decisions: pd.DataFrame, few: str) -> pd.DataFrame:
     pairs += [(("wav2vec", head), ("lld", head), few) for head in HEADS[:-1]]
     made = []
     for first, second, size in pairs:
-        one, other = (_chosen(decisions, *which, size, 0) for which in (first, second))
+        one, other = (chosen(decisions, *which, size, 0) for which in (first, second))
         both = other.merge(one, on="clip_id", suffixes=("", "_first"))
         if both.empty:
             continue
@@ -260,7 +253,7 @@ def _paired(decisions: pd.DataFrame, few: str) -> pd.DataFrame:
 def _folds(decisions: pd.DataFrame) -> pd.DataFrame:
     made = []
     for name, (features, feature, model) in MEASURED.items():
-        for fold, own in _chosen(decisions, feature, model, "all").groupby("fold"):
+        for fold, own in chosen(decisions, feature, model, "all").groupby("fold"):
             of_draws = [uar(part.label, part.decision) for _, part in own.groupby("draw")]
             row = {"model": name, "features": features, "session": fold}
             row |= cells("ua", float(np.mean(of_draws)), *uar_interval(own.label, own.decision, own.clip_id))
@@ -271,7 +264,7 @@ def _folds(decisions: pd.DataFrame) -> pd.DataFrame:
 def _confusion(decisions: pd.DataFrame) -> pd.DataFrame:
     made = []
     for name, (features, feature, model) in MEASURED.items():
-        own = _chosen(decisions, feature, model, "all", 0)
+        own = chosen(decisions, feature, model, "all", 0)
         counts = pd.crosstab(own.label, own.decision).reindex(columns=sorted(own.label.unique()), fill_value=0)
         for label, row in counts.iterrows():
             shares = row / row.sum()
