@@ -8,6 +8,9 @@ import numpy as np
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count
 
+# Outputs after which the weights repeat; of rates that share hardly any divisor there would be gigabytes of them.
+MOST_OUTPUTS = 1000
+
 
 def treat(
     waveforms: list[np.ndarray], *, sample_rate_hz: int, seeds: list[int], device: str, rate_hz: Count
@@ -43,10 +46,13 @@ def resampled(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     The weights by which samples are summed repeat after `to_hz` / gcd outputs, so that they are a convolution. Equal to
     rounding, or to 2e-4 of full scale for rates at which resampy rounds its step through the filter (44.1 kHz down).
     """
+    import resampy
     import torch
     from torch.nn.functional import conv1d, pad
 
     step = from_hz // math.gcd(from_hz, to_hz)
+    if max(from_hz, to_hz) * step > MOST_OUTPUTS * from_hz:
+        return resampy.resample(waveform, from_hz, to_hz, filter="kaiser_best")
     weights = torch.from_numpy(_weights(from_hz, to_hz))
     reach = (weights.shape[1] - step) // 2
     length = int(len(waveform) * float(to_hz) / float(from_hz))

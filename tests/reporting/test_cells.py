@@ -9,6 +9,7 @@ import pytest
 from stages.measures.intervals import clustered, exact, mean_interval, wilson
 from stages.reporting import cells as of
 from stages.reporting.cells import cells, mean, one, ordered, printed, published, share, table
+from stages.studies.audiovisual import judged
 
 PAPER = pd.DataFrame({"table": [1, 1, 2, 2], "model": ["a", "b", "a", "a"], "value": [5.0, 6, 7, 8], "auc": 0.5})
 
@@ -69,12 +70,12 @@ def test_scores_that_are_not_finite_are_in_no_auc_and_no_f1():
     split = ["validation"] * 4 + ["test"] * 4
     benign = pd.DataFrame({"clip_id": range(8), "score": [1.0, 2, 3, 4] * 2, "split": split, "cluster": range(8)})
     attacked = benign.assign(score=benign.score - 1.5)
-    told = [of.auc(benign, attacked, "score", "x"), of.f1(benign, attacked, "score", "x")]
+    told = [judged.auc(benign, attacked, "score", "x"), judged.f1(benign, attacked, "score", "x")]
     lost = [math.nan, math.inf, -math.inf]
     more = pd.DataFrame({"clip_id": range(8, 14), "score": lost * 2, "split": ["validation", "test"] * 3, "cluster": 9})
     more_benign, more_attacked = pd.concat([benign, more]), pd.concat([attacked, more.assign(score=1.0)])
-    assert of.f1(more_benign, more_attacked, "score", "x") == told[1]
-    assert of.auc(more_benign, attacked, "score", "x") == told[0]
+    assert judged.f1(more_benign, more_attacked, "score", "x") == told[1]
+    assert judged.auc(more_benign, attacked, "score", "x") == told[0]
 
 
 def test_headlines_are_finite():

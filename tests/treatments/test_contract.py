@@ -58,7 +58,7 @@ def model(tmp_path_factory) -> str:
     parameters = {"layers": 2, "filters": 4, "down_kernel": 15, "up_kernel": 5, "fold": 1}
     signal = {"sample_rate_hz": RATE_HZ}
     module = victim.build("wave_u_net", 0, parameters, where="test", signal=signal)
-    config = {"network": "wave_u_net", "parameters": parameters, "signal": signal, "labels": [], "decides": "waveform"}
+    config = {"network": "wave_u_net", "parameters": parameters, "signal": signal, "labels": [], "decides": "text"}
     weights.save(folder, module, config | {"bounds": {"audio": [-1, 1]}, "attacked_on": "logits"})
     return str(folder)
 

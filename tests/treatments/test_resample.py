@@ -40,7 +40,9 @@ def test_a_rate_that_removes_nothing_is_refused(rate_hz):
         treat([tone(440)], sample_rate_hz=RATE_HZ, seeds=[0], device="cpu", rate_hz=rate_hz)
 
 
-@pytest.mark.parametrize("rates_hz", [(32000, 8000), (8000, 32000), (32000, 20000), (20000, 32000), (16000, 44100)])
+@pytest.mark.parametrize(
+    "rates_hz", [(32000, 8000), (8000, 32000), (32000, 20000), (20000, 32000), (16000, 44100), (32000, 31999)]
+)
 @pytest.mark.parametrize("samples", [7, 1001])
 def test_it_is_what_resampy_gives(rates_hz, samples):
     import resampy

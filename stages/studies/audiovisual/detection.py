@@ -11,8 +11,9 @@ from stages.frame import clip_table
 from stages.frame.columns import typed
 from stages.measures import detection
 from stages.measures.transcripts import word_error_counts
-from stages.reporting.cells import auc, error_rate, f1, ordered, possible, printed, share, with_clusters
+from stages.reporting.cells import error_rate, ordered, possible, printed, share, with_clusters
 from stages.studies.audiovisual.claims import ATTACKS
+from stages.studies.audiovisual.judged import auc, f1
 from stages.studies.audiovisual.shown import strength
 
 # The SyncNets, and what the columns of their AUC and F1 end with.

@@ -17,10 +17,11 @@ from stages.frame import clip_table
 from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.measures.transcripts import word_error_counts
-from stages.reporting.cells import auc, error_rate, finite, possible, published, share, table, with_clusters
+from stages.reporting.cells import error_rate, finite, possible, published, share, table, with_clusters
 from stages.reporting.verdicts import supported
 from stages.studies.audiovisual import detection
 from stages.studies.audiovisual.claims import claims
+from stages.studies.audiovisual.judged import auc
 
 PAPER = Path(__file__).with_name("paper.csv")
 DATA, MODELS = Path("data/audiovisual"), Path("models/audiovisual")
