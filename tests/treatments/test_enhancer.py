@@ -19,7 +19,7 @@ def model(tmp_path):
     """Saved with random weights: the folder and the network."""
     torch.manual_seed(0)
     module = victim.build("wave_u_net", 0, PARAMETERS, where="test", signal=SIGNAL).eval()
-    config = {"network": "wave_u_net", "parameters": PARAMETERS, "signal": SIGNAL, "labels": [], "decides": "waveform"}
+    config = {"network": "wave_u_net", "parameters": PARAMETERS, "signal": SIGNAL, "labels": [], "decides": "text"}
     weights.save(tmp_path, module, config | {"bounds": {"audio": [-1, 1]}, "attacked_on": "logits"})
     return str(tmp_path), module
 
