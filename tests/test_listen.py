@@ -65,21 +65,19 @@ def test_of_a_set_without_clips_there_is_nothing_to_hear(tmp_path, monkeypatch, 
     assert "<h3>Listen</h3>" not in (tmp_path / "reports/events/index.html").read_text()
 
 
-def test_what_listening_names_is_a_list_of_names(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("listening: vgg13-x", "expected a list of text; found 'vgg13-x'"),
+        ("listening:\n  - vgg13-y", "expected names from events\\.attacked; found 'vgg13-y'"),
+    ],
+)
+def test_what_listening_names_is_a_list_of_sets(tmp_path, monkeypatch, named, told):
     monkeypatch.chdir(tmp_path)
     small_events.make()
     params = tmp_path / "params.yaml"
-    params.write_text(params.read_text().replace("listening:\n  - vgg13-x", "listening: vgg13-x"))
-    with pytest.raises(UserError, match=r"events\.listening: expected a list of text; found 'vgg13-x'"):
-        listen.main("events")
-
-
-def test_an_entry_that_is_none_is_the_users_error(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    small_events.make()
-    params = tmp_path / "params.yaml"
-    params.write_text(params.read_text().replace("listening:\n  - vgg13-x", "listening:\n  - vgg13-y"))
-    with pytest.raises(UserError, match=r"events\.listening: expected names from events\.attacked; found 'vgg13-y'"):
+    params.write_text(params.read_text().replace("listening:\n  - vgg13-x", named))
+    with pytest.raises(UserError, match=rf"events\.listening: {told}"):
         listen.main("events")
 
 

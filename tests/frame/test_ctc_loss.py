@@ -36,5 +36,16 @@ def test_a_text_too_long_has_no_loss_and_no_gradient():
     assert gradient[[0, 2]].count_nonzero() == 0 and gradient[1].isfinite().all() and gradient[1].count_nonzero() > 0
 
 
+def test_over_many_steps_float32_logits_have_the_gradient_that_float64_has():
+    torch.manual_seed(3)
+    labels = characters(["ab" * 25], ALPHABET)
+    logits = torch.randn(1, 100, len(ALPHABET) + 1)
+    # Sure of a, blank, b, blank ...
+    logits[0, range(100), [1, 5, 2, 5] * 25] += 14
+    inputs = [values.detach().requires_grad_() for values in (logits, logits.double())]
+    ours, exact = (torch.autograd.grad(ctc(x, labels).sum(), x)[0].double() for x in inputs)
+    assert (ours - exact).abs().max() < 2e-7 * exact.abs().max()
+
+
 def test_a_text_takes_a_step_a_character_and_one_between_two_alike():
     assert steps_needed(characters(["", "a", "abba", "aaa bb"], ALPHABET)).tolist() == [0, 1, 5, 9]
