@@ -30,13 +30,13 @@ def attack(
 ) -> Result:
     """Steps to the nearest of the linearised class boundaries until the class changes.
 
-    The first step looks at the `candidates` classes with the highest scores after the true one, the later ones at the
-    `kept_candidates` whose boundaries were nearest then: each class costs a backward pass a step. A step goes
-    `LEAST_STEP` beyond the boundary. The point that is
-    tried is always the clean input plus (1 + overshoot) times the summed steps, within the bounds. After the first
-    `growth_after` steps, each is at least `step_growth` times as long as the one before: 0 is DeepFool as published, a
-    little above 1 arrives also where the boundaries are so rough that linear steps become too short. What is found is
-    shortened by `bisections` forward passes, 0 as published.
+    The first step looks at the `candidates` classes with the highest scores after the true one, the later ones at
+    the `kept_candidates` whose boundaries were nearest then: each class costs a backward pass a step. A step goes
+    `LEAST_STEP` beyond the boundary. The point that is tried is always the clean input plus (1 + overshoot) times
+    the summed steps, within the bounds. After the first `growth_after` steps, each is at least `step_growth` times
+    as long as the one before: 0 is DeepFool as published, a little above 1 arrives also where the boundaries are so
+    rough that linear steps become too short. What is found is shortened by `bisections` forward passes, 0 as
+    published.
 
     Raises:
         UserError: the goal is targeted.
