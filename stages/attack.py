@@ -52,7 +52,7 @@ def main(study: str, name: str) -> None:
     )
     rows = choose(work)
     # Here, so that a wrong entry is told before any work, and unfinished work is known by all of its code.
-    batches.victim(task, rows.folder[0])
+    batches.aimed_at(task, rows.folder[0])
     output = data / "adversarial" / name
     shards.write_set(
         rows,

@@ -234,6 +234,12 @@ def padded_batch(arrays: list[np.ndarray], device: str, name: str = "audio") -> 
     return {name: torch.from_numpy(padded).to(device), f"{name}_length": torch.tensor(lengths)}
 
 
+def inside(inputs: Inputs) -> Tensor:
+    """Which samples of `audio` (clips, longest) lie before their clip's end, `audio_length`: (clips, longest)."""
+    audio = inputs["audio"]
+    return torch.arange(audio.shape[1], device=audio.device) < inputs["audio_length"].to(audio.device)[:, None]
+
+
 def labels_of(table: pd.DataFrame) -> tuple[list[str], Literal["label", "text"]]:
     """What is to be decided of a table's clips: their labels, or where they have none their texts, in characters."""
     if any(table.label):

@@ -48,7 +48,7 @@ def test_mixtures_come_clean_and_noisy_and_after_each_enhancer(home, mixtures):
         same = (rows.source == row.source) & (rows.version == row.version) & (rows.treatment == "cleaned")
         batch = victim.padded_batch([heard.astype("f4") / 32768], "cpu")
         cleaned = mixtures.load(rows.sound[same].item())["audio"]
-        np.testing.assert_allclose(cleaned / 32768, enhancer.module(batch)[0], atol=1e-4)
+        np.testing.assert_allclose(cleaned / 32768, enhancer.through(batch)[0], atol=1e-4)
 
 
 def test_attacked_clips_are_played_in_rooms_that_were_held_out(home, attacked):

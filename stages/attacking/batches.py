@@ -46,7 +46,7 @@ def attacked(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.
     from stages.attacking.problem import Setting
 
     first = rows.iloc[0]
-    target, unit = victim(task, first.folder), task.plan.unit or {}
+    target, unit = aimed_at(task, first.folder), task.plan.unit or {}
     setting = Setting(
         bounds=target.bounds,
         epsilon=made.scaled(first.strength, unit, target.bounds),
@@ -61,15 +61,26 @@ def attacked(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.
     return made.attacked(rows.assign(through=task.entry.through or ""), clips, target, run, setting)
 
 
+def aimed_at(task: Task, folder: str) -> "Victim":
+    """The model in a folder, behind the treatment through which it is attacked, whose chance begins anew.
+
+    Raises:
+        UserError: as `victim`, or gradients can't pass the treatment.
+    """
+    from stages.attacking.treated import behind
+
+    loaded = victim(task, folder)
+    return loaded if task.through is None else behind(_treatment(task, task.through), loaded, draws=task.entry.draws)
+
+
 @functools.lru_cache(maxsize=1)  # a model's rows lie together
 def victim(task: Task, folder: str) -> "Victim":
-    """The model in a folder, behind the treatment through which it is attacked.
+    """The model in a folder.
 
     Raises:
         UserError: it is another network than the entry says, or hears through another front end.
     """
     from stages import victim as models
-    from stages.attacking.treated import behind
 
     config, front_end = models.config_of(folder), Path(folder).parent / shards.FRONT_END
     hears_through = config["front_end"]["feature"] if front_end.is_dir() else None
@@ -77,14 +88,13 @@ def victim(task: Task, folder: str) -> "Victim":
         expected = getattr(task.entry, name)
         if expected != found:
             raise UserError(folder, f"the {name} {expected!r}", f"{found!r}", f"name this {name} in the entry")
-    loaded = models.load(folder, device=task.device)
-    return loaded if task.through is None else behind(_treatment(task, task.through), loaded)
+    return models.load(folder, device=task.device)
 
 
 def _treatment(task: Task, given: Treatment) -> Callable:
-    """The treatment as a module that gradients pass."""
+    """The treatment as a function that gradients pass."""
     where = f"{task.study}.treatments.{task.entry.through}"
-    function = find("treatments", given.treatment, "module", where=f"{where}.treatment")
+    function = find("treatments", given.treatment, "through", where=f"{where}.treatment")
     values = given.parameters | ({"model": str(Path("models", task.study, given.model))} if given.model else {})
     bound = parameters.bind(function, f"{where}.parameters", values, passed=("sample_rate_hz", "device"))
     return bound(sample_rate_hz=task.sets[0].about["signal"]["sample_rate_hz"], device=task.device)

@@ -18,6 +18,7 @@ class Attacked:
         inputs, beside: the set that is attacked, and another one that victims take something from.
         front_end: the file in `stages/features` through which the victims hear waveforms, where they do.
         through: an entry of `<study>.treatments` that stands in front of the victims; the attacker knows of it.
+        draws: how often the attacker draws that treatment at each look, where it is a matter of chance.
     """
 
     victims: list[Name]
@@ -28,6 +29,7 @@ class Attacked:
     beside: Name | None = None
     front_end: str | None = None
     through: str | None = None
+    draws: Count = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,11 @@ arrays of the same lengths, in step with the originals (no delay): what really h
 depends on its samples and its seed, never on its batch mates. Results may leave [-1, 1): the verb that calls clips and
 rounds to 16 bits, before and after. A treatment that asks for `model` gets the folder of a trained one.
 
-Where gradients can pass, the file also has
+For attackers who know of it the file also has
 
-    module(*, sample_rate_hz, device, <parameters>) -> nn.Module
+    through(*, sample_rate_hz, device, <parameters>) -> function
 
-from a batch `{"audio", "audio_length"}` to waveforms (clips, samples), so that an attacker can aim through it.
+from a batch `{"audio", "audio_length"}` to waveforms (clips, samples) that gradients pass. It gives what `treat` does,
+each clip as by itself and zero after its end; where chance plays, another draw at each call, the same for all clips of
+the call, so that what an attacker sees of a clip does not depend on its batch either.
 """

@@ -20,13 +20,13 @@ def treat(
     """
     if not waveforms:
         return []
-    enhancer = module(sample_rate_hz=sample_rate_hz, device=device, model=model)
+    enhancer = through(sample_rate_hz=sample_rate_hz, device=device, model=model)
     with torch.no_grad():
         made = enhancer(victim.padded_batch(waveforms, device)).cpu().numpy()
     return [enhanced[: len(own)].copy() for enhanced, own in zip(made, waveforms)]
 
 
-def module(*, sample_rate_hz: int, device: str, model: str) -> nn.Module:
+def through(*, sample_rate_hz: int, device: str, model: str) -> nn.Module:
     """The enhancer itself: gradients pass it as they are.
 
     Raises:

@@ -2,11 +2,16 @@
 
 import functools
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Outputs after which the weights repeat; of rates that share hardly any divisor there would be gigabytes of them.
 MOST_OUTPUTS = 1000
@@ -22,20 +27,44 @@ def treat(
     Raises:
         UserError: `rate_hz` is not below the clips' own rate.
     """
-    if rate_hz >= sample_rate_hz:
-        raise UserError(
-            "params.yaml: the resample treatment's rate_hz",
-            f"less than the clips' {sample_rate_hz} Hz",
-            str(rate_hz),
-            "lower it",
-        )
+    _check(rate_hz, sample_rate_hz)
     return [there_and_back(waveform, sample_rate_hz, rate_hz) for waveform in waveforms]
+
+
+def through(*, sample_rate_hz: int, device: str, rate_hz: Count) -> Callable[[dict[str, "Tensor"]], "Tensor"]:
+    """The clips by way of `rate_hz`, which is linear.
+
+    Raises:
+        UserError: `rate_hz` is not below the clips' own rate, or has so small a divisor in common with it that resampy
+            itself has to do it, which no gradient passes.
+    """
+    _check(rate_hz, sample_rate_hz)
+    if not _repeats(sample_rate_hz, rate_hz) or not _repeats(rate_hz, sample_rate_hz):
+        raise UserError(
+            "params.yaml: the resample treatment's rate_hz, of an attack that goes through it",
+            f"a rate that shares a large divisor with {sample_rate_hz} Hz",
+            str(rate_hz),
+            "choose another rate",
+        )
+    more = _silence_after(sample_rate_hz, rate_hz)
+
+    def treated(inputs: dict[str, "Tensor"]) -> "Tensor":
+        from torch.nn.functional import pad
+
+        from stages.victim import inside
+
+        lengths = inputs["audio_length"]
+        low = _convolved(pad(inputs["audio"] * inside(inputs), (0, more)), sample_rate_hz, rate_hz)
+        ends = {"audio": low, "audio_length": (lengths + more).double().mul(rate_hz / sample_rate_hz).long()}
+        back = _convolved(low * inside(ends), rate_hz, sample_rate_hz)
+        return back[:, : inputs["audio"].shape[1]] * inside(inputs)
+
+    return treated
 
 
 def there_and_back(waveform: np.ndarray, sample_rate_hz: int, rate_hz: int) -> np.ndarray:
     """One clip, resampled to `rate_hz` and back to `sample_rate_hz`, of unchanged length."""
-    # Each way drops the last fraction of a sample; silence appended beforehand is what gets lost instead of sound.
-    padded = np.pad(waveform, (0, math.ceil(sample_rate_hz / rate_hz) + 1))
+    padded = np.pad(waveform, (0, _silence_after(sample_rate_hz, rate_hz)))
     low = resampled(padded, sample_rate_hz, rate_hz)
     return resampled(low, rate_hz, sample_rate_hz)[: len(waveform)]
 
@@ -48,16 +77,43 @@ def resampled(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     """
     import resampy
     import torch
+
+    if not _repeats(from_hz, to_hz):
+        return resampy.resample(waveform, from_hz, to_hz, filter="kaiser_best")
+    return _convolved(torch.from_numpy(waveform)[None], from_hz, to_hz)[0].numpy()
+
+
+def _check(rate_hz: int, sample_rate_hz: int) -> None:
+    if rate_hz >= sample_rate_hz:
+        raise UserError(
+            "params.yaml: the resample treatment's rate_hz",
+            f"less than the clips' {sample_rate_hz} Hz",
+            str(rate_hz),
+            "lower it",
+        )
+
+
+def _silence_after(sample_rate_hz: int, rate_hz: int) -> int:
+    """Each way drops the last fraction of a sample; silence appended beforehand is what gets lost instead of sound."""
+    return math.ceil(sample_rate_hz / rate_hz) + 1
+
+
+def _repeats(from_hz: int, to_hz: int) -> bool:
+    """Whether the weights repeat after few enough outputs."""
+    return max(from_hz, to_hz) * (from_hz // math.gcd(from_hz, to_hz)) <= MOST_OUTPUTS * from_hz
+
+
+def _convolved(waveforms: "Tensor", from_hz: int, to_hz: int) -> "Tensor":
+    """Waveforms (clips, samples) at `to_hz`, by a convolution."""
+    import torch
     from torch.nn.functional import conv1d, pad
 
     step = from_hz // math.gcd(from_hz, to_hz)
-    if max(from_hz, to_hz) * step > MOST_OUTPUTS * from_hz:
-        return resampy.resample(waveform, from_hz, to_hz, filter="kaiser_best")
-    weights = torch.from_numpy(_weights(from_hz, to_hz))
+    weights = torch.from_numpy(_weights(from_hz, to_hz)).to(waveforms)
     reach = (weights.shape[1] - step) // 2
-    length = int(len(waveform) * float(to_hz) / float(from_hz))
-    made = conv1d(pad(torch.from_numpy(waveform)[None, None], (reach, reach + step)), weights[:, None], stride=step)
-    return made[0].T.reshape(-1)[:length].numpy()
+    length = int(waveforms.shape[1] * float(to_hz) / float(from_hz))
+    made = conv1d(pad(waveforms[:, None], (reach, reach + step)), weights[:, None], stride=step)
+    return made.transpose(1, 2).flatten(1)[:, :length]
 
 
 @functools.cache

@@ -2,13 +2,18 @@
 
 import functools
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stages.features.audio import read_audio
 from stages.frame.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def treat(
@@ -27,6 +32,33 @@ def treat(
     response = read_response(Path(impulse_response).resolve(), sample_rate_hz)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(functools.partial(in_room, response=response), waveforms))
+
+
+def through(*, sample_rate_hz: int, device: str, impulse_response: str) -> Callable[[dict[str, "Tensor"]], "Tensor"]:
+    """The clips as heard in the room; gradients know of the peak's level too.
+
+    Raises:
+        UserError: the file can't be read (see `read_audio`), or is silent.
+    """
+    response = read_response(Path(impulse_response).resolve(), sample_rate_hz)
+    direct = int(np.argmax(np.abs(response)))
+
+    def treated(inputs: dict[str, "Tensor"]) -> "Tensor":
+        import torch
+        from scipy.fft import next_fast_len
+
+        from stages.victim import inside
+
+        own = inside(inputs)
+        clips, samples = inputs["audio"] * own, inputs["audio"].shape[1]
+        audible = torch.from_numpy(response[: direct + samples]).to(clips)
+        size = next_fast_len(samples + len(audible) - 1, real=True)
+        spectrum = torch.fft.rfft(clips, size) * torch.fft.rfft(audible, size)
+        wet = torch.fft.irfft(spectrum, size)[:, direct : direct + samples] * own
+        peak = wet.abs().amax(1, keepdim=True)
+        return wet * (clips.abs().amax(1, keepdim=True) / peak.where(peak > 0, 1))
+
+    return treated
 
 
 @functools.cache  # a stage comes here with one file, once a shard

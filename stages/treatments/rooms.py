@@ -1,6 +1,8 @@
 """Room of treatments: played in one of many rooms, with the noise of the place."""
 
 import functools
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +45,7 @@ def treat(
 
     if not waveforms:
         return []
-    rooms = _held_out(Path(impulse_responses).resolve(), sample_rate_hz, device)
+    rooms = _read(Path(impulse_responses).resolve(), sample_rate_hz, device, held_out=True)
     batch = padded_batch(waveforms, device)
     noise = [np.random.default_rng(seed).standard_normal(len(one)) for seed, one in zip(seeds, waveforms)]
     noise = padded_batch([one.astype("f4") for one in noise], device)["audio"]
@@ -52,9 +54,34 @@ def treat(
     return [waveform[: len(one)].copy() for waveform, one in zip(heard, waveforms)]
 
 
+def through(
+    *, sample_rate_hz: int, device: str, impulse_responses: str, noise_snr_db: NonNegative
+) -> Callable[[dict[str, "Tensor"]], "Tensor"]:
+    """The clips as heard in one of the rooms that attackers may know, another one and other noise at each call.
+
+    Raises:
+        UserError: the folder can't be used, see `read_responses`.
+    """
+    rooms = _read(Path(impulse_responses).resolve(), sample_rate_hz, device, held_out=False)
+    calls = itertools.count()
+
+    def treated(inputs: dict[str, "Tensor"]) -> "Tensor":
+        import torch
+
+        from stages.features.playback import played
+
+        # A generator a call, so that noise begins alike however long the batch is.
+        rng = np.random.default_rng(next(calls))
+        room = int(rng.integers(len(rooms)))
+        noise = torch.from_numpy(rng.standard_normal((1, inputs["audio"].shape[1]))).to(inputs["audio"])
+        return played(inputs["audio"], inputs["audio_length"], rooms[room : room + 1], noise, noise_snr_db)
+
+    return treated
+
+
 @functools.cache  # a stage comes here with one folder, once a shard
-def _held_out(folder: Path, sample_rate_hz: int, device: str) -> "Tensor":
+def _read(folder: Path, sample_rate_hz: int, device: str, *, held_out: bool) -> "Tensor":
     """Impulse responses (rooms, taps)."""
     from stages.features.playback import read_responses
 
-    return read_responses(folder, sample_rate_hz=sample_rate_hz, held_out=True).to(device)
+    return read_responses(folder, sample_rate_hz=sample_rate_hz, held_out=held_out).to(device)

@@ -39,7 +39,7 @@ def test_gradients_pass_as_through_the_network(model):
     folder, module = model
     batch = victim.padded_batch([np.random.default_rng(1).normal(0, 0.1, 500).astype("f4")], "cpu")
     audio = batch["audio"].requires_grad_()
-    treated = enhancer.module(sample_rate_hz=RATE_HZ, device="cpu", model=folder)(batch)
+    treated = enhancer.through(sample_rate_hz=RATE_HZ, device="cpu", model=folder)(batch)
     (gradient,) = torch.autograd.grad(treated.square().sum(), audio)
     (expected,) = torch.autograd.grad(module(batch).square().sum(), audio)
     assert expected.abs().sum() > 0
