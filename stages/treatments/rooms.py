@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.frame.parameters import NonNegative
+from stages.frame.parameters import NonNegative, Positive
+from stages.frame.sound_files import LONGEST_RESPONSE_S
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +21,7 @@ def treat(
     device: str,
     impulse_responses: str,
     noise_snr_db: NonNegative,
+    longest_s: Positive = LONGEST_RESPONSE_S,
 ) -> list[np.ndarray]:
     """The clips as heard in rooms that no attacker has seen, see `features.playback`; for the contract `treatments`.
 
@@ -32,6 +34,7 @@ def treat(
         device: where it is computed.
         impulse_responses: a folder of files, every third of which is held out from attackers.
         noise_snr_db: how far the noise of the place lies below what is heard.
+        longest_s: how long an impulse response may be.
 
     Raises:
         UserError: the folder can't be used, see `read_responses`.
@@ -43,7 +46,7 @@ def treat(
 
     if not waveforms:
         return []
-    rooms = _held_out(Path(impulse_responses).resolve(), sample_rate_hz, device)
+    rooms = _held_out(Path(impulse_responses).resolve(), sample_rate_hz, device, longest_s)
     batch = padded_batch(waveforms, device)
     noise = [np.random.default_rng(seed).standard_normal(len(one)) for seed, one in zip(seeds, waveforms)]
     noise = padded_batch([one.astype("f4") for one in noise], device)["audio"]
@@ -53,8 +56,8 @@ def treat(
 
 
 @functools.cache  # a stage comes here with one folder, once a shard
-def _held_out(folder: Path, sample_rate_hz: int, device: str) -> "Tensor":
+def _held_out(folder: Path, sample_rate_hz: int, device: str, longest_s: float) -> "Tensor":
     """Impulse responses (rooms, taps)."""
     from stages.features.playback import read_responses
 
-    return read_responses(folder, sample_rate_hz=sample_rate_hz, held_out=True).to(device)
+    return read_responses(folder, sample_rate_hz=sample_rate_hz, held_out=True, longest_s=longest_s).to(device)
