@@ -202,8 +202,10 @@ def _scored(rows: pd.DataFrame, inputs: dict, victim: Any, detectors: dict[str, 
         finite.check(confidence, rows.victim.iloc[0], "the confidence of decisions", do="train it again")
         columns = {"decision": victim.names(label), "decision_confidence": confidence.tolist()}
         for name, score in detectors.items():
-            scored = score(inputs)
-            columns |= {name if key == "score" else f"{name}_{key}": one.tolist() for key, one in scored.items()}
+            own = {name if key == "score" else f"{name}_{key}": one.tolist() for key, one in score(inputs).items()}
+            if taken := sorted(own.keys() & {*rows, *columns}):
+                raise UserError(f"params.yaml: a detector {name!r}", "columns of its own", taken[0], "rename it")
+            columns |= own
     return rows.drop(columns="lender").assign(**columns)
 
 

@@ -67,6 +67,7 @@ def test_gradients_pass_an_enhancer(speech_home):
     ("changes", "message"),
     [
         ({"impulse_responses": "nowhere"}, "nowhere: expected a file or folder; found nothing there"),
+        ({"longest_s": 0.001}, r"at most 0\.001 s, the parameter longest_s"),
         ({"spoken_phrases": "nowhere"}, "nowhere: expected a file or folder; found nothing there"),
         (None, "expected rooms to be known; found none; .*section `playback`"),
     ],

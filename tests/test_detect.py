@@ -225,6 +225,16 @@ def test_a_victim_whose_decisions_are_no_numbers_is_told(study):
         detect._scored(rows, inputs, broken, {})
 
 
+def test_a_detector_that_is_called_as_a_column_is_told(study):
+    row = study.rows.iloc[0]
+    given = victim.load(study.folder / "models/audiovisual" / row.victim / row.get("member", ""), device="cpu")
+    rows = pd.DataFrame({"victim": ["any"], "lender": "", "duration_s": 1.0})
+    inputs, told = batch(study.clips.load(row.clip_id)), {"score": torch.zeros(1), "s": torch.zeros(1)}
+    for names, taken in ((["victim"], "victim"), (["duration"], "duration_s"), (["a", "a_s"], "a_s")):
+        with pytest.raises(UserError, match=f"a detector '{names[-1]}': expected columns of its own; found {taken}"):
+            detect._scored(rows, inputs, given, {name: lambda _: told for name in names})
+
+
 def test_every_entry_of_params_yaml_is_right():
     for study, section in parameters.read().items():
         for name in section.get("detected", {}):

@@ -107,5 +107,5 @@ def _rooms(task: Task) -> "Tensor | None":
         return None
     # By its name, so that a study where nothing is played does not depend on the file.
     read_responses = find("features", "playback", "read_responses", where=f"{task.study}.playback")
-    rate_hz = task.sets[0].about["signal"]["sample_rate_hz"]
-    return read_responses(task.playback.impulse_responses, sample_rate_hz=rate_hz, held_out=False).to(task.device)
+    how = {"sample_rate_hz": task.sets[0].about["signal"]["sample_rate_hz"], "longest_s": task.playback.longest_s}
+    return read_responses(task.playback.impulse_responses, held_out=False, **how).to(task.device)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.frame.parameters import Count, Name, NonNegative, Positive
+from stages.frame.sound_files import LONGEST_RESPONSE_S
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,12 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Playback:
-    """The section `<study>.playback`: in which rooms clips are played, how far above noise, and spoken phrases."""
+    """The section `<study>.playback`: in which rooms clips are played, how far above noise, and spoken phrases.
+
+    `longest_s` is how long an impulse response may be.
+    """
 
     impulse_responses: str
     noise_snr_db: NonNegative
     spoken_phrases: str
+    longest_s: Positive = LONGEST_RESPONSE_S

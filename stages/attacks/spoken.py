@@ -23,6 +23,7 @@ def attack(
     snr_db: float,
     quietest_db: float,
     step_db: Positive,
+    longest_s: Positive = 30.0,
 ) -> Result:
     """The clips with a recording of their phrase from their start on, as quiet as the victim still writes the phrase.
 
@@ -36,6 +37,7 @@ def attack(
             `quantum` and `spoken_phrases` are needed.
         snr_db, quietest_db: the lowest and the highest ratio.
         step_db: from one ratio to the next.
+        longest_s: how long a recording may be.
 
     Raises:
         UserError: a phrase without a readable recording, or ratios in the wrong order.
@@ -44,7 +46,7 @@ def attack(
         raise UserError("attack spoken: quietest_db", f"at least snr_db, {snr_db:g}", f"{quietest_db:g}", "correct it")
     folder = Path(setting.needed("spoken_phrases", "spoken"))
     clips = Clips(inputs, setting, band_hz=None)
-    spoken = clips.shaped(_recordings(folder, victim.names(goal.labels), clips.clean))
+    spoken = clips.shaped(_recordings(folder, victim.names(goal.labels), longest_s, clips.clean))
     spoken = spoken / norm(spoken).clamp_min(1e-30)[:, None]
     best = clips.clean
     found = torch.zeros(len(best), dtype=torch.bool, device=best.device)
@@ -60,10 +62,10 @@ def attack(
     return Result(inputs | {"audio": best}, found, forwards, forwards, none, none.bool())
 
 
-def _recordings(folder: Path, phrases: list[str], like: Tensor) -> Tensor:
+def _recordings(folder: Path, phrases: list[str], longest_s: float, like: Tensor) -> Tensor:
     """The recording of each phrase, of the shape of `like` (clips, samples): cut off, or silent behind its end."""
     files = {phrase: folder / f"{phrase.replace(' ', '-')}.wav" for phrase in phrases}
-    heard = {phrase: _recording(path) for phrase, path in files.items()}
+    heard = {phrase: _recording(path, longest_s) for phrase, path in files.items()}
     rows = np.zeros(like.shape, np.float32)
     for row, phrase in zip(rows, phrases):
         own = heard[phrase][: len(row)]
@@ -71,8 +73,8 @@ def _recordings(folder: Path, phrases: list[str], like: Tensor) -> Tensor:
     return torch.from_numpy(rows).to(like)
 
 
-def _recording(path: Path) -> np.ndarray:
-    samples = read_audio(path, sample_rate_hz=SAMPLE_RATE_HZ, recorded_at_hz=None)
+def _recording(path: Path, longest_s: float) -> np.ndarray:
+    samples = read_audio(path, sample_rate_hz=SAMPLE_RATE_HZ, recorded_at_hz=None, longest_s=longest_s)
     if not samples.any():
         raise UserError(path, "a spoken phrase", "nothing but silence", "record it again")
     return samples

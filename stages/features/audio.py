@@ -16,14 +16,13 @@ import soundfile
 
 from stages.frame.errors import UserError
 from stages.frame.parameters import Positive
-from stages.frame.sound_files import RATES_HZ, Told, check_md5, check_whole, unfit
+from stages.frame.sound_files import LONGEST_S, RATES_HZ, Told, check_md5, check_whole, unfit
 
 # The columns that `decode` fills in; for a clip that can't be read, these.
 COUNTED = {"duration_s": 0.0, "clipped_samples": 0}
 CLIPS_PER_SHARD = 64
 LARGEST = 1 - 2**-15  # of 16-bit samples
 Rate = Annotated[int, RATES_HZ]
-LONGEST_S = 3600.0
 # What is decoded from these may overshoot the full scale that was encoded; containers and codecs as libsndfile names
 # them.
 LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")

@@ -11,14 +11,17 @@ from stages.features.audio import read_audio
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 from stages.frame.folders import SOUNDS, files_below, say_not_taken
-from stages.frame.parameters import Count
+from stages.frame.parameters import Count, Positive
+from stages.frame.sound_files import LONGEST_RESPONSE_S
 
 HELD_OUT_EVERY = 3
 # The band-pass of 513 taps reaches 16 ms at 16 kHz; it falls from 1 to 1/500 within 100 Hz.
 REACH = 256
 
 
-def read_responses(folder: str | Path, *, sample_rate_hz: Count, held_out: bool) -> Tensor:
+def read_responses(
+    folder: str | Path, *, sample_rate_hz: Count, held_out: bool, longest_s: Positive = LONGEST_RESPONSE_S
+) -> Tensor:
     """The impulse responses of a folder and those below it, float32 (rooms, taps), zero after each one's end.
 
     A response begins with the direct sound, its largest absolute value: the way of the sound to the microphone is left
@@ -29,6 +32,7 @@ def read_responses(folder: str | Path, *, sample_rate_hz: Count, held_out: bool)
             stderr.
         sample_rate_hz: the rate of the result.
         held_out: whether to read the files that are held out, or all others.
+        longest_s: how long a response may be.
 
     Raises:
         UserError: no such folder, fewer than two files, one that can't be read (see `read_audio`) or is silent.
@@ -48,13 +52,13 @@ def read_responses(folder: str | Path, *, sample_rate_hz: Count, held_out: bool)
         )
     names.sort(key=stable_hash)
     chosen = [name for place, name in enumerate(names) if (place % HELD_OUT_EVERY == 0) == held_out]
-    responses = [torch.from_numpy(_response(folder / name, sample_rate_hz)) for name in chosen]
+    responses = [torch.from_numpy(_response(folder / name, sample_rate_hz, longest_s)) for name in chosen]
     return torch.nn.utils.rnn.pad_sequence(responses, batch_first=True)
 
 
-def _response(path: Path, sample_rate_hz: int) -> np.ndarray:
+def _response(path: Path, sample_rate_hz: int, longest_s: float) -> np.ndarray:
     """From the direct sound on, of energy 1."""
-    samples = read_audio(path, sample_rate_hz=sample_rate_hz, recorded_at_hz=None)
+    samples = read_audio(path, sample_rate_hz=sample_rate_hz, recorded_at_hz=None, longest_s=longest_s)
     if not samples.any():
         raise UserError(path, "an impulse response", "nothing but silence", "remove the file")
     response = samples[np.argmax(np.abs(samples)) :].astype(np.float64)

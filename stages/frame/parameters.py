@@ -57,6 +57,9 @@ NonNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
 Name = Annotated[str, Harmless()]
 
+# Numbers whose squares and quotients float32 still holds, and whole ones that every library counts by.
+SMALLEST, LARGEST, MOST = 1e-18, 1e18, 2**31 - 1
+
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """YAML as DVC writes it: `1e-05` is a number (PyYAML alone reads text), and a key given twice is an error."""
@@ -145,7 +148,7 @@ def bind(function: Callable, name: str, values: dict[str, Any], *, passed: tuple
     parameters of params.yaml: the caller gives them later.
 
     Raises:
-        UserError: a missing, unknown, mistyped or out-of-range parameter.
+        UserError: a missing, unknown, mistyped or out-of-range parameter, or a number that networks can't work with.
     """
     if not isinstance(values, dict):
         raise UserError(f"params.yaml: {name}", "a mapping", repr(values), "see params.yaml in git")
@@ -181,8 +184,24 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
         raise UserError(
             f"params.yaml: {name}", described(hint), repr(value), "correct it in params.yaml or in the -S option"
         )
+    if not _workable(value):
+        raise UserError(
+            f"params.yaml: {name}",
+            f"whole numbers up to {MOST}, others 0 or of a magnitude from {SMALLEST:g} to {LARGEST:g}",
+            repr(value),
+            "correct it in params.yaml or in the -S option",
+        )
     bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
     return float(value) if bare is float else value
+
+
+def _workable(value: Any) -> bool:
+    """Whether all numbers in a value are such that networks can work with them."""
+    if isinstance(value, dict | list):
+        return all(map(_workable, value.values() if isinstance(value, dict) else value))
+    if isinstance(value, float):
+        return value == 0 or SMALLEST <= abs(value) <= LARGEST
+    return not isinstance(value, int) or abs(value) <= MOST
 
 
 def fits(value: Any, hint: Any) -> bool:

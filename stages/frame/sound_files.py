@@ -17,6 +17,8 @@ from stages.frame.errors import UserError
 from stages.frame.parameters import Range
 
 RATES_HZ = Range(1000, 1_000_000)
+# How long a recording may be if params.yaml does not say it, and an impulse response: halls fade within seconds.
+LONGEST_S, LONGEST_RESPONSE_S = 3600.0, 30.0
 
 
 class _Chunks(NamedTuple):

@@ -6,6 +6,7 @@ map for each step, beginning where the encoder has heard nothing of the samples 
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from stages.frame.errors import UserError
 from stages.frame.folders import SOUNDS, files_below, say_not_taken
 from stages.frame.memory import Kept
 from stages.frame.parameters import Count, NonNegativeInt, Positive, Share
+from stages.frame.sound_files import LONGEST_S
 from stages.learning import loop
 from stages.learning.work import Work
 from stages.networks import wav2vec
@@ -50,6 +52,7 @@ class Recipe:
         steps: how many frames ahead are predicted.
         negatives: frames of the same crop that each true one is to be told from.
         held_out_share: of the files, chosen by a hash of their names, on which it is judged after each round.
+        longest_s: how long a file may be.
     """
 
     encoder: list[list[Count]]
@@ -65,6 +68,7 @@ class Recipe:
     steps: Count
     negatives: Count
     held_out_share: Share
+    longest_s: Positive = LONGEST_S
 
     @property
     def shape(self) -> dict:
@@ -183,7 +187,7 @@ class _Crops:
         self.recipe, self.device = recipe, device
         self.longest = round(recipe.crop_s * SAMPLE_RATE_HZ)
         self.frames = int(module.network.frames_of(torch.tensor(self.longest)))
-        self._read = Kept(_read)
+        self._read = Kept(partial(_read, longest_s=recipe.longest_s))
 
     def of(self, files: list[Path], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Crops (files, samples), their lengths, and what decides which frames stand against which."""
@@ -198,8 +202,9 @@ class _Crops:
         return audio.to(self.device), lengths, torch.from_numpy(draws).to(self.device)
 
 
-def _read(file: Path) -> dict[str, np.ndarray]:
-    waveform = read_audio(file, sample_rate_hz=SAMPLE_RATE_HZ, recorded_at_hz=None, average_channels=True)
+def _read(file: Path, longest_s: float) -> dict[str, np.ndarray]:
+    how = {"recorded_at_hz": None, "average_channels": True, "longest_s": longest_s}
+    waveform = read_audio(file, sample_rate_hz=SAMPLE_RATE_HZ, **how)
     return {"audio": waveform}
 
 

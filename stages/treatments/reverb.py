@@ -11,15 +11,25 @@ import numpy as np
 
 from stages.features.audio import read_audio
 from stages.frame.errors import UserError
+from stages.frame.parameters import Positive
+from stages.frame.sound_files import LONGEST_RESPONSE_S
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def treat(
-    waveforms: list[np.ndarray], *, sample_rate_hz: int, seeds: list[int], device: str, impulse_response: str
+    waveforms: list[np.ndarray],
+    *,
+    sample_rate_hz: int,
+    seeds: list[int],
+    device: str,
+    impulse_response: str,
+    longest_s: Positive = LONGEST_RESPONSE_S,
 ) -> list[np.ndarray]:
     """The clips as heard in the room of the mono wav file `impulse_response` (any rate), reverberant tails cut off.
+
+    The response may be `longest_s` long.
 
     For the contract see `stages.treatments`. Like the Audio Degradation Toolbox (Mauch & Ewert, ISMIR 2013) this
     normalises the output's peak; not to a constant, however, but to the peak that the clip had before, so that the
@@ -29,7 +39,7 @@ def treat(
     Raises:
         UserError: the file can't be read (see `read_audio`), or is silent.
     """
-    response = read_response(Path(impulse_response).resolve(), sample_rate_hz)
+    response = read_response(Path(impulse_response).resolve(), sample_rate_hz, longest_s)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(functools.partial(in_room, response=response), waveforms))
 
@@ -40,7 +50,7 @@ def through(*, sample_rate_hz: int, device: str, impulse_response: str) -> Calla
     Raises:
         UserError: the file can't be read (see `read_audio`), or is silent.
     """
-    response = read_response(Path(impulse_response).resolve(), sample_rate_hz)
+    response = read_response(Path(impulse_response).resolve(), sample_rate_hz, longest_s)
     direct = int(np.argmax(np.abs(response)))
 
     def treated(inputs: dict[str, "Tensor"]) -> "Tensor":
@@ -62,13 +72,13 @@ def through(*, sample_rate_hz: int, device: str, impulse_response: str) -> Calla
 
 
 @functools.cache  # a stage comes here with one file, once a shard
-def read_response(path: Path, sample_rate_hz: int) -> np.ndarray:
+def read_response(path: Path, sample_rate_hz: int, longest_s: float) -> np.ndarray:
     """The impulse response, float32 of shape (samples,), at `sample_rate_hz`.
 
     Raises:
         UserError: the file can't be read (see `read_audio`), or is silent.
     """
-    response = read_audio(path, sample_rate_hz=sample_rate_hz, recorded_at_hz=None)
+    response = read_audio(path, sample_rate_hz=sample_rate_hz, recorded_at_hz=None, longest_s=longest_s)
     if not response.any():
         raise UserError(path, "an impulse response", "nothing but silence", "correct impulse_response in params.yaml")
     return response

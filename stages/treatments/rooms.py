@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.frame.parameters import NonNegative
+from stages.frame.parameters import NonNegative, Positive
+from stages.frame.sound_files import LONGEST_RESPONSE_S
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +23,7 @@ def treat(
     device: str,
     impulse_responses: str,
     noise_snr_db: NonNegative,
+    longest_s: Positive = LONGEST_RESPONSE_S,
 ) -> list[np.ndarray]:
     """The clips as heard in rooms that no attacker has seen, see `features.playback`; for the contract `treatments`.
 
@@ -34,6 +36,7 @@ def treat(
         device: where it is computed.
         impulse_responses: a folder of files, every third of which is held out from attackers.
         noise_snr_db: how far the noise of the place lies below what is heard.
+        longest_s: how long an impulse response may be.
 
     Raises:
         UserError: the folder can't be used, see `read_responses`.
@@ -45,7 +48,7 @@ def treat(
 
     if not waveforms:
         return []
-    rooms = _read(Path(impulse_responses).resolve(), sample_rate_hz, device, held_out=True)
+    rooms = _read(Path(impulse_responses).resolve(), sample_rate_hz, device, longest_s, held_out=True)
     batch = padded_batch(waveforms, device)
     noise = [np.random.default_rng(seed).standard_normal(len(one)) for seed, one in zip(seeds, waveforms)]
     noise = padded_batch([one.astype("f4") for one in noise], device)["audio"]
@@ -55,14 +58,19 @@ def treat(
 
 
 def through(
-    *, sample_rate_hz: int, device: str, impulse_responses: str, noise_snr_db: NonNegative
+    *,
+    sample_rate_hz: int,
+    device: str,
+    impulse_responses: str,
+    noise_snr_db: NonNegative,
+    longest_s: Positive = LONGEST_RESPONSE_S,
 ) -> Callable[[dict[str, "Tensor"]], "Tensor"]:
     """The clips as heard in one of the rooms that attackers may know, another one and other noise at each call.
 
     Raises:
         UserError: the folder can't be used, see `read_responses`.
     """
-    rooms = _read(Path(impulse_responses).resolve(), sample_rate_hz, device, held_out=False)
+    rooms = _read(Path(impulse_responses).resolve(), sample_rate_hz, device, longest_s, held_out=False)
     calls = itertools.count()
 
     def treated(inputs: dict[str, "Tensor"]) -> "Tensor":
@@ -80,8 +88,9 @@ def through(
 
 
 @functools.cache  # a stage comes here with one folder, once a shard
-def _read(folder: Path, sample_rate_hz: int, device: str, *, held_out: bool) -> "Tensor":
+def _read(folder: Path, sample_rate_hz: int, device: str, longest_s: float, *, held_out: bool) -> "Tensor":
     """Impulse responses (rooms, taps)."""
     from stages.features.playback import read_responses
 
-    return read_responses(folder, sample_rate_hz=sample_rate_hz, held_out=held_out).to(device)
+    responses = read_responses(folder, sample_rate_hz=sample_rate_hz, held_out=held_out, longest_s=longest_s)
+    return responses.to(device)

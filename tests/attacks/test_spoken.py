@@ -80,6 +80,8 @@ def test_a_phrase_without_a_recording_and_ratios_the_wrong_way_round_are_errors(
         run(None)
     with pytest.raises(UserError, match="quietest_db: expected at least snr_db, 50"):
         run(phrases, snr_db=50.0)
+    with pytest.raises(UserError, match=r"at most 0\.1 s, the parameter longest_s; found 0\.2 s"):
+        run(phrases, longest_s=0.1)
     soundfile.write(phrases / "c.wav", np.zeros(100), RATE_HZ, subtype="PCM_16")
     with pytest.raises(UserError, match="nothing but silence"):
         run(phrases, text="c")

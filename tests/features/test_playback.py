@@ -84,6 +84,16 @@ def test_a_response_cut_short_is_told_in_any_format(tmp_path):
             read_responses(tmp_path, sample_rate_hz=RATE_HZ, held_out=held_out)
 
 
+def test_a_response_longer_than_one_may_be_is_not_read(folder):
+    soundfile.write(folder / "long.wav", decaying(0, taps=31_000), 1000)
+    told = r"long\.wav: expected at most 30 s, the parameter longest_s; found 31\.04 s"
+    with pytest.raises(UserError, match=told):
+        for held_out in (False, True):
+            read_responses(folder, sample_rate_hz=RATE_HZ, held_out=held_out)
+    for held_out in (False, True):
+        assert len(read_responses(folder, sample_rate_hz=RATE_HZ, held_out=held_out, longest_s=32.0))
+
+
 def test_other_rates_are_resampled(tmp_path):
     time_s = np.arange(4800) / 48_000
     for number in range(2):

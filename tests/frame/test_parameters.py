@@ -1,7 +1,7 @@
 """The one parameter reader: what is a number, and what each wrong value says."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 
@@ -17,9 +17,10 @@ def take(
     mode: Literal["a", "b"] = "a",
     share: Annotated[float, Range(0, 1)] = 0.5,
     names: list[str] | None = None,
+    rest: dict[str, Any] | None = None,
 ):
     """A function with every kind of parameter."""
-    return epochs, learning_rate, mode, share, names
+    return epochs, learning_rate, mode, share, names, rest
 
 
 @pytest.fixture
@@ -58,6 +59,15 @@ def test_good_values_pass_and_whole_numbers_become_floats():
         ({"epochs": 1, "learning_rate": 0.1, "share": 1.5}, r"x.share: expected a number >= 0 and <= 1; found 1.5"),
         ({"epochs": 1, "learning_rate": 0.1, "mode": "c"}, r"x.mode: expected one of 'a', 'b'; found 'c'"),
         ({"epochs": 1, "learning_rate": 0.1, "names": [1]}, r"x.names: expected a list of text or null; found \[1\]"),
+        ({"epochs": 1, "learning_rate": 3.5e38}, r"x.learning_rate: expected .* to 1e\+18; found 3.5e\+38"),
+        ({"epochs": 1, "learning_rate": float("inf")}, r"x.learning_rate: expected .* to 1e\+18; found inf"),
+        ({"epochs": 1, "learning_rate": 1e-50}, r"x.learning_rate: expected .* from 1e-18 .*; found 1e-50"),
+        ({"epochs": 1, "learning_rate": 10**400}, r"x.learning_rate: expected whole numbers up to 2147483647"),
+        (
+            {"epochs": 2**31, "learning_rate": 0.1},
+            r"x.epochs: expected whole numbers up to 2147483647.*; found 2147483648",
+        ),
+        ({"epochs": 1, "learning_rate": 0.1, "rest": {"a": [1, -1e19]}}, r"x.rest: expected .* to 1e\+18; found \{'a"),
         (None, r"x: expected a mapping"),
     ],
 )

@@ -171,17 +171,73 @@ def _make_checkpoint(folder: Path, *, zipped: bool) -> None:
 
 
 def _read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
-    from safetensors.numpy import load_file
-
-    from stages.learning.work import Work
     from stages.pretraining import fairseq
 
     fairseq.SIZES["large"] = SMALL
+    return _taken_in(folder, fairseq.learn, fairseq.Recipe(file="w.pt", sha256=None, size="large"))
+
+
+def _taken_in(folder: Path, learn: Callable, recipe: Any) -> dict[str, np.ndarray]:
+    """The weights of the model that a file in pretraining makes of a checkpoint in a folder."""
+    from safetensors.numpy import load_file
+
+    from stages.learning.work import Work
+
     finished = folder / "finished"
     shutil.rmtree(finished, ignore_errors=True)
     finished.mkdir()
-    fairseq.learn(Work(folder, finished, folder, "cpu"), fairseq.Recipe(file="w.pt", sha256=None, size="large"))
+    learn(Work(folder, finished, folder, "cpu"), recipe)
     return load_file(finished / "weights.safetensors")
+
+
+def _narrow_syncnet() -> Any:
+    """SyncNet's room of pretraining, for which a small one of ours stands for the published architecture."""
+    from stages.networks import syncnet_mouth
+    from stages.pretraining import published_syncnet
+
+    small = partial(syncnet_mouth.build, side=44, width=0.1, dimensions=4)
+    published_syncnet.syncnet.build = lambda labels, **signal: small(labels, **signal | {"crop": 48})
+    return published_syncnet
+
+
+def _make_syncnet(folder: Path) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    published = _narrow_syncnet()
+    torch.save(published.syncnet.build(0, **published.SIGNAL).state_dict(), folder / "s.model")
+
+
+def _read_syncnet(folder: Path) -> dict[str, np.ndarray]:
+    published = _narrow_syncnet()
+    return _taken_in(folder, published.learn, published.Recipe(file="s.model", sha256=None))
+
+
+def _narrow_bundle() -> Any:
+    """Torchaudio's smallest model of the family, narrowed."""
+    import torchaudio
+
+    bundle = torchaudio.pipelines.WAV2VEC2_BASE
+    small = {"encoder_embed_dim": 8, "encoder_num_layers": 1, "encoder_num_heads": 2, "encoder_pos_conv_groups": 2}
+    small |= {"encoder_ff_interm_features": 8, "extractor_conv_layer_config": [(4, 10, 5), (4, 3, 2)]}
+    bundle._params = bundle._params | small
+    return bundle
+
+
+def _make_bundle(folder: Path) -> None:
+    import torch
+    import torchaudio
+
+    torch.manual_seed(0)
+    bundle = _narrow_bundle()
+    torch.save(torchaudio.models.wav2vec2_model(**bundle._params).state_dict(), folder / bundle._path)
+
+
+def _read_bundle(folder: Path) -> dict[str, np.ndarray]:
+    from stages.pretraining import torchaudio_bundle
+
+    _narrow_bundle()
+    return _taken_in(folder, torchaudio_bundle.learn, torchaudio_bundle.Recipe(bundle="WAV2VEC2_BASE", layer=1))
 
 
 def _rounds(folder: Path, count: int) -> dict[str, Any]:
@@ -268,6 +324,8 @@ SUBJECTS = {
     "set": Subject(_make_set, ("*.json", "*.csv", "*.safetensors"), _read_set, ENCODED, check_set, True),
     "checkpoint_zip": _checkpoints(True, ANY),
     "checkpoint_old": _checkpoints(False, CUT),
+    "syncnet": Subject(_make_syncnet, ("s.model",), _read_syncnet, ANY, _check_arrays),
+    "bundle": Subject(_make_bundle, ("*.pth",), _read_bundle, ANY, _check_arrays),
     "broken_off": _ours(_make_broken_off, _read_broken_off, _check_broken_off),
     "arpa": _ours(_make_arpa, _read_arpa, _check_arpa),
 }

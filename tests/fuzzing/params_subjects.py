@@ -84,6 +84,15 @@ SUBJECTS = {
         ("score", "every", "vgg13-deepfool"),
         ("listen",),
     ),
+    "params_emotion": _params(
+        "emotion",
+        ("prepare", "audio"),
+        ("featurise", "log_mel"),
+        ("train", "vgg16", "similarity"),
+        ("attack", "cnn4"),
+        ("score", "inverted"),
+        ("listen",),
+    ),
     "params_transfer": _params(
         "transfer",
         ("pretrain", "wav2vec"),

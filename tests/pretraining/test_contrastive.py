@@ -142,6 +142,8 @@ def test_an_empty_folder_and_a_short_crop_are_one_line(sounds, tmp_path):
         UserError, match=r"crop_s of contrastive: expected at least 0\.\d+, what 3 steps take; found 0.02"
     ):
         learn(sounds, tmp_path, crop_s=0.02)
+    with pytest.raises(UserError, match=r"\.wav: expected at most 0\.6 s, the parameter longest_s"):
+        learn(sounds, tmp_path, longest_s=0.6)
 
 
 def test_an_unfinished_model_is_one_line(tmp_path):

@@ -57,6 +57,7 @@ def test_a_label_may_be_called_as_a_row_of_another_kind(measured):
     table = emotion._partition(measured.clips.assign(label=measured.clips.label.replace(names)), paper)
     assert table.row.tolist() == ["speakers", "neutral", "speakers", "total", "total"]
     assert table.total.tolist() == [15, 30, 60, 60, 150]
+    assert table.total_paper.isna().tolist() == [False, True, True, True, False]
 
 
 def test_recalls_are_unweighted_and_stand_beside_the_papers(made):

@@ -93,16 +93,22 @@ def test_failed_attacks_stay_in_and_text_helps_where_it_does(made):
 
 
 def test_the_corpus_stands_beside_iemocap(made):
-    table = made["table_corpus"].set_index("session")
-    assert table.loc["Session3", ["angry", "angry_paper", "sad_paper", "n", "minutes"]].tolist() == [
-        10,
-        240,
-        305,
-        40,
-        2.0,
-    ]
-    assert table.loc["all", ["neutral", "neutral_paper", "speakers"]].tolist() == [50, 1708, 10]
-    assert table.n_paper.tolist() == [1085, 1023, 1151, 1031, 1241, 5531]
+    table = made["table_corpus"].set_index(["session", "label"])
+    assert len(table) == 6 * 5
+    assert table.loc[("Session3", "angry")].tolist() == [10, 240, 2, 0.5]
+    assert table.loc[("Session3", ""), ["n", "speakers", "minutes"]].tolist() == [40, 2, 2.0]
+    assert table.loc[("", "neutral")].tolist() == [50, 1708, 10, 2.5]
+    assert table.n_paper.xs("", level="label").tolist() == [1085, 1023, 1151, 1031, 1241, 5531]
+
+
+def test_labels_may_be_called_as_columns_are(measured):
+    paper = pd.read_csv(transfer.PAPER, keep_default_na=False)
+    names = {"angry": "n", "happy": "speakers", "neutral": "n_paper", "sad": "x_low"}
+    table = transfer._corpus(measured.clips.assign(label=measured.clips.label.replace(names)), paper)
+    assert list(table.columns) == ["session", "label", "n", "n_paper", "speakers", "minutes"]
+    rows = table[table.session == "Session1"].set_index("label")
+    assert rows.n.to_dict() == {"n": 10, "n_paper": 10, "speakers": 10, "x_low": 10, "": 40}
+    assert rows.n_paper.isna().tolist() == [True, True, True, True, False]
 
 
 def test_claims_are_decided_by_speakers(made):

@@ -72,6 +72,14 @@ def test_useless_responses_are_named(tmp_path, response, found):
         reverberated(CLIP, written(tmp_path / "bad.wav", response))
 
 
+def test_a_response_longer_than_one_may_be_is_not_read(tmp_path):
+    path = written(tmp_path / "long.wav", np.eye(1, 31_000)[0], 1000)
+    with pytest.raises(UserError, match=r"long\.wav: expected at most 30 s, the parameter longest_s; found 31 s"):
+        reverberated(CLIP, path)
+    given = {"sample_rate_hz": RATE_HZ, "seeds": [0], "device": "cpu", "impulse_response": path}
+    assert len(treat([CLIP], **given, longest_s=31.0)[0]) == len(CLIP)
+
+
 def test_a_missing_file_and_one_that_is_no_sound_are_named(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         reverberated(CLIP, str(tmp_path / "nowhere.wav"))
@@ -90,7 +98,7 @@ def test_a_file_that_was_cut_short_is_named(tmp_path):
 def test_the_great_hall_reverberates_without_delay():
     if not GREAT_HALL.is_file():
         pytest.skip("the Great Hall's impulse response is not on this machine")
-    assert len(read_response(GREAT_HALL, RATE_HZ)) == 2 * RATE_HZ
+    assert len(read_response(GREAT_HALL, RATE_HZ, 3.0)) == 2 * RATE_HZ
     clip = np.concatenate([CLIP, np.zeros(24000, np.float32)])
     after = reverberated(clip, str(GREAT_HALL))
     lag = np.argmax(np.abs(correlate(after, clip))) - (len(clip) - 1)

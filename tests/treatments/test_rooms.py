@@ -53,6 +53,12 @@ def test_noise_is_as_loud_as_asked_and_the_seeds_own(places):
     assert abs(np.corrcoef(noise, other_noise)[0, 1]) < 0.05
 
 
+def test_rooms_may_be_as_long_as_params_yaml_says(places):
+    values = {"impulse_responses": str(places), "noise_snr_db": 30.0}
+    with pytest.raises(UserError, match=r"at most 0\.02 s, the parameter longest_s; found 0\.025 s"):
+        treat([CLIP], sample_rate_hz=RATE_HZ, seeds=[1], device="cpu", **values, longest_s=0.02)
+
+
 def test_a_missing_folder_is_told_in_one_line(tmp_path):
     with pytest.raises(UserError, match=r"nowhere: expected impulse responses; found no such folder"):
         played(tmp_path / "nowhere", [1])

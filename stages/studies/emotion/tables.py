@@ -173,12 +173,14 @@ def _partition(clips: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     made = []
     labels = sorted(readable.label.unique())
     for row, label in zip(("speakers", *labels, "total"), ("", *labels, None)):
+        # A corpus may have a label that is called as a row of another kind.
+        is_printed = not label or label not in ("speakers", "total")
         own: dict[str, object] = {"row": row}
         for column in (*parts, "total", "female", "male"):
             part = readable[chosen[column]] if column in chosen else None
             own[column] = pd.NA if part is None else _counted(part, label)
             counted = published(paper, table="table_1", column=column, label=row)
-            own[f"{column}_paper"] = pd.NA if math.isnan(counted) else int(counted)
+            own[f"{column}_paper"] = int(counted) if is_printed and math.isfinite(counted) else pd.NA
         made.append(own)
     counts = table(made)
     return counts.astype(dict.fromkeys(counts.columns[1:], "Int64"))

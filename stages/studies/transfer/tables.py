@@ -53,7 +53,7 @@ NOTE = (
     "wav2vec, each on clips of the session that it did not see; epsilon is in units of full scale."
 )
 TABLES = {
-    "table_corpus": "The corpus. Utterances of each class and session, beside IEMOCAP's own",
+    "table_corpus": "The corpus. Utterances of each session and class, beside IEMOCAP's own; an empty cell: of all",
     "table_1": "Table 1. UA with few examples, by head and feature; improvement: wav2vec less low-level descriptors",
     "table_less_data": "Few examples with wav2vec against eight times as many with low-level descriptors (MLP)",
     "table_2": "Table 2. UA with all examples; cited: as the paper cites it, not measured here",
@@ -170,21 +170,24 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
 
 
 def _corpus(clips: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    readable = clips[clips.problem == ""]
-    labels = sorted(readable.label.unique())
+    """A row for each session and label, "" for all: as columns labels could be called as other columns are."""
+    readable, printed = clips[clips.problem == ""], paper[paper.table == "corpus"]
     made = []
-    for session, own in [*readable.groupby("fold"), ("all", readable)]:
-        row: dict[str, Any] = {"session": session}
-        for label in labels:
-            row[label] = int((own.label == label).sum())
-            printed = paper[(paper.table == "corpus") & (paper.column == label)]
-            printed = printed if session == "all" else printed[printed.row == session]
-            row[f"{label}_paper"] = int(printed["value"].sum()) if len(printed) else pd.NA
-        printed = paper[(paper.table == "corpus") & ((paper.row == session) | (session == "all"))]["value"]
-        row |= {"n": len(own), "n_paper": int(printed.sum()) if len(printed) else pd.NA}
-        row |= {"speakers": own.speaker.nunique(), "minutes": round(own.duration_s.sum() / 60, 1)}
-        made.append(row)
-    return pd.DataFrame(made)
+    for session in (*sorted(readable.fold.unique()), ""):
+        for label in (*sorted(readable.label.unique()), ""):
+            own = _of(readable, {"fold": session, "label": label})
+            counted = _of(printed, {"row": session, "column": label})["value"]
+            row = {"session": session, "label": label, "n": len(own)}
+            row |= {"n_paper": int(counted.sum()) if len(counted) else pd.NA, "speakers": own.speaker.nunique()}
+            made.append(row | {"minutes": round(own.duration_s.sum() / 60, 1)})
+    return pd.DataFrame(made).astype({"n_paper": "Int64"})
+
+
+def _of(table: pd.DataFrame, wanted: dict[str, str]) -> pd.DataFrame:
+    """The rows with these values in these columns, "" for any."""
+    for column, value in wanted.items():
+        table = table[table[column] == value] if value else table
+    return table
 
 
 def _few_examples(decisions: pd.DataFrame, few: str, paper: pd.DataFrame) -> pd.DataFrame:
