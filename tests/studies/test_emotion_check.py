@@ -1,4 +1,4 @@
-"""The emotion study's check by a longer attack, on sets whose recalls are known, and clips that no attack could move."""
+"""The emotion study's check by a longer attack, on sets of known recalls; and clips that no attack could move."""
 
 import pandas as pd
 import pytest
