@@ -1,5 +1,6 @@
 # make reproduce [STUDY=events]   set up, run the pipeline (of one study), print the headline numbers
 # make test                       set up, lint, test
+# make seeds STUDY=events N=3     repeat a study under N seeds: how far its headline numbers spread
 # make scale SCALE=paper|smoke    write a scale into params.yaml
 # make benchmark                  speed and memory beside public peers (an environment of its own)
 SHELL := /bin/bash
@@ -8,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c "$(IS_RIGHT)
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
-.PHONY: reproduce test scale benchmark setup check-machine
+.PHONY: reproduce test seeds scale benchmark setup check-machine
 reproduce: setup
 	@$(RUN) -m stages.tools.reproduce $(STUDY) --jobs $(JOBS)
 
@@ -16,6 +17,10 @@ reproduce: setup
 test: setup .venv/dev
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
 	@$(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+N ?= 3
+seeds: reproduce
+	@$(RUN) -m stages.tools.seeds $(STUDY) --seeds $(N)
 
 scale: setup
 	@$(RUN) -m stages.tools.scale $(SCALE)

@@ -55,7 +55,7 @@ EMOTION = {
     },
     "attacks": {
         "fgsm": {"attack": "fgsm", "parameters": {"eta": None}},
-        "bim": {"attack": "bim", "parameters": {"steps": 3, "relative_step": 0.5, "random_start": True}},
+        "bim": {"attack": "bim", "parameters": {"steps": 3, "relative_step": 0.5, "random_starts": 1}},
     },
     "attacked": {
         "cnn4": {

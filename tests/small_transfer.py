@@ -51,7 +51,7 @@ TRANSFER = {
     },
     "attacks": {
         "fgsm": {"attack": "fgsm", "parameters": {"eta": None}},
-        "bim": {"attack": "bim", "parameters": {"steps": 3, "relative_step": 0.5, "random_start": True}},
+        "bim": {"attack": "bim", "parameters": {"steps": 3, "relative_step": 0.5, "random_starts": 1}},
     },
     "attacked": {
         "speech_heads": {

@@ -48,7 +48,7 @@ def test_attacks_go_through_the_front_end_and_leave_the_padding_out_of_it(transf
     for row, length in zip(delta, heard.tolist()):
         assert row[:length].abs().max() == pytest.approx(0.002, abs=1e-5)
         assert (row[length + 1 :] == 0).all()
-    values = {"steps": 3, "relative_step": 0.5, "random_start": False}
+    values = {"steps": 3, "relative_step": 0.5, "random_starts": 0}
     stronger = bim.attack(model, inputs, goal, setting=setting, **values)
     assert (stronger.success | ~result.success).all()
 

@@ -201,6 +201,17 @@ def test_a_number_is_written_as_its_comment_says(reports, address, written):
     assert readme.refreshed(text, OWN) == f"It is <!--= {address} -->{written}<!--/--> here."
 
 
+def test_tables_beside_the_studys_readme_are_read_as_those_of_its_report(reports):
+    OWN.parent.mkdir(parents=True)
+    (OWN.parent / "real.csv").write_text("corpus,measured,value,n\nEMOVO,uar,0.5,98\n")
+    # Of one name, that of the report is meant.
+    (OWN.parent / "table_1.csv").write_text("attack\nnone\n")
+    text = "<!--= real corpus=EMOVO measured=uar value:.2f -->@<!--/-->; <!--= table_1 count -->@<!--/-->"
+    told = "<!--= real corpus=EMOVO measured=uar value:.2f -->0.50<!--/-->; <!--= table_1 count -->3<!--/-->"
+    assert readme.refreshed(text, OWN) == told
+    assert readme.refreshed(text.replace("= ", "= mine/"), Path("README.md")) == told.replace("= ", "= mine/")
+
+
 def test_the_readme_at_the_top_names_the_study(reports):
     text = "<!--= mine/metrics gain_db:.0f -->@<!--/-->"
     assert readme.refreshed(text, Path("README.md")) == "<!--= mine/metrics gain_db:.0f -->−3<!--/-->"

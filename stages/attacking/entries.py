@@ -39,7 +39,8 @@ class Attack:
 
     Attributes:
         attack: the file in `stages/attacks`, and its `parameters`.
-        clips, targets: of what the plan `phrases` attacks, the first so many; None all.
+        clips, targets: of what the plan `phrases` attacks, the first so many; None all. The plan `judged` takes `clips`
+            of each label of each test speaker, and keeps none.
         epsilon: in place of the plan's epsilons, for an attack that takes one.
     """
 

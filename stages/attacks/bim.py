@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from stages.attacking.problem import Problem, Result, Setting, per_value
-from stages.frame.parameters import Count, Positive
+from stages.frame.parameters import Count, NonNegativeInt, Positive
 from stages.victim import Goal, Inputs, Victim
 
 
@@ -16,16 +16,16 @@ def attack(
     setting: Setting,
     steps: Count,
     relative_step: Positive,
-    random_start: bool,
+    random_starts: NonNegativeInt,
 ) -> Result:
     """Signed steps of `relative_step` times epsilon, each followed by a projection to within epsilon and the bounds.
 
     The first point that is tried is that of FGSM, one step of the whole epsilon from the clean input, so that whatever
-    FGSM fools this fools too. Then come the `steps`, from the clean input or, with `random_start` (Madry et al. 2018),
-    from a point drawn uniformly from all that epsilon allows. An example that meets the goal is done and costs no more;
-    one that never does is returned where its margin was lowest. `iterations` counts the points tried. Each costs a
-    forward pass and the gradient that led to it a forward and a backward pass; FGSM and the first step share a
-    gradient, unless the start is random.
+    FGSM fools this fools too. Then come the `steps`, from the clean input or, with `random_starts`, from each of so
+    many points drawn uniformly from all that epsilon allows (Madry et al. 2018). An example that meets the goal is done
+    and costs no more; one that never does is returned where its margin was lowest. `iterations` counts the points
+    tried. Each costs a forward pass and the gradient that led to it a forward and a backward pass; FGSM and the first
+    step share a gradient, unless the start is random.
     """
     epsilon = setting.needed("epsilon", "bim")
     problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon}, setting.quantum)
@@ -33,17 +33,19 @@ def attack(
     best, rows = _Best(problem), problem.examples
     _, gradient, _ = problem.loss_and_gradient(problem.clean, rows)
     going = best.keep(problem.clamp(problem.clean - radius * gradient.sign()), rows)
-    x = problem.clamp(problem.clean + radius * _draw(problem)) if random_start else problem.clean
-    for number in range(steps):
-        x, gradient, rows = x[going], gradient[going], rows[going.cpu()]
-        if len(rows) == 0:
-            break
-        if random_start or number > 0:
-            _, gradient, _ = problem.loss_and_gradient(x, rows)
-        clean = problem.clean[rows.to(x.device)]
-        moved = x - relative_step * radius * gradient.sign()
-        x = problem.clamp(clean + (moved - clean).clamp(-radius, radius))
-        going = best.keep(x, rows)
+    gradient, rows = gradient[going], rows[going.cpu()]
+    for start in range(max(1, random_starts)):
+        clean = problem.clean[rows.to(radius.device)]
+        x = problem.clamp(clean + radius * _draw(problem, start)) if random_starts else clean
+        for number in range(steps):
+            if len(rows) == 0:
+                break
+            if random_starts or number > 0:
+                _, gradient, _ = problem.loss_and_gradient(x, rows)
+            moved = x - relative_step * radius * gradient.sign()
+            x = problem.clamp(clean + (moved - clean).clamp(-radius, radius))
+            going = best.keep(x, rows)
+            x, clean, gradient, rows = x[going], clean[going], gradient[going], rows[going.cpu()]
     return problem.result(best.x)
 
 
@@ -64,7 +66,9 @@ class _Best:
         return (self.margin[here] >= 0).nonzero()[:, 0]
 
 
-def _draw(problem: Problem) -> Tensor:
+def _draw(problem: Problem, start: int) -> Tensor:
     """Numbers (1, values) in [-1, 1), always the same: an example's start must not depend on its batch mates."""
-    seeded = [(size, torch.Generator().manual_seed(number)) for number, size in enumerate(problem.sizes)]
-    return torch.cat([2 * torch.rand(1, size, generator=one) - 1 for size, one in seeded], 1).to(problem.clean)
+    count = len(problem.sizes)
+    seeded = [torch.Generator().manual_seed(count * start + number) for number in range(count)]
+    drawn = [2 * torch.rand(1, size, generator=one) - 1 for size, one in zip(problem.sizes, seeded)]
+    return torch.cat(drawn, 1).to(problem.clean)

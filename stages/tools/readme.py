@@ -5,10 +5,11 @@ A README says where a number is from in comments, which a page on GitHub does no
     Noise leaves <!--= table_3 treatment=noise_20dB GT:.1f -->87.3<!--/--> % right.
 
 The first comment holds the file under `reports` without its suffix (`table_3` in a study's README, `events/table_3` in
-that at the top), which row is meant (`column=text`, or `column~=` and a regular expression; with blanks in quotation
-marks), and what of it: `column:` and a format of Python's, `column` alone for the text as it stands, or of several rows
-`min(column):…`, `max(column):…`, `range(column):…` and `count`. A metrics.json is a table of one row. `.0%` writes
-`87 %`, and `.0p` the same without the sign. A table has a row's template in the comment above it; its head stays:
+that at the top) or of a table beside the study's README (`seeds`, `real`), which row is meant (`column=text`, or
+`column~=` and a regular expression; with blanks in quotation marks), and what of it: `column:` and a format of
+Python's, `column` alone for the text as it stands, or of several rows `min(column):…`, `max(column):…`,
+`range(column):…` and `count`. A metrics.json is a table of one row. `.0%` writes `87 %`, and `.0p` the same without
+the sign. A table has a row's template in the comment above it; its head stays:
 
     <!--table table_3 treatment~=noise
     | {treatment} | {GT:.1f~} |
@@ -33,7 +34,7 @@ from pathlib import Path
 
 from stages.frame.errors import UserError, told_in_one_line
 
-REPORTS = Path("reports")
+REPORTS, STUDIES = Path("reports"), Path("stages/studies")
 SPAN = re.compile(r"(<!--=(.*?)-->)(.*?)(<!--/-->)", re.DOTALL)
 TABLE = re.compile(r"(<!--table (.*?)\n(.*?)\n-->\n\n.*?\n.*?\n)(.*?)(\n?<!--end-->)", re.DOTALL)
 WITH_INTERVAL = re.compile(r"\{(\w+):([^}]*)~\}")
@@ -76,7 +77,7 @@ def main() -> None:
 
 def readmes() -> list[Path]:
     """The READMEs that tell of measured numbers."""
-    return [Path("README.md"), *sorted(Path("stages", "studies").glob("*/README.md"))]
+    return [Path("README.md"), *sorted(STUDIES.glob("*/README.md"))]
 
 
 def refreshed(text: str, path: Path) -> str:
@@ -127,10 +128,11 @@ def chosen(where: list[str], address: str, path: Path) -> list[Row]:
     Raises:
         UserError: no such file or column, or something that is no condition.
     """
-    file = REPORTS / ("" if path.parent == Path() else path.parent.name) / where[0]
-    rows = read(file)
+    file = Path("" if path.parent == Path() else path.parent.name) / where[0]
+    rows = read(REPORTS / file)
+    rows = read(STUDIES / file) if rows is None else rows
     if rows is None:
-        raise _wrong(path, address, f"{file}.csv or .json", "none")
+        raise _wrong(path, address, f"{file}.csv or .json in {REPORTS} or {STUDIES}", "none")
     for condition in where[1:]:
         parts = re.fullmatch(r"(\w+)(~?=)(.*)", condition, re.DOTALL)
         if not parts or (rows and parts[1] not in rows[0]):

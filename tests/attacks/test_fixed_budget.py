@@ -15,11 +15,11 @@ from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.victim import Goal, Victim
 
-STEPS = {"steps": 8, "relative_step": 0.25, "random_start": False}
+STEPS = {"steps": 8, "relative_step": 0.25, "random_starts": 0}
 ATTACKS = {
     "fgsm": (fgsm.attack, {"eta": None}),
     "bim": (bim.attack, STEPS),
-    "bim from a random start": (bim.attack, {**STEPS, "random_start": True}),
+    "bim from a random start": (bim.attack, {**STEPS, "random_starts": 1}),
 }
 EVERY = pytest.mark.parametrize("name", ATTACKS)
 TARGETED = pytest.mark.parametrize("targeted", [False, True])
@@ -153,20 +153,39 @@ def test_an_example_does_not_depend_on_its_batch(name, targeted):
     seed=st.integers(0, 10_000),
     epsilon=st.sampled_from([0.01, 0.05, 0.1, 0.3]),
     relative_step=st.sampled_from([0.1, 0.25, 1.0, 2.0]),
-    random_start=st.booleans(),
+    random_starts=st.integers(0, 2),
     targeted=st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
-def test_whatever_fgsm_fools_bim_fools(seed, epsilon, relative_step, random_start, targeted):
+def test_whatever_fgsm_fools_bim_fools(seed, epsilon, relative_step, random_starts, targeted):
     victim = relu_net(4, 6, 12, seed=seed)
     x = points(16, 6, seed=seed + 1, scale=0.5).clamp(-1, 1)
     goal = goal_for(victim, x, targeted)
     one = run("fgsm", victim, x, goal, epsilon)
-    many = run("bim", victim, x, goal, epsilon, steps=4, relative_step=relative_step, random_start=random_start)
+    many = run("bim", victim, x, goal, epsilon, steps=4, relative_step=relative_step, random_starts=random_starts)
     assert (many.success | ~one.success).all()
     failed = ~many.success
     margins = [margin(victim, result.adversarial["audio"], goal)[failed] for result in (many, one)]
     assert (margins[0] <= margins[1] + 1e-12).all()
+
+
+@TARGETED
+def test_more_starts_fool_whatever_fewer_do_and_more(targeted):
+    """Each start is drawn anew; of all the points the worst one counts."""
+    fooled = {1: 0, 2: 0, 5: 0}
+    for seed in range(8):
+        victim = relu_net(6, 8, 40, seed=seed)
+        victim.module.network[0].weight *= 4
+        x = points(32, 8, seed=100 + seed)
+        goal = goal_for(victim, x, targeted)
+        results = [run("bim", victim, x, goal, 0.06, random_starts=starts) for starts in fooled]
+        margins = [margin(victim, result.adversarial["audio"], goal) for result in results]
+        for fewer, more, before, after in zip(results, results[1:], margins, margins[1:]):
+            assert (more.success | ~fewer.success).all()
+            assert (after[~more.success] <= before[~more.success] + 1e-12).all()
+        for starts, result in zip(fooled, results):
+            fooled[starts] += result.success.sum().item()
+    assert fooled[1] < fooled[2] < fooled[5]
 
 
 def test_bim_fools_more_than_fgsm_where_the_victim_bends():
@@ -223,8 +242,8 @@ def test_without_a_gradient_nothing_breaks(name):
     assert result.adversarial["audio"].isfinite().all()
 
 
-@pytest.mark.parametrize("random_start", [False, True])
-def test_passes_are_counted_and_a_finished_example_costs_no_more(random_start):
+@pytest.mark.parametrize("random_starts", [0, 1, 3])
+def test_passes_are_counted_and_a_finished_example_costs_no_more(random_starts):
     victim = affine(2, 6, seed=16)
     x = points(2, 6, seed=17)
     goal = goal_for(victim, x, False)
@@ -232,12 +251,13 @@ def test_passes_are_counted_and_a_finished_example_costs_no_more(random_start):
     seen = []
     victim.module.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
     goal = Goal(torch.stack([goal.labels[0], 1 - goal.labels[0]]), False)  # the second is decided wrongly as it is
-    result = run("bim", victim, x, goal, 0.01, steps=5, random_start=random_start)
+    result = run("bim", victim, x, goal, 0.01, steps=5, random_starts=random_starts)
     assert result.success.tolist() == [False, True]
-    assert result.iterations.tolist() == [6, 1]
-    gradients = 1 + 5 if random_start else 5
+    tried = 1 + 5 * max(1, random_starts)
+    assert result.iterations.tolist() == [tried, 1]
+    gradients = tried if random_starts else tried - 1
     assert result.backwards.tolist() == [gradients, 1]
-    assert result.forwards.tolist() == [gradients + 6, 2]
+    assert result.forwards.tolist() == [gradients + tried, 2]
     assert seen[:3] == [2, 2, 1]
     assert sum(seen) == result.forwards.sum() + 2  # the decisions on the result
     once = run("fgsm", victim, x, goal, 0.01)
@@ -247,7 +267,7 @@ def test_passes_are_counted_and_a_finished_example_costs_no_more(random_start):
 def test_the_parameters_of_a_section_are_checked():
     passed = ("setting",)
     parameters.bind(fgsm.attack, "fgsm", {"eta": None}, passed=passed)
-    parameters.bind(bim.attack, "bim", {"steps": 10, "relative_step": 0.25, "random_start": True}, passed=passed)
+    parameters.bind(bim.attack, "bim", {"steps": 10, "relative_step": 0.25, "random_starts": 1}, passed=passed)
     with pytest.raises(UserError, match=r"fgsm.eta: expected a number > 0 or null"):
         parameters.bind(fgsm.attack, "fgsm", {"eta": 0}, passed=passed)
     with pytest.raises(UserError, match=r"bim.steps: expected a whole number >= 1"):

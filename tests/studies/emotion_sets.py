@@ -86,6 +86,7 @@ def attacked(network: str, regimes: tuple[str, ...]) -> pd.DataFrame:
                             adversarial_prediction=adversarial,
                             confidence=0.6,
                             success=adversarial != clips.label,
+                            zero_gradient=False,
                             kept=(split == "test") & (regime == "single") & clips["rank"].isin(KEPT),
                         )
                     )

@@ -41,6 +41,9 @@ def verdict(made, start: str) -> tuple[str, str, str]:
 
 def test_claims_are_counted_in_the_papers_table_as_in_ours(made):
     assert not made["claims"].claim.duplicated().any()
+    # The paper tests its best model against single training once, whatever else Table Z has beside it.
+    against = made["claims"].claim.str.extract(r"significantly better on real data than (.*)")[0].dropna()
+    assert sorted(against.str.split(",").str[1].str.split().str[0]) == ["random", "random", "single"]
     assert verdict(made, "CNN-4, trained on real data")[0] == "supported"
     claim = verdict(made, "Vanilla adversarial training mostly improves")
     assert claim[0] == "supported" and claim[1].startswith("12 of 12 cells") and claim[2].startswith("27 of 30 cells")

@@ -67,7 +67,12 @@ def attacks() -> pd.DataFrame:
                 rows.append(
                     {"clip_id": clip.clip_id, "label": clip.label, "speaker": clip.speaker, "fold": clip.fold}
                     | {"victim": "bimodal", "variant": model, "attack": attack, "epsilon": epsilon}
-                    | {"clean_prediction": clip.label, "adversarial_prediction": decision, "success": fooled}
+                    | {
+                        "clean_prediction": clip.label,
+                        "adversarial_prediction": decision,
+                        "success": fooled,
+                        "zero_gradient": False,
+                    }
                     | {"snr_db": np.inf if attack == "none" else 30.0}
                 )
     return pd.DataFrame(rows)

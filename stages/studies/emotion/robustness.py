@@ -30,12 +30,13 @@ def robustness(scores: pd.DataFrame) -> pd.DataFrame:
                 known = score is not None and score.n > 0
                 row[f"holds_{attack}"] = _yes(score.uar > row["halfway"]) if known else ""
             scored = [score for score in attacked.values() if score is not None]
-            row["left_out"] = max(score.left_out for score in scored)
+            row |= {name: max(score[name] for score in scored) for name in ("left_out", "zero_gradient")}
             both = len(scored) == len(ATTACKS) and all(score.n > 0 for score in scored)
             row["falls_to_bim"] = _yes((row["holds_fgsm"], row["holds_bim"]) == ("yes", "no")) if both else ""
             row["impossible"] = _yes(row["flips_fgsm"] > row["flips_bim"]) if both else ""
             made.append(row)
-    columns = [*names, "epsilon", "uar_real", "uar_fgsm", "uar_bim", "holds_bim", "falls_to_bim", "left_out", "n"]
+    columns = [*names, "epsilon", "uar_real", "uar_fgsm", "uar_bim", "holds_bim", "falls_to_bim"]
+    columns += ["left_out", "zero_gradient", "n"]
     # A defended model's variant is the epsilon at which it is attacked.
     return table(made, columns).drop(columns="variant")
 

@@ -22,6 +22,7 @@ from stages.measures.recall import one_tailed_z
 from stages.reporting.cells import finite, one, published, table
 from stages.reporting.verdicts import supported
 from stages.studies.emotion import robustness
+from stages.studies.emotion.check import LOWERED, check
 from stages.studies.emotion.claims import claims
 from stages.studies.emotion.scores import (
     ATTACKS,
@@ -53,7 +54,14 @@ TABLES = {
         "Robustness. A model holds against an attack whose UAR stays above halfway between chance and the UAR on real "
         "data; falls to BIM: holds against FGSM, not against BIM; flips: share of correctly decided clips whose "
         "decision the attack turns; impossible: FGSM flips more than BIM, which tries FGSM's point first; left out: "
-        "clips that no attack can turn, since their model knows one label alone"
+        "clips that no attack can turn, since their model knows one label alone; zero gradient: clips that an attack "
+        "could not move, since their model has no gradient there"
+    ),
+    "table_check": (
+        "Check. UAR on the same test clips under FGSM, BIM and PGD (BIM with more steps from several random starts, of "
+        "which each clip's worst counts); lowered: by how much PGD lowers BIM's, flagged above "
+        f"{LOWERED:g}; grows: longer attacks succeed as often or more often; zero gradient: clips that one of them "
+        "could not move"
     ),
     "table_given_back": (
         "Given back. UAR that FGSM takes from the model trained on real data (taken) and from the defended one (still "
@@ -118,7 +126,9 @@ def named(rows: pd.DataFrame) -> pd.DataFrame:
         split=rows.purpose.map(SPLITS),
         training_epsilon=rows.variant.where(rows.regime.isin(DEFENDED), "0"),
     )
-    made = typed(made, ("training_epsilon", "epsilon", *CONFIDENCES), ("success", "kept", "impossible"))
+    made = typed(
+        made, ("training_epsilon", "epsilon", *CONFIDENCES), ("success", "kept", "impossible", "zero_gradient")
+    )
     return made.assign(epsilon=made.epsilon.fillna(0.0))
 
 
@@ -131,6 +141,7 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
         "table_2": _recalls(scored, paper),
         "table_3": _augmentations(scored, paper),
         "table_robustness": robustness.robustness(scored),
+        "table_check": check(measured.attacked),
         "table_given_back": robustness.given_back(measured.attacked, scored, paper),
         "table_z": _tests(scored, paper),
         "table_inversion": robustness.inversion(measured.inverted),

@@ -28,8 +28,10 @@ def under_attack(attacks: pd.DataFrame) -> pd.DataFrame:
         row |= _recall(before, "clean_prediction", "ua_clean") | _recall(own, "adversarial_prediction", "ua")
         row |= {"n": len(own)} | share(right.success, right.speaker, "success")
         snr_db = own.snr_db.replace([-math.inf, math.inf], math.nan).mean()
-        made.append(row | {"right_before": len(right), "snr_db": snr_db, "left_out": len(planned) - len(own)})
-    return table(made, ["model", "attack", "epsilon", "ua_clean", "ua", "n", "success", "snr_db", "left_out"])
+        row |= {"right_before": len(right), "snr_db": snr_db, "left_out": len(planned) - len(own)}
+        made.append(row | {"zero_gradient": int(own.zero_gradient.sum())})
+    columns = ["model", "attack", "epsilon", "ua_clean", "ua", "n", "success", "snr_db", "left_out", "zero_gradient"]
+    return table(made, columns)
 
 
 def _recall(rows: pd.DataFrame, decision: str, name: str) -> Cells:

@@ -70,7 +70,8 @@ TABLES = {
     "table_attacks": (
         "Under attack. Recall of all attacked clips before (ua clean) and after (ua), success among clips decided "
         "correctly before, and the SNR of the perturbation; left out: clips that no attack can turn, since their model "
-        "knows one label alone"
+        "knows one label alone; zero gradient: clips that the attack could not move, since their model has no gradient "
+        "there"
     ),
     "table_text_robustness": (
         "Does text help? Accuracy under attack of the bimodal model less that of another one on the same clips, each "
@@ -127,7 +128,7 @@ def _few(parameters: dict[str, Any]) -> int:
 
 def with_numbers(attacks: pd.DataFrame) -> pd.DataFrame:
     """Rows of an adversarial set whose numbers are numbers: epsilon 0 of none, and no SNR where nothing was added."""
-    made = typed(attacks, ("epsilon", "snr_db", "clean_confidence"), ("success", "kept", "impossible"))
+    made = typed(attacks, ("epsilon", "snr_db", "clean_confidence"), ("success", "kept", "impossible", "zero_gradient"))
     return made.assign(epsilon=made.epsilon.fillna(0.0))
 
 
