@@ -36,14 +36,13 @@ class Attack:
 
     Attributes:
         attack: the file in `stages/attacks`, and its `parameters`.
-        clips, targets: of what the plan `phrases` attacks, the first so many; None all.
+        clips: of those that the plan `phrases` attacks, the first so many; None all.
         epsilon: in place of the plan's epsilons, for an attack that takes one.
     """
 
     attack: str
     parameters: dict[str, Any] = field(default_factory=dict)
     clips: Count | None = None
-    targets: Count | None = None
     epsilon: Positive | dict[str, Positive] | None = None
 
 
