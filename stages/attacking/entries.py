@@ -39,15 +39,14 @@ class Attack:
 
     Attributes:
         attack: the file in `stages/attacks`, and its `parameters`.
-        clips, targets: of what the plan `phrases` attacks, the first so many; None all. The plan `judged` takes `clips`
-            of each label of each test speaker, and keeps none.
+        clips: of those that the plan `phrases` attacks, the first so many; None all. The plan `judged` takes so many of
+            each label of each test speaker, and keeps none.
         epsilon: in place of the plan's epsilons, for an attack that takes one.
     """
 
     attack: str
     parameters: dict[str, Any] = field(default_factory=dict)
     clips: Count | None = None
-    targets: Count | None = None
     epsilon: Positive | dict[str, Positive] | None = None
 
 

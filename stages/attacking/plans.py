@@ -15,7 +15,7 @@ import pandas as pd
 
 from stages.attacking.entries import Attack
 from stages.frame import clip_table
-from stages.frame.clip_table import stable_hash
+from stages.frame.clip_table import by_turns, stable_hash
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive
 
@@ -106,19 +106,18 @@ def judged(
 
 
 def phrases(work: Work, *, targets: list[str], clips: Count | None = None) -> pd.DataFrame:
-    """Test clips with a text, the first `clips` by a hash of their ids, and every phrase of `targets` for each.
+    """Test clips with a text, each with one phrase of `targets`: the phrases are dealt to the clips in turn.
 
-    Of both an attack takes the first so many `clips` and `targets` of its entry. Clips are attacked whatever the
-    victim makes of them.
+    The first `clips` in the order of `clip_table.by_turns`, so of as many speakers as there are; an attack takes the
+    first so many of its entry. Clips are attacked whatever the victim makes of them.
     """
-    test = work.clips[(work.clips.split == "test") & (work.clips.text != "")]
-    test = test.iloc[test.clip_id.map(stable_hash).argsort(kind="stable")].head(clips or len(test))
+    test = by_turns(work.clips[(work.clips.split == "test") & (work.clips.text != "")], "clip_id").head(clips)
+    test = test.assign(target=[targets[place % len(targets)] for place in range(len(test))])
     runs = []
     for victim, folder in work.victims.items():
         for name, one in work.attacks.items():
-            chosen = test.head(one.clips or len(test)).assign(victim=victim, folder=str(folder), kept=True)
-            phrases = pd.Series(targets[: one.targets], name="target")
-            runs.append(_run(chosen.merge(phrases, how="cross"), name, one.epsilon))
+            chosen = test.head(one.clips).assign(victim=victim, folder=str(folder), kept=True)
+            runs.append(_run(chosen, name, one.epsilon))
     return _planned(runs)
 
 

@@ -164,6 +164,12 @@ def stable_hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[:8], "big") >> 1
 
 
+def by_turns(table: pd.DataFrame, names: str) -> pd.DataFrame:
+    """The rows in the order of a hash of the column `names`, but one of every speaker before the second of any."""
+    ordered = table.iloc[table[names].map(stable_hash).argsort(kind="stable")]
+    return ordered.iloc[ordered.groupby("speaker").cumcount().argsort(kind="stable")]
+
+
 def read(path: str | Path) -> pd.DataFrame:
     """A table of clips from its csv, whichever stage wrote it: names are text also where they are all digits.
 

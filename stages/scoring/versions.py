@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.frame.clip_table import stable_hash
+from stages.frame.clip_table import by_turns, stable_hash
 from stages.frame.pcm import from_pcm16, to_pcm16
 from stages.frame.shards import ShardSet
 
@@ -22,7 +22,7 @@ def planned(sets: dict[str, ShardSet], *, attacks: list[str] | None, mixtures: i
     Args:
         sets: by name; an adversarial set, or one of mixtures, which has a column `noise`.
         attacks: those whose clips are taken, None all.
-        mixtures: how many of the test split are taken, by a hash of their keys; None all.
+        mixtures: how many of the test split are taken, of every speaker in turn (`clip_table.by_turns`); None all.
         plays: how often attacked clips are played.
     """
     plans = []
@@ -40,7 +40,7 @@ def planned(sets: dict[str, ShardSet], *, attacks: list[str] | None, mixtures: i
 
 def _mixed(table: pd.DataFrame, count: int | None) -> pd.DataFrame:
     table = table[(table.problem == "") & (table.split == "test")].drop(columns=["shard", "problem"])
-    table = table.iloc[table.key.map(stable_hash).argsort()].head(count or len(table))
+    table = by_turns(table, "key").head(count)
     # The level that a mixture was made at is not the SNR that may be measured.
     return table.rename(columns={"snr_db": "mixed_at_db"}).assign(model="")
 

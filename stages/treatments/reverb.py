@@ -44,7 +44,9 @@ def treat(
         return list(pool.map(functools.partial(in_room, response=response), waveforms))
 
 
-def through(*, sample_rate_hz: int, device: str, impulse_response: str) -> Callable[[dict[str, "Tensor"]], "Tensor"]:
+def through(
+    *, sample_rate_hz: int, device: str, impulse_response: str, longest_s: Positive = LONGEST_RESPONSE_S
+) -> Callable[[dict[str, "Tensor"]], "Tensor"]:
     """The clips as heard in the room; gradients know of the peak's level too.
 
     Raises:

@@ -191,21 +191,29 @@ def test_targets_are_put_into_every_clip_but_those_that_say_them(tmp_path):
     assert plan.key[1] == "a2/v/model/a-four/partial/0.5"
 
 
-def test_phrases_are_put_into_test_clips_as_many_as_an_attack_takes(tmp_path):
-    table = clips(9, "ab").assign(label="", text="said")
+def test_phrases_are_dealt_to_clips_of_as_many_speakers_as_there_are(tmp_path):
+    table = clips(9, "ab").assign(label="", text="said", speaker=["s0"] * 5 + ["s1", "s2", "s3", "s4"] + ["s5"] * 9)
     table.loc[table.clip_id == "a5", "text"] = ""
     attacks = {
         "all": Attack(attack="over_the_air"),
-        "few": Attack(attack="over_the_air", clips=2, targets=1, epsilon={"audio": 0.06}),
+        "few": Attack(attack="over_the_air", clips=2, epsilon={"audio": 0.06}),
     }
     plan = plans.phrases(work(tmp_path, table, attacks), targets=["open the door", "call"], clips=6)
     counts = plan.groupby(["attack", "target", "epsilon"]).size().to_dict()
-    assert counts == {("all", "open the door", ""): 6, ("all", "call", ""): 6, ("few", "open the door", "0.06"): 2}
-    assert set(plan.clip_id[plan.attack == "few"]) < set(plan.clip_id[plan.attack == "all"])
+    assert counts == {
+        **{("all", "open the door", ""): 3, ("all", "call", ""): 3},
+        **{("few", "open the door", "0.06"): 1, ("few", "call", "0.06"): 1},
+    }
+    # One of every speaker who says anything, and one more.
+    assert (
+        plan[plan.attack == "all"].speaker.nunique()
+        == table[(table.split == "test") & (table.text != "")].speaker.nunique()
+    )
+    pairs = {attack: set(zip(own.clip_id, own.target)) for attack, own in plan.groupby("attack")}
+    assert pairs["few"] < pairs["all"]
     assert set(plan.split) == {"test"} and "a5" not in set(plan.clip_id) and plan.kept.all()
     assert plan.key.is_unique and not plan.key.str.contains(" ").any()
     everything = plans.phrases(work(tmp_path, table, {"all": attacks["all"]}), targets=["call"])
-    assert len(everything) == 13
     spare = next(clip for clip in everything.clip_id if clip not in set(plan.clip_id))
     again = plans.phrases(work(tmp_path, table[table.clip_id != spare], attacks), targets=["call"], clips=6)
     assert set(again.clip_id) == set(plan.clip_id)

@@ -2,20 +2,16 @@
 
 import dataclasses
 
-import numpy as np
 import pandas as pd
 
-from stages.measures import testing
-from stages.reporting.cells import possible
 from stages.reporting.verdicts import Claim, judged, unit_of
 from stages.studies.speech import claims_of_loudness as loudness
 from stages.studies.speech import claims_of_quality as quality
 from stages.studies.speech import claims_of_success as success
 from stages.studies.speech.claims_of_quality import QUALITY, Enhanced
-from stages.studies.speech.claims_of_success import ERRORS, UnderAttack, nearly_always
-from stages.studies.speech.differences import OURS, UNMEASURED
+from stages.studies.speech.claims_of_success import ERRORS, UnderAttack
 from stages.studies.speech.heard import ATTACKED, ATTACKS
-from stages.studies.speech.measured import NONE, Measured
+from stages.studies.speech.measured import Measured
 
 Made = dict[str, pd.DataFrame]
 # What clips are chosen by, and what is asked of them.
@@ -35,7 +31,7 @@ def claims(made: Made, measured: Measured, paper: pd.DataFrame) -> pd.DataFrame:
     heard, transferred = _by_trial(measured.heard), _by_trial(measured.transferred)
     rows = [
         *_of_quality(noisy, heard, measured, paper),
-        *(success.always(measured.attacked, attack) for attack in ("direct", "carlini_wagner")),
+        success.always(measured.attacked),
     ]
     for attack, name in ATTACKS.items():
         printed = paper[(paper.table == "table_4") & (paper.attack == name)]
@@ -44,11 +40,12 @@ def claims(made: Made, measured: Measured, paper: pd.DataFrame) -> pd.DataFrame:
         for measure in ERRORS:
             under = dataclasses.replace(under, measure=measure)
             rows += _under(under, measured)
+        rows.append(success.lowers_most(under, [list(measured.enhancers), measured.hardened]))
         # By the WER, the last.
         rows.append(success.by_so_much(under, measured.enhancers))
         rows += loudness.adaptive(made["table_magnitude"], measured.attacked, name)
     rows += quality.contradictions(made)
-    rows += _controls(measured, noisy, paper)
+    rows += _controls(measured, noisy, heard, paper)
     unit = unit_of(pd.concat([own[["speaker", "cluster"]] for own in (noisy, heard, measured.attacked)]))
     return judged([dataclasses.replace(row, unit=unit) for row in rows])
 
@@ -83,52 +80,16 @@ def _of_quality(noisy: pd.DataFrame, heard: pd.DataFrame, measured: Measured, pa
 
 def _under(under: UnderAttack, measured: Measured) -> list[Claim]:
     """What the paper says of one attack by one measure."""
-    kinds = {"enhancer": list(measured.enhancers), "hardened enhancer": measured.hardened}
     return [
-        *(success.lowers(under, kind, own) for kind, own in kinds.items()),
-        *(success.lowers_most(under, kind, own) for kind, own in kinds.items()),
+        success.lowers(under, [*measured.enhancers, *measured.hardened]),
         *(success.hardened_recogniser(under, made_on) for made_on in (success.HARDENED, ATTACKED)),
     ]
 
 
-def _controls(measured: Measured, noisy: pd.DataFrame, paper: pd.DataFrame) -> list[Claim]:
+def _controls(measured: Measured, noisy: pd.DataFrame, heard: pd.DataFrame, paper: pd.DataFrame) -> list[Claim]:
     return [
-        _noise(possible(measured.attacked), measured.heard),
+        success.above_controls(heard),
         *loudness.spoken(measured.attacked, paper),
-        _by_chance(noisy, set(measured.attacked.target)),
-        *(quality.clean(noisy, measured.enhancers, recogniser) for recogniser in measured.recognisers),
+        quality.clean(noisy, measured.enhancers, measured.recognisers),
         success.hardened_on_clean(measured.decisions),
     ]
-
-
-def _noise(attacked: pd.DataFrame, heard: pd.DataFrame) -> Claim:
-    claim = (
-        "noise as loud as the attacks is never transcribed as the phrase, be it played or not (taken as: 1 of 10 times "
-        "at most)"
-    )
-    files = attacked[attacked.attack == "noise"]
-    played = heard[(heard.attack == "noise") & (heard.version == "played") & (heard.treatment == NONE)]
-    if files.empty:
-        return Claim(claim, OURS, UNMEASURED)
-    here = f"RoSA {_percent(played.hit.mean())}, of files {_percent(files.success.mean())}; {len(files)} clips"
-    hits = (files.success, files), (played.hit, played)
-    never = testing.all_of([nearly_always(1 - own.astype(float), clips) for own, clips in hits])
-    return Claim(claim, OURS, here, "share of files, and of trials, not transcribed so less 90 %", never)
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %" if np.isfinite(value) else UNMEASURED
-
-
-def _by_chance(noisy: pd.DataFrame, targets: set[str]) -> Claim:
-    claim = (
-        "speech that nobody attacked is never transcribed as a phrase that is injected, with or without noise (taken "
-        "as: 1 of 10 times at most)"
-    )
-    own = noisy[~noisy.text.isin(targets)]
-    if own.empty:
-        return Claim(claim, OURS, UNMEASURED)
-    hits = own.decision.isin(targets)
-    here = f"{hits.sum()} of {len(own)} transcripts"
-    never = nearly_always(1 - hits.astype(float), own)
-    return Claim(claim, OURS, here, "share of transcripts that are none less 90 %", never)

@@ -1,5 +1,6 @@
 """Room of studies: what the speech paper claims of enhancers: how good they leave clips, and clean speech."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,12 +63,15 @@ def hardening(attacked: pd.DataFrame, enhancers: dict[str, str]) -> Claim:
     return _by_all_measures(claim, "in all 12 comparisons", attacked, pairs)
 
 
-def clean(noisy: pd.DataFrame, enhancers: dict[str, str], recogniser: str) -> Claim:
+def clean(noisy: pd.DataFrame, enhancers: dict[str, str], recognisers: Sequence[str]) -> Claim:
     """That no enhancer, hardened or not, makes clean speech harder to understand."""
-    claim = f"no enhancer raises the WER of {recogniser} on clean speech"
-    own = noisy[(noisy.version == "clean") & (noisy.heard_by == recogniser)]
     names = [name for pair in enhancers.items() for name in pair if name]
-    parts = {name: difference(after(own, NONE), after(own, name), "wer") for name in names}
+    parts = {}
+    for recogniser in recognisers:
+        own = noisy[(noisy.version == "clean") & (noisy.heard_by == recogniser)]
+        changes = {name: difference(after(own, NONE), after(own, name), "wer") for name in names}
+        parts |= {f"{recogniser}, {name}": change for name, change in changes.items()}
+    claim = "no enhancer raises the WER of either recogniser on clean speech"
     return none_higher(claim, "WER on the same clips before and after each enhancer", parts)
 
 
