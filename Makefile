@@ -1,4 +1,5 @@
 # make reproduce [STUDY=events]   set up, run the pipeline (of one study), print the headline numbers
+# make reproduce ONLY=mine        run what one victim, attack or treatment of events needs, print its table
 # make test                       set up, lint, test
 # make seeds STUDY=events N=3     repeat a study under N seeds: how far its headline numbers spread
 # make scale SCALE=paper|smoke    write a scale into params.yaml
@@ -11,7 +12,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
 .PHONY: reproduce test seeds scale benchmark setup check-machine
 reproduce: setup
-	@$(RUN) -m stages.tools.reproduce $(STUDY) --jobs $(JOBS)
+	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS)
 
 # The tests of a file run in one process, so that what its fixtures make is made once.
 test: setup .venv/dev

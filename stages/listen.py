@@ -32,8 +32,9 @@ def main(study: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         rows = [row for entry, clip in heard.items() for row in _written(clip, entry, folder)]
         pd.DataFrame(rows).to_csv(folder / "listening.csv", index=False)
-    for entry in (entry for entry, clip in clips.items() if clip is None):
-        print(f"{entry}: no clip was attacked, so there is none to hear")
+    silent = [entry for entry, clip in clips.items() if clip is None]
+    if silent:
+        print(f"nothing to hear of {', '.join(silent)}: no such set, or no clip of it was attacked")
     print(f"{folder}: {len(heard)} clips, on the page {folder.with_name('index.html')} after the study's report")
 
 

@@ -12,9 +12,12 @@ import pandas as pd
 from stages.frame import clip_table, environment, parameters
 from stages.frame.errors import run, writing
 from stages.reporting import page
-from stages.reporting.study import part
+from stages.reporting.study import beyond, on_the_papers, papers_alone, part, without_paper
 
 REPORTS = Path("reports")
+# The table of what params.yaml names beyond the paper, and its title.
+YOURS = "table_yours"
+TITLE_OF_YOURS = "Yours. What params.yaml names besides the paper's entries"
 
 
 def main(study: str, *studies: str) -> None:
@@ -29,9 +32,14 @@ def _report(study: str) -> Path:
     """Writes what is known of the study; the path of its page."""
     of_tables = partial(part, study, "tables")
     read, values = of_tables("read"), parameters.section(study)
-    measured = read(values)
+    measured = read(papers_alone(values, of_tables("PAPERS")))
     unreadable = _unreadable(study, values["corpora"])
-    made = of_tables("tables")(measured) | {"unreadable": unreadable}
+    made = of_tables("tables")(measured)
+    if not on_the_papers(values["corpora"], of_tables("READERS")):
+        made = without_paper(made)
+    own = beyond(values, of_tables("PAPERS"))
+    yours = of_tables("yours")(read(values), own) if own else pd.DataFrame(columns=["entry"])
+    made |= {"unreadable": unreadable, YOURS: yours}
     metrics = {"unreadable_clips": len(unreadable)} | of_tables("metrics")(made)
     verdicts = list(made["claims"].verdict) if "claims" in made else []
     summary = {"title": of_tables("TITLE")} | _corpus(values["corpora"]) | {"metrics": metrics}
@@ -41,12 +49,14 @@ def _report(study: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in made.items():
             table.to_csv(folder / f"{name}.csv", index=False)
-        figures = of_tables("FIGURES")
+        figures, titles = of_tables("FIGURES"), of_tables("TABLES")
+        if len(made[YOURS]):
+            titles = {YOURS: TITLE_OF_YOURS} | titles
         if figures:
             _draw(study, made, measured, folder)
         _write(folder / "metrics.json", metrics)
         _write(folder / "summary.json", summary)
-        written = page.write_study(folder, summary, note=of_tables("NOTE"), tables=of_tables("TABLES"), figures=figures)
+        written = page.write_study(folder, summary, note=of_tables("NOTE"), tables=titles, figures=figures)
         environment.record(folder)
     return written
 

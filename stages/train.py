@@ -1,4 +1,6 @@
-"""Verb: trains a victim, from scratch or further: `python -m stages.train STUDY VICTIM [VARIANT]`."""
+"""Verb: trains a victim, from scratch or further, or takes in a finished one: `python -m stages.train STUDY VICTIM
+[VARIANT]`.
+"""
 
 from functools import reduce
 from operator import or_
@@ -25,18 +27,19 @@ def main(study: str, name: str, variant: str = "") -> None:
 
 
 def _train(study: str, name: str, variant: str, device: str) -> None:
-    where = f"{study}.victims.{name}"
+    finished = name in parameters.section(study).get("finished", {})
+    where = f"{study}.{'finished' if finished else 'victims'}.{name}"
     entry = parameters.entry(Entry, where)
-    sources = [f"{study}.recipes.{entry.recipe}"]
+    sources = [f"{study}.recipes.{entry.recipe}"] if entry.recipe else []
     sources += [f"{where}.training"] if entry.training else []
     sources += [f"{study}.variants.{variant}"] if variant else []
     # What a later one says takes the place of what an earlier one does.
-    values = reduce(or_, map(parameters.section, sources))
+    values = reduce(or_, map(parameters.section, sources), {})
     # What is wrong in params.yaml so far is told at once, before torch is imported.
     from stages.training.task import Place, opened
 
     schema = find("training", entry.method, "Recipe", where=f"{where}.method")
-    recipe = parameters.bind(schema, " with ".join(sources), values)()
+    recipe = parameters.bind(schema, " with ".join(sources) or where, values)()
     work = find("training", entry.method, "harden" if entry.starts_from else "train", where=f"{where}.method")
     place = Place(study, f"{name}/{variant}" if variant else name, device, where)
     with opened(entry, recipe, place) as task:

@@ -12,8 +12,10 @@ from stages.frame.devices import Worker
 EVENTS = {
     "corpora": {"audio": {"reader": "fsdkaggle2018", "root": "data/embedded/sounds"}},
     "victims": {"vgg13": {}},
-    "attacked": {"vgg13-x": {}},
-    "listening": ["vgg13-x"],
+    "finished": {},
+    "attacked": {"vgg13-deepfool": {}},
+    "treatments": {"none": {}, "noise_20dB": {}},
+    "listening": ["vgg13-deepfool"],
 }
 SAMPLE_RATE_HZ = 32000
 
@@ -39,8 +41,8 @@ def make() -> None:
     heard = heard.assign(decision="Gong", decision_confidence=0.4, outcome="Adv")
     unreadable = clips.head(1).assign(clip_id="c4", key="c4", file="c4.wav", problem="no audio")
     _write("audio", pd.concat([clips, unreadable]), np.float32(0.25))
-    _write("adversarial/vgg13-x", attacked, np.int16(8192 + 3277))
-    _write("scores/vgg13-x", heard, np.int16(3277))
+    _write("adversarial/vgg13-deepfool", attacked, np.int16(8192 + 3277))
+    _write("scores/vgg13-deepfool", heard, np.int16(3277))
     Path("models/events/vgg13").mkdir(parents=True)
     clips.assign(decision="Flute").to_csv("models/events/vgg13/decisions.csv", index=False)
     Path("params.yaml").write_text(yaml.safe_dump({"events": EVENTS}), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import html
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import small_events
+import yaml
 
 from stages import report
 from stages.frame.errors import UserError
@@ -65,7 +67,7 @@ def test_the_summary_is_all_that_the_index_needs(home, tmp_path_factory, monkeyp
 
 def _fools_nothing(home: Path) -> None:
     """One victim and its clean clips, and one attack, of someone's own, that fools nothing."""
-    path = home / "data/events/scores/vgg13-x/clips.csv"
+    path = home / "data/events/scores/vgg13-deepfool/clips.csv"
     scores = pd.read_csv(path, dtype=str, keep_default_na=False)
     told = {"success": "False", "found": "False", "attack": "my_attack", "decision": scores.label, "outcome": "GT"}
     scores.assign(**told).to_csv(path, index=False)
@@ -74,7 +76,7 @@ def _fools_nothing(home: Path) -> None:
     empty = dict.fromkeys(["attacked_at_db", "relative_loudness_db", "l2_audio"], "")
     scores.assign(**told | {"attack": "none"} | empty).to_csv(clean / "clips.csv", index=False)
     params = home / "params.yaml"
-    params.write_text(params.read_text().replace("vgg13-x: {}", "vgg13-clean: {}\n    vgg13-x: {}"))
+    params.write_text(params.read_text().replace("vgg13-deepfool: {}", "vgg13-clean: {}\n    vgg13-deepfool: {}"))
 
 
 def test_an_attack_that_fools_nothing_has_a_report_of_0_per_cent(home):
@@ -92,8 +94,73 @@ def test_an_attack_that_fools_nothing_has_a_report_of_0_per_cent(home):
     assert set(pd.read_csv(folder / "claims.csv").verdict) <= {"undecided", "not testable here"}
 
 
+def _add_ones_own(home: Path) -> None:
+    """A victim, a set of it by an attack that fools two clips of three, and a treatment that brings all back."""
+    scores = pd.read_csv(home / "data/events/scores/vgg13-deepfool/clips.csv", dtype=str, keep_default_na=False)
+    half = scores[scores["treatment"] == "none"].assign(treatment="half", decision="Flute", outcome="GT")
+    scores = pd.concat([scores, half])
+    scores.to_csv(home / "data/events/scores/vgg13-deepfool/clips.csv", index=False)
+    (home / "data/events/scores/mine-pgd").mkdir()
+    scores.assign(victim="mine", attack="pgd").to_csv(home / "data/events/scores/mine-pgd/clips.csv", index=False)
+    shutil.copytree(home / "models/events/vgg13", home / "models/events/mine")
+    params = yaml.safe_load((home / "params.yaml").read_text())
+    for section, name in (("victims", "mine"), ("attacked", "mine-pgd"), ("treatments", "half")):
+        params["events"][section][name] = {}
+    (home / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def test_the_papers_tables_and_claims_have_the_same_bytes_with_entries_of_ones_own(home):
+    folder = home / "reports/events"
+    report.main("events")
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.suffix in (".csv", ".json")}
+    assert len(pd.read_csv(folder / "table_yours.csv")) == 0
+    assert study_page(folder).count("Yours.") == 0
+    _add_ones_own(home)
+    report.main("events")
+    after = {name: (folder / name).read_bytes() for name in before}
+    assert {name for name in before if before[name] != after[name]} == {"table_yours.csv"}
+    assert study_page(folder).count("Yours.") == 1
+    yours = pd.read_csv(folder / "table_yours.csv").set_index(["entry", "treatment"])
+    assert list(yours.index) == [
+        ("mine-pgd", "none"),
+        ("mine-pgd", "noise_20dB"),
+        ("mine-pgd", "half"),
+        ("vgg13-deepfool", "half"),
+    ]
+    row = yours.loc["mine-pgd", "half"]
+    assert (row.model, row.attack, row.attacked, row.fooled, row.GT, row.n) == ("mine", "pgd-untargeted", 3, 2, 100, 2)
+    assert row.accuracy == 100 and row.GT_low < row.GT and yours.Adv["mine-pgd", "noise_20dB"] == 100
+
+
+def test_a_victim_that_nobody_attacks_has_a_row_of_its_own(home):
+    _add_ones_own(home)
+    params = yaml.safe_load((home / "params.yaml").read_text())
+    params["events"]["victims"]["other"] = {}
+    (home / "params.yaml").write_text(yaml.safe_dump(params))
+    shutil.copytree(home / "models/events/vgg13", home / "models/events/other")
+    report.main("events")
+    rows = pd.read_csv(home / "reports/events/table_yours.csv").set_index("model")
+    assert rows.accuracy["other"] == 100 and pd.isna(rows.entry["other"])
+
+
+def test_on_another_corpus_no_value_of_the_paper_and_no_claim_is_shown(home):
+    (home / "params.yaml").write_text((home / "params.yaml").read_text().replace("fsdkaggle2018", "folder"))
+    report.main("events")
+    folder = home / "reports/events"
+    for path in folder.glob("table_*.csv"):
+        table = pd.read_csv(path)
+        assert table.filter(regex="_paper$").isna().all(axis=None), path
+    assert len(pd.read_csv(folder / "claims.csv")) == 0
+    assert "The paper's claims" not in study_page(folder) and "80.9" not in study_page(folder)
+    assert json.loads((folder / "summary.json").read_text())["verdicts"] == {}
+
+
+def study_page(folder: Path) -> str:
+    return (folder / "index.html").read_text()
+
+
 def test_a_dollar_sign_in_a_label_begins_no_formula(home):
-    path = home / "data/events/scores/vgg13-x/clips.csv"
+    path = home / "data/events/scores/vgg13-deepfool/clips.csv"
     path.write_text(path.read_text().replace("Flute", "Flute $x_{$ <b>"))
     report.main("events")
     assert set(pd.read_csv(home / "reports/events/figure_1.csv").label) == {"Flute $x_{$ <b>"}

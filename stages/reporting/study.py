@@ -1,7 +1,10 @@
-"""Room of reporting: the parts of a study, found in the folder of its name."""
+"""Room of reporting: the parts of a study, found in its folder, and which of its entries are its paper's."""
 
+import math
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from stages.frame.errors import UserError
 from stages.frame.modules import find
@@ -19,3 +22,45 @@ def part(study: str, file: str, attribute: str) -> Any:
     if study not in known:
         raise UserError("study", f"one of {', '.join(known)}", repr(study), "correct the name, or add its folder")
     return find(f"studies.{study}", file, attribute, where=study)
+
+
+def papers_alone(values: dict[str, Any], papers: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    """A study's parameters without the entries that are somebody's own; `papers` names the paper's of each section."""
+    kept = {
+        section: {name: entry for name, entry in values.get(section, {}).items() if name in names}
+        for section, names in papers.items()
+    }
+    return values | kept
+
+
+def beyond(values: dict[str, Any], papers: dict[str, tuple[str, ...]]) -> set[str]:
+    """The names of the entries that `papers_alone` leaves out."""
+    return {name for section, names in papers.items() for name in values.get(section, {}) if name not in names}
+
+
+def rows_naming(made: dict[str, pd.DataFrame], names: set[str]) -> pd.DataFrame:
+    """The rows of a study's tables, below one another, of which a cell is one of these names; of no figure or claim."""
+    tables = {name: table for name, table in made.items() if name.startswith("table_")}
+    rows = [table[table.isin(names).any(axis=1)].assign(table=name) for name, table in tables.items()]
+    rows = pd.concat([one for one in rows if len(one)] or [pd.DataFrame(columns=["table"])], ignore_index=True)
+    shown = [name for name in rows if not name.endswith("_paper") and name != "table" and rows[name].notna().any()]
+    return rows[["table", *shown]]
+
+
+def on_the_papers(corpora: dict[str, Any], readers: tuple[str, ...]) -> bool:
+    """Whether all corpora are the paper's, or their stand-ins: what one of these `readers` reads."""
+    return all(corpus["reader"] in readers for corpus in corpora.values())
+
+
+def without_paper(made: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The tables without a value of the paper, or of another that it cites, and without its claims.
+
+    Columns and files stay, as a stage has to write all that it declares.
+    """
+    emptied = {}
+    for name, table in made.items():
+        if "cited" in table:
+            table = table[table.cited == "no"]
+        of_paper = [column for column in table if column.endswith("_paper")]
+        emptied[name] = table.head(0) if name == "claims" else table.assign(**dict.fromkeys(of_paper, math.nan))
+    return emptied

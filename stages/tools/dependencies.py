@@ -144,8 +144,9 @@ def _named(given: Any, verb: str, study: dict[str, Any]) -> Iterator[Path]:
 
 def _networks(model: str | None, study: dict[str, Any]) -> set[Path]:
     """The network of a victim, or those of the file that makes a pretrained model."""
-    if model in study.get("victims", {}):
-        return {Path("stages/networks", f"{study['victims'][model]['network']}.py")}
+    victims = study.get("victims", {}) | study.get("finished", {})
+    if model in victims:
+        return {Path("stages/networks", f"{victims[model]['network']}.py")}
     if model in study.get("pretrained", {}):
         made_by = Path("stages/pretraining", f"{study['pretrained'][model]['method']}.py")
         return {file for file in code.needed([made_by]) if file.parent.name == "networks"}

@@ -10,8 +10,8 @@ from stages.frame.errors import UserError
 HELD = Path(".dvc/tmp/lock")
 
 
-def outdated(target: str, values: dict[str, Any]) -> dict[str, set[str]]:
-    """The stages that the target needs and that have to run, or that follow one which has to.
+def outdated(targets: list[str], values: dict[str, Any]) -> dict[str, set[str]]:
+    """The stages that the targets need and that have to run, or that follow one which has to.
 
     Each comes with those of them it waits for. `values` is all of params.yaml.
 
@@ -24,7 +24,7 @@ def outdated(target: str, values: dict[str, Any]) -> dict[str, set[str]]:
     try:
         with Repo(".") as repo:
             graph = repo.index.graph
-            stages = repo.stage.collect(target, with_deps=True, graph=graph)
+            stages = {one for name in targets for one in repo.stage.collect(name, with_deps=True, graph=graph)}
             with repo.lock:
                 changed = {stage for stage in stages if _changed(stage, values)}
             waits_for = {stage: set(graph.successors(stage)) for stage in stages}

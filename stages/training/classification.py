@@ -24,7 +24,7 @@ class Recipe:
 
     Args:
         seed: of weights, batches and mixup.
-        epochs: each draws as many clips as there are, from the labels in turn.
+        epochs: each draws as many clips as there are, from the labels in turn, or as many as `least_batches` take.
         batch_size: clips in a batch.
         learning_rate: Adam's.
         decay: factor on the learning rate every `decay_every_epochs` epochs.
@@ -33,6 +33,7 @@ class Recipe:
         masked_above: examples with an unverified label whose loss exceeds this share of the batch's largest are left
             out (Jeong and Lim); 1 leaves out none.
         averaged_epochs: the weights are the mean of those after this many epochs of best validation.
+        least_batches: of an epoch; a small corpus is gone through several times.
     """
 
     seed: NonNegativeInt
@@ -44,6 +45,7 @@ class Recipe:
     mixup_alpha: NonNegative
     masked_above: Share
     averaged_epochs: Count
+    least_batches: Count = 25
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def fit(module: nn.Module, task: Task, recipe: Recipe) -> loop.History:
     module.to(task.device)
     _fit_standardisation(module, task, train, recipe.batch_size)
     optimiser = Adam(module.network.parameters(), recipe.learning_rate)
-    steps = -(-len(train) // recipe.batch_size)
+    draws = max(len(train), recipe.least_batches * recipe.batch_size)
+    steps = -(-draws // recipe.batch_size)
     finished = len(loop.done(task.scratch)) * steps
     with progress.bar(recipe.epochs * steps, "training", "batch", done=finished) as bar:
         descent = loop.Descent(module.network, optimiser, bar)
@@ -94,11 +97,11 @@ def fit(module: nn.Module, task: Task, recipe: Recipe) -> loop.History:
             rng = np.random.default_rng([recipe.seed, number])
             module.train()
             total = 0.0
-            for rows in _batches(train, recipe.batch_size, rng):
+            for rows in _batches(train, draws, recipe.batch_size, rng):
                 loss = _loss(module.network, _batch(module, task, rows, rng), recipe, rng)
                 total += descent.step(loss, rate).item() * len(rows)
             accuracy, precision = _validate(module, task, validation, recipe.batch_size)
-            loss = total / len(train)
+            loss = total / draws
             return {"epoch": number, "loss": loss, "validation_accuracy": accuracy, "validation_map": precision}
 
         history = loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch, keep_every_round=True)
@@ -132,19 +135,19 @@ def predict(module: nn.Module, task: Task, keys: list[str], batch_size: int) -> 
         yield batch, logits
 
 
-def balanced_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Indices of as many draws as there are labels given, the classes in turn, each class's members in random order."""
+def balanced_order(labels: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Indices of so many draws of clips with these labels, the classes in turn, each one's members in random order."""
     classes = np.unique(labels)
-    rounds = -(-len(labels) // len(classes))
+    rounds = -(-draws // len(classes))
     members = [np.flatnonzero(labels == one) for one in classes]
     passes = [np.concatenate([rng.permutation(own) for _ in range(-(-rounds // len(own)))])[:rounds] for own in members]
     turns = np.stack([rng.permutation(column) for column in np.stack(passes, 1)])
-    return turns.ravel()[: len(labels)]
+    return turns.ravel()[:draws]
 
 
-def _batches(train: pd.DataFrame, batch_size: int, rng: np.random.Generator) -> Iterator[pd.DataFrame]:
-    """Rows of the training clips, batch by batch."""
-    order = balanced_order(train.label.to_numpy(), rng)
+def _batches(train: pd.DataFrame, draws: int, batch_size: int, rng: np.random.Generator) -> Iterator[pd.DataFrame]:
+    """Rows of the training clips, batch by batch, so many draws in all."""
+    order = balanced_order(train.label.to_numpy(), draws, rng)
     for start in range(0, len(order), batch_size):
         yield train.iloc[order[start : start + batch_size]]
 

@@ -8,13 +8,13 @@ from stages.frame.parameters import Name
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """An entry of a study's `victims`.
+    """An entry of a study's `victims`, or of `finished`.
 
     Args:
         inputs: the set of clips that the network takes in.
         network: the file in `stages/networks`.
         method: the file in `stages/training`.
-        recipe: the study's entry in `recipes`.
+        recipe: the study's entry in `recipes`, null for what `training` says alone.
         beside: another set of the same clips that the method may read; `inputs` where there is none.
         parameters: of the network; where the victim starts from another one, that one's hold.
         training: what differs from the recipe.
@@ -26,7 +26,7 @@ class Entry:
     inputs: Name
     network: str
     method: str
-    recipe: str
+    recipe: str | None = None
     beside: Name | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)

@@ -52,20 +52,22 @@ def write(study: str) -> None:
 def _write_more_events() -> None:
     """Two victims, clean clips and four attacks, of which one is nobody's but someone's own."""
     given = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["events"]
-    of_one = pd.read_csv("data/events/scores/vgg13-x/clips.csv", keep_default_na=False, dtype=str)
+    of_one = pd.read_csv("data/events/scores/vgg13-deepfool/clips.csv", keep_default_na=False, dtype=str)
     treatments = {"none": "none", "noise_20dB": "live_reverb"}
     of_one = pd.concat([of_one, of_one.assign(treatment=of_one.treatment.map(treatments))]).drop_duplicates(
         ["source", "treatment"]
     )
     given["attacked"] = {}
+    given["treatments"]["live_reverb"] = {}
+    called = {"none": "clean", "cw_normalised": "cw-untargeted"}
     for victim in ("vgg13", "dense_mel"):
         given["victims"][victim] = {}
         for attack in ("none", "lbfgs", "deepfool", "cw_normalised", "my_attack"):
             own = of_one.assign(victim=victim, attack=attack, target="Gong" if attack == "lbfgs" else "")
             if attack == "none":
                 own = own.assign(decision=own.label, success="False", attacked_at_db="", l2_audio="", outcome="GT")
-            folder = Path("data/events/scores", f"{victim}-{attack}")
-            folder.mkdir(parents=True)
+            folder = Path("data/events/scores", f"{victim}-{called.get(attack, attack)}")
+            folder.mkdir(parents=True, exist_ok=True)
             own.to_csv(folder / "clips.csv", index=False)
             given["attacked"][folder.name] = {}
     decisions = Path("models/events/vgg13/decisions.csv")

@@ -27,6 +27,7 @@ RECIPE = classification.Recipe(
     mixup_alpha=0.2,
     masked_above=0.8,
     averaged_epochs=2,
+    least_batches=1,
 )
 
 
@@ -118,7 +119,7 @@ def test_standardisation_is_that_of_the_training_chunks(clips, tmp_path):
 
 def test_batches_draw_from_all_labels_alike():
     labels = np.array(["a"] * 90 + ["b"] * 9 + ["c"])
-    order = classification.balanced_order(labels, np.random.default_rng(0))
+    order = classification.balanced_order(labels, len(labels), np.random.default_rng(0))
     assert len(order) == 100
     assert {name: int((labels[order] == name).sum()) for name in "abc"} in (
         {"a": 34, "b": 33, "c": 33},
@@ -127,6 +128,8 @@ def test_batches_draw_from_all_labels_alike():
     )
     drawn = order[labels[order] == "a"]
     assert len(set(drawn)) == len(drawn)
+    more = classification.balanced_order(labels, 250, np.random.default_rng(0))
+    assert len(more) == 250 and sorted((labels[more] == name).sum() for name in "abc") == [83, 83, 84]
     for start in range(0, 99, 3):
         assert set(labels[order[start : start + 3]]) == set("abc")
 

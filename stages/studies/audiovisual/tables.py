@@ -18,12 +18,23 @@ from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.measures.transcripts import word_error_counts
 from stages.reporting.cells import error_rate, finite, possible, published, share, table, with_clusters
+from stages.reporting.study import rows_naming
 from stages.reporting.verdicts import supported
 from stages.studies.audiovisual import detection
 from stages.studies.audiovisual.claims import claims
 from stages.studies.audiovisual.judged import auc
 
 PAPER = Path(__file__).with_name("paper.csv")
+READERS = ("lrw", "grid")
+# What headline numbers are counted in whose names do not say so.
+UNIT = ""
+# The entries of params.yaml that are the paper's. Its tables and claims are of these alone.
+PAPERS = {
+    "victims": ("word_reader", "sentence_reader", "sync_clean", "sync_noise"),
+    "attacked": ("words", "sentences"),
+    "detected": ("words", "sentences"),
+    "detectors": ("sync_clean", "sync_noise", "frame_difference", "quietest_moment"),
+}
 DATA, MODELS = Path("data/audiovisual"), Path("models/audiovisual")
 WORDS, SENTENCES = CORPORA = ("words", "sentences")
 FRAMES_PER_S = 25
@@ -123,7 +134,11 @@ def read(parameters: dict[str, Any]) -> Measured:
         _of_models(synchronisers, "offsets.csv", "detector"),
         # Epsilons of a single input look like numbers.
         detections.assign(epsilon=detections.epsilon.astype(str)),
-        list(dict.fromkeys(name for one in detected.values() for name in one["detectors"])),
+        [
+            name
+            for name in dict.fromkeys(name for one in detected.values() for name in one["detectors"])
+            if name in parameters["detectors"]
+        ],
     )
 
 
@@ -165,6 +180,11 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     }
     made["claims"] = claims(made, could_succeed)
     return made
+
+
+def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
+    """The rows of the tables that name an entry of `own`, which are not the paper's."""
+    return rows_naming(tables(measured), own)
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:

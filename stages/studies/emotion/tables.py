@@ -20,6 +20,7 @@ from stages.frame.errors import UserError
 from stages.frame.shards import ShardSet
 from stages.measures.recall import one_tailed_z
 from stages.reporting.cells import finite, one, published, table
+from stages.reporting.study import rows_naming
 from stages.reporting.verdicts import supported
 from stages.studies.emotion import robustness
 from stages.studies.emotion.check import LOWERED, check
@@ -39,6 +40,12 @@ from stages.studies.emotion.scores import (
 )
 
 PAPER = Path(__file__).with_name("paper.csv")
+READERS = ("italian_emotion",)
+# What headline numbers are counted in whose names do not say so.
+UNIT = ""
+# The entries of params.yaml that are the paper's. Its tables and claims are of these alone.
+NETWORKS = ("cnn4", "resnet50", "vgg16")
+PAPERS = {"victims": NETWORKS, "attacked": NETWORKS, "treatments": ("through_sound",)}
 CONFIDENCES = ("clean_confidence", "confidence", "decision_confidence")
 TITLE = "Speech emotion: fast gradient attacks against adversarial training"
 NOTE = (
@@ -150,6 +157,11 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     }
     made["claims"] = claims(made, scored, measured.attacked, paper)
     return made
+
+
+def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
+    """The rows of the tables that name an entry of `own`, which are not the paper's."""
+    return rows_naming(tables(measured), own)
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from stages.frame.columns import typed
-from stages.frame.errors import UserError
 from stages.frame.shards import ShardSet
 from stages.reporting.sound import Clip, Sound, before_and_after, waveform
 
@@ -11,14 +10,11 @@ from stages.reporting.sound import Clip, Sound, before_and_after, waveform
 def clip(entry: str) -> Clip | None:
     """The first clip of a set of `events.attacked` that fooled (where none did, the first), and after each treatment.
 
-    None where no clip was attacked.
-
-    Raises:
-        UserError: there is no such set.
+    None where there is no such set, or no clip of it was attacked.
     """
     # Were the entries themselves asked, this stage would depend on what every attack is told.
     if not Path("data/events/scores", entry).is_dir():
-        raise UserError("params.yaml: events.listening", "names from events.attacked", repr(entry), "correct it")
+        return None
     clips, adversarial, treated = (ShardSet(Path("data/events", name)) for name in ("audio", *_sets(entry)))
     rows = typed(adversarial.table, ("snr_db",), ("success",))
     if rows.empty:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from stages.frame import clip_table
 from stages.frame.columns import typed
+from stages.frame.errors import UserError
 from stages.measures.testing import median_interval
 from stages.reporting.cells import PER_CENT, cells, finite, mean, possible, published, share, table
 from stages.studies.events.claims import claims
@@ -18,6 +19,21 @@ from stages.studies.events.claims import claims
 PAPER = Path(__file__).with_name("paper.csv")
 OUTCOMES = ("Adv", "GT", "Diff")
 CONTROL = "none"
+READERS = ("fsdkaggle2018",)
+# What headline numbers are counted in whose names do not say so.
+UNIT = "%"
+# The entries of params.yaml that are the paper's. Its tables and claims are of these alone.
+VICTIMS = ("vgg13", "crnn", "gcnn", "dense_mel", "dense_wav")
+ATTACKS = ("clean", "lbfgs", "deepfool", "cw-untargeted", "cw-targeted")
+PAPERS = {
+    "victims": VICTIMS,
+    "finished": (),
+    "attacked": tuple(f"{victim}-{attack}" for victim in VICTIMS for attack in ATTACKS),
+    "treatments": (
+        *(CONTROL, "mp3_48k", "mp3_128k", "mp3_320k", "noise_20dB", "noise_40dB", "noise_60dB"),
+        *("resample_8kHz", "resample_16kHz", "resample_20kHz", "live_reverb"),
+    ),
+}
 # What the paper calls attacks whose goal goes without saying; of others the goal is told.
 NAMES = {"none": "clean", "lbfgs": "lbfgs", "deepfool": "deepfool"}
 NUMBERS = ("snr_db", "relative_loudness_db", "l2_audio", "confidence", "forwards", "backwards")
@@ -42,8 +58,8 @@ FIGURES = {"figure_1.png": "Figure 1. VGG13's decisions on treated adversarial c
 class Measured:
     """What the study is told from.
 
-    `scores` has one row for each clip, adversarial set and treatment, as `named` makes them; `decisions` gives each
-    victim's decision on every clip of the corpus.
+    `scores` has one row for each clip, adversarial set (`entry`) and treatment, as `named` makes them; `decisions`
+    gives each victim's decision on every clip of the corpus.
     """
 
     scores: pd.DataFrame
@@ -51,11 +67,21 @@ class Measured:
 
 
 def read(parameters: dict[str, Any]) -> Measured:
-    """The scores of the sets and the decisions of the victims that params.yaml names now, and nothing else."""
-    scores = [clip_table.read(Path("data/events/scores", name, "clips.csv")) for name in parameters["attacked"]]
-    models = {name: Path("models/events", name) for name in parameters["victims"]}
+    """The scores of the sets and the decisions of the victims that params.yaml names now, and nothing else.
+
+    Raises:
+        UserError: no set is named.
+    """
+    if not parameters["attacked"]:
+        raise UserError("params.yaml: events.attacked", "an adversarial set of the paper's", "none", "see it in git")
+    scores = [
+        clip_table.read(Path("data/events/scores", name, "clips.csv")).assign(entry=name)
+        for name in parameters["attacked"]
+    ]
+    models = {name: Path("models/events", name) for name in parameters["victims"] | parameters["finished"]}
     decisions = {name: clip_table.read(model / "decisions.csv") for name, model in models.items()}
-    return Measured(named(pd.concat(scores, ignore_index=True)), decisions)
+    heard = pd.concat(scores, ignore_index=True)
+    return Measured(named(heard[heard.treatment.isin(parameters["treatments"])]), decisions)
 
 
 def named(scores: pd.DataFrame) -> pd.DataFrame:
@@ -90,6 +116,29 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     made["table_5"] = made["table_5"].merge(_strength(fooled, by_table[5]), on="attack", how="left")
     made["claims"] = claims(made, fooled, clean)
     return made
+
+
+def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
+    """A row for each set and treatment of which one is among `own`, entries that are not the paper's.
+
+    How many of the attacked clips fell and how far they were moved, and what the treatment made of those that fell (of
+    all, in sets that nobody attacked), see `_attacks` and `_shares_by`; `accuracy` is the victim's on the test split. A
+    victim that is not attacked has a row of its own.
+    """
+    scores, keys = measured.scores, ["entry", "model", "attack", "treatment"]
+    rows, nothing = (
+        scores[scores[["entry", "treatment"]].isin(own).any(axis=1)],
+        pd.DataFrame(columns=["quantity", *keys]),
+    )
+    shares = _shares_by(rows[rows.success | (rows.attack == "clean")], keys, nothing, OUTCOMES)
+    attacked = [_attacks(one).assign(entry=entry) for entry, one in scores.groupby("entry", sort=False)]
+    attacked = pd.concat(attacked).drop(columns=["model", "attack"])
+    made = rows[keys].drop_duplicates().merge(shares, how="left", on=keys).merge(attacked, how="left", on="entry")
+    shown = {name: one for name, one in measured.decisions.items() if name in own or name in set(rows.model)}
+    accuracy = _accuracies(shown, nothing).rename(columns=lambda name: name.replace("test", "accuracy"))
+    accuracy = accuracy[[name for name in accuracy if name == "model" or name.startswith("accuracy")]]
+    made = made.merge(accuracy, how="outer", on="model", sort=False)
+    return made.drop(columns=[name for name in made if name.endswith("_paper")])
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:

@@ -15,6 +15,7 @@ import pandas as pd
 from stages.frame import clip_table
 from stages.frame.errors import UserError
 from stages.reporting.cells import finite, possible
+from stages.reporting.study import rows_naming
 from stages.reporting.verdicts import supported
 from stages.studies.speech import attacks, quality
 from stages.studies.speech.claims import claims
@@ -22,6 +23,17 @@ from stages.studies.speech.heard import ATTACKED, prepared, with_numbers
 from stages.studies.speech.measured import NONE, Measured
 
 PAPER = Path(__file__).with_name("paper.csv")
+READERS = ("noisy_speech",)
+# What headline numbers are counted in whose names do not say so.
+UNIT = ""
+# The entries of params.yaml that are the paper's. Its tables and claims are of these alone.
+ENHANCERS = ("dnn", "wave_u_net", "u_net_attention")
+HARDENED = tuple(f"{name}_hardened" for name in ENHANCERS)
+PAPERS = {
+    "victims": ("deepspeech", "deepspeech_hardened", *ENHANCERS, *HARDENED),
+    "attacked": ("gradient", "evolutionary", "gradient_hardened", "evolutionary_hardened", "adaptive"),
+    "treatments": ("none", *ENHANCERS, *HARDENED),
+}
 DATA, MODELS = Path("data/speech"), Path("models/speech")
 
 TITLE = "Speech recognition: phrases put into what is heard, and enhancement as the defence"
@@ -97,7 +109,7 @@ def read(parameters: dict[str, Any]) -> Measured:
     of_mixtures, of_attacks = _scored(parameters["scored"])
     models = {name: one["model"] for name, one in parameters["treatments"].items() if "model" in one}
     mixtures = clip_table.read(DATA / "noisy/clips.csv")
-    heard = possible(_heard(of_attacks, models))
+    heard = possible(_heard(of_attacks, parameters, models))
     by_victim = heard.heard_by == heard.victim
     hardened = {one["starts_from"]: name for name, one in enhancers.items() if one.get("starts_from")}
     return Measured(
@@ -106,7 +118,7 @@ def read(parameters: dict[str, Any]) -> Measured:
         decisions=prepared(_decisions(recognisers, "heard_by"), "decision"),
         ratios=_ratios(_decisions(enhancers, "enhancer"), mixtures),
         attacked=prepared(_attacked(parameters, models), "adversarial_prediction"),
-        noisy=_heard(of_mixtures, models),
+        noisy=_heard(of_mixtures, parameters, models),
         heard=heard[by_victim],
         transferred=heard[~by_victim],
         recognisers=list(recognisers),
@@ -140,6 +152,11 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     made["table_4_hardened"] = made["table_4_hardened"].drop(columns=["rosa_paper", "wer_paper"])
     made["claims"] = claims(made, measured, paper)
     return made
+
+
+def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
+    """The rows of the tables that name an entry of `own`, which are not the paper's."""
+    return rows_naming(tables(measured), own)
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
@@ -178,9 +195,12 @@ def _scored(scored: dict[str, dict]) -> tuple[str, str]:
     return mixtures, attacked
 
 
-def _heard(entry: str, models: dict[str, str]) -> pd.DataFrame:
+def _heard(entry: str, parameters: dict[str, Any], models: dict[str, str]) -> pd.DataFrame:
     """What is heard of an entry's clips, their treatments called as the `models` that make them."""
     table = clip_table.read(DATA / "scores" / entry / "clips.csv")
+    attacked = table.set.str.startswith("adversarial/")
+    known = table.set.str.removeprefix("adversarial/").isin(parameters["attacked"]) | ~attacked
+    table = table[known & table.treatment.isin(parameters["treatments"])]
     return prepared(table.assign(treatment=table.treatment.replace(models)), "decision")
 
 

@@ -20,12 +20,18 @@ from stages.frame.errors import UserError
 from stages.measures.paired import mcnemar, sign_flips
 from stages.measures.recall import uar, uar_interval
 from stages.reporting.cells import cells, finite, published, table
+from stages.reporting.study import rows_naming
 from stages.reporting.verdicts import supported
 from stages.studies.transfer.attacks import text_robustness, under_attack
 from stages.studies.transfer.claims import claims
 from stages.studies.transfer.recalls import by_speaker, change, chosen, draws, eight_times_as_many, ua
 
 PAPER = Path(__file__).with_name("paper.csv")
+READERS = ("iemocap",)
+# What headline numbers are counted in whose names do not say so.
+UNIT = ""
+# The entries of params.yaml that are the paper's. Its tables and claims are of these alone.
+PAPERS = {"victims": ("lld_heads", "wav2vec_heads", "bimodal"), "attacked": ("speech_heads",)}
 HEADS = ("mean", "mean_max", "attention", "mlp")
 FEATURES = ("lld", "wav2vec")
 # The rows of Table 2 that are measured: what they are in the paper, and here.
@@ -150,6 +156,11 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     }
     made["claims"] = claims(made, measured.decisions, measured.attacks, measured.few)
     return made
+
+
+def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
+    """The rows of the tables that name an entry of `own`, which are not the paper's."""
+    return rows_naming(tables(measured), own)
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
