@@ -23,13 +23,15 @@ from stages.tools import at_work, graph, workers
 
 STUDIES = Path("stages/studies")
 ACTIVE = Path(".dvc/tmp/reproduce.lock")
-# Parameters that say where something lies that a stage reads and no stage writes, unless it is built in.
+# The study whose sets are scored one by one.
 OF_SETS = "events"
+# Headline numbers that are counts.
 COUNTED = ("unreadable_clips", "claims_supported")
 COLUMNS = (
     *("entry", "accuracy", "attacked", "fooled", "snr_db", "forwards", "backwards"),
     *("treatment", "Adv", "GT", "GT_low", "GT_high", "Diff", "n"),
 )
+# Parameters that say where something lies that a stage reads and no stage writes, unless it is built in.
 PLACES = ("root", "weights", "impulse_response", "impulse_responses", "spoken_phrases")
 
 
