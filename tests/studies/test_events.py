@@ -37,6 +37,7 @@ def scores() -> pd.DataFrame:
         l2_audio=0.1,
         forwards=10,
         backwards=5,
+        zero_gradient=table.clip_id == "c3",
     )
 
 
@@ -73,6 +74,7 @@ def test_a_failed_attack_stays_in_the_attacks_table(made):
     assert (row.attacked, row.fooled) == (3, 2)
     assert row.success == pytest.approx(66.67)
     assert row.snr_db == 40
+    assert row.zero_gradient == 1
     assert row.survives_16_bit == pytest.approx(66.67)
 
 
@@ -195,7 +197,7 @@ def test_attacks_that_nothing_could_make_succeed_are_left_out_and_counted(measur
     rows = scores()
     made = events.tables(events.Measured(events.named(rows.assign(impossible=rows.clip_id == "c3")), {}))
     row = made["table_attacks"].set_index("model").loc["vgg13"]
-    assert (row.attacked, row.fooled, row.success, row.left_out) == (2, 2, 100, 1)
+    assert (row.attacked, row.fooled, row.success, row.left_out, row.zero_gradient) == (2, 2, 100, 1, 0)
     made = events.tables(events.Measured(events.named(rows.assign(impossible=True)), {}))
     assert made["table_attacks"].left_out.tolist() == [3, 2] and made["table_attacks"].success.isna().all()
     assert "success_deepfool" not in events.metrics(made)

@@ -37,7 +37,7 @@ PAPERS = {
 # What the paper calls attacks whose goal goes without saying; of others the goal is told.
 NAMES = {"none": "clean", "lbfgs": "lbfgs", "deepfool": "deepfool"}
 NUMBERS = ("snr_db", "relative_loudness_db", "l2_audio", "confidence", "forwards", "backwards")
-FLAGS = ("success", "found", "impossible")
+FLAGS = ("success", "found", "impossible", "zero_gradient")
 # How many decimals tables have, and their distances.
 PLACES = {"places": 2, "median_l2": 4, "median_l2_low": 4, "median_l2_high": 4}
 
@@ -199,7 +199,8 @@ def _accuracies(decisions: dict[str, pd.DataFrame], paper: pd.DataFrame) -> pd.D
 def _attacks(scores: pd.DataFrame) -> pd.DataFrame:
     """How each victim fared: clips attacked (all decided correctly), fooled, and at what distance and cost.
 
-    Attacks that nothing could make succeed are `left_out`.
+    Attacks that nothing could make succeed are `left_out`; of the others `zero_gradient` counts those that failed and
+    met a gradient that is zero everywhere.
     A clip is fooled if its file of 16 bits fools; of the clips that the attack itself found to fool, `survives_16_bit`
     is the share of which the file does, too.
     """
@@ -215,7 +216,7 @@ def _attacks(scores: pd.DataFrame) -> pd.DataFrame:
         row |= cells("median_l2", fooled.l2_audio.median(), *median_interval(fooled.l2_audio.dropna().to_numpy()))
         row |= {"forwards": own.forwards.mean(), "backwards": own.backwards.mean()}
         row["survives_16_bit"] = PER_CENT * own.success[own.found].mean()
-        made.append(row | {"left_out": len(planned) - len(own)})
+        made.append(row | {"left_out": len(planned) - len(own), "zero_gradient": int(own.zero_gradient.sum())})
     return table(made, ["model", "attack", "attacked", "fooled", "success"], **PLACES)
 
 

@@ -22,7 +22,7 @@ SMALLEST = {
 MET = ("rosa", "rosa_file", "wer", "wer_target")
 TOLD_OF_ATTACKS = (
     *("item", "attack", "recogniser", "enhancer", "success", "rosa", "snr_db", "snr_db_undefined"),
-    *("wer", "wer_played", "wer_target", "distance", "queries", "backwards", "left_out", "n"),
+    *("wer", "wer_played", "wer_target", "distance", "queries", "backwards", "left_out", "zero_gradient", "n"),
 )
 TOLD_OF_MAGNITUDE = (
     *("attack", "recogniser", "enhancer", "loudest_db", "success", "snr_needed_db", "snr_median_db", "told", "n"),
@@ -76,7 +76,11 @@ def _met(heard: pd.DataFrame, attack: str, heard_by: str, treatment: str) -> tup
 
 
 def attacks(attacked: pd.DataFrame, heard: pd.DataFrame) -> pd.DataFrame:
-    """Every attack of every entry, failures among them; `rosa` where it was played, `queries` the forward passes."""
+    """Every attack of every entry, failures among them; `rosa` where it was played, `queries` the forward passes.
+
+    Of those that something could make succeed `zero_gradient` counts those that failed and met a gradient that is zero
+    everywhere.
+    """
     made = []
     for (entry, attack), planned in attacked.groupby(["entry", "attack"], sort=False):
         own = possible(planned)
@@ -89,7 +93,8 @@ def attacks(attacked: pd.DataFrame, heard: pd.DataFrame) -> pd.DataFrame:
         row |= error_rate(own, "wer") | error_rate(played, "wer_played")
         row |= wer_target(own) | mean(own.distance, own.cluster, "distance")
         row |= {"queries": own.forwards.mean(), "backwards": own.backwards.mean()}
-        made.append(row | {"left_out": len(planned) - len(own), "n": len(own)})
+        row |= {"left_out": len(planned) - len(own), "zero_gradient": int(own.zero_gradient.sum())}
+        made.append(row | {"n": len(own)})
     return ordered(made, TOLD_OF_ATTACKS)
 
 

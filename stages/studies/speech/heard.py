@@ -32,7 +32,7 @@ def prepared(clips: pd.DataFrame, said: str) -> pd.DataFrame:
 
 def with_numbers(clips: pd.DataFrame) -> pd.DataFrame:
     """The rows with their clusters, and numbers that are numbers: NaN where a cell is empty."""
-    return with_clusters(typed(clips.assign(corpus="speech"), NUMBERS, ("success", "impossible")))
+    return with_clusters(typed(clips.assign(corpus="speech"), NUMBERS, ("success", "impossible", "zero_gradient")))
 
 
 def wer_target(clips: pd.DataFrame) -> Cells:

@@ -95,7 +95,7 @@ def attacked(entry: str) -> pd.DataFrame:
             row |= {"victim": RECOGNISERS[entry.endswith("hardened")]}
             row |= {"through": "u_net_attention_hardened" if entry == "adaptive" else "", "clean_prediction": TEXT}
             row |= {"clean_confidence": 0.8, "adversarial_prediction": TEXT if failed else TARGET, "confidence": 0.7}
-            row |= {"success": not failed, "found": not failed}
+            row |= {"success": not failed, "found": not failed, "zero_gradient": failed}
             row |= {"iterations": 5, "forwards": 10 + number, "backwards": 5}
             # An attack that added nothing has no finite SNR, and of a silent clip nothing can be told.
             sizes = {0: "inf", 1: ""} if attack == "mine<b>" else {}

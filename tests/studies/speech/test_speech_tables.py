@@ -79,6 +79,7 @@ def test_attacks_have_their_failures_and_a_control(made):
     noise = {"item": "gradient", "attack": "noise"}
     names = ("success", "rosa", "snr_db", "wer", "wer_target", "n")
     assert cells(table, noise, *names) == [0, 0, 10.12, 0, 1.3333, 4]
+    assert cells(table, noise, "zero_gradient") == [4]
     assert cells(table, {"attack": "direct"}, "success", "distance", "queries", "backwards") == [1, 0, 11.5, 5]
     (rosa,) = cells(table, {"attack": "direct"}, "rosa")
     assert math.isnan(rosa)
