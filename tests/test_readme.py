@@ -1,6 +1,7 @@
 """The READMEs: their examples run as they stand there, their numbers are those of the reports, and they stay short."""
 
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -74,11 +75,10 @@ def own(tmp_path_factory) -> Path:
     sounds(folder / "data" / "my_sounds")
     for name in ("your corpus", "yours", "a finished model"):
         put_in(folder, f"params.yaml, {name}")
-    scope: dict = {}
-    exec(example("stages/networks/my_model.py"), scope)
+    build = runpy.run_path(str(folder / "stages/networks/my_model.py"))["build"]
     torch.manual_seed(0)
     # Saved as it is without the house: what the network itself calls its weights.
-    torch.save(scope["build"](2, sample_rate_hz=32000).network.state_dict(), folder / "data/theirs.pt")
+    torch.save(build(2, sample_rate_hz=32000).network.state_dict(), folder / "data/theirs.pt")
     return folder
 
 

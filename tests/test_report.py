@@ -13,7 +13,9 @@ import small_events
 import yaml
 
 from stages import report
+from stages.frame import parameters
 from stages.frame.errors import UserError
+from stages.reporting.study import beyond, on_the_papers, part
 from stages.studies.events import tables as events
 
 TOP = Path(__file__).parents[1]
@@ -195,3 +197,10 @@ def test_an_unknown_study_and_a_missing_summary_are_the_users_errors(home):
         report.main("mine")
     with pytest.raises(UserError, match=r"reports/emotion/summary\.json: expected a study's summary.*report emotion"):
         report.main("index", "emotion")
+
+
+@pytest.mark.parametrize("study", sorted(path.parent.name for path in (TOP / "stages/studies").glob("*/tables.py")))
+def test_every_entry_that_is_in_git_is_the_papers_and_so_is_its_corpus(study):
+    values = parameters.read(TOP / "params.yaml")[study]
+    assert beyond(values, part(study, "tables", "PAPERS")) == set()
+    assert on_the_papers(values["corpora"], part(study, "tables", "READERS"))

@@ -14,7 +14,7 @@ EVERY = {"listen", "report", "index"}
 
 def outdated(target: str = "index") -> set[str]:
     """The stages of the working folder that would run, or follow one that would, without their study's path."""
-    return {name.rpartition(":")[2] for name in graph.outdated(target, parameters.read())}
+    return {name.rpartition(":")[2] for name in graph.outdated([target], parameters.read())}
 
 
 def set_parameter(name: str, value: object) -> None:
@@ -67,7 +67,7 @@ def test_an_edited_network_reruns_its_own_victims(changed, study):
     network, victims = NETWORKS[study]
     path = Path("stages/networks", f"{network}.py")
     path.write_text(path.read_text() + "\n# a change\n")
-    stale = graph.outdated("index", parameters.read())
+    stale = graph.outdated(["index"], parameters.read())
     trained = {name.split("@")[1] for name in stale if name.rpartition(":")[2].startswith("train")}
     assert trained == victims
     assert {name.split("/")[2] for name in stale if "/" in name} == {study}
@@ -95,7 +95,7 @@ def test_what_is_told_to_be_outdated_is_what_dvc_says(changed):
     path = Path("stages/networks/lip_reader.py")
     path.write_text(path.read_text() + "\n# a change\n")
     told = json.loads(clones.run(changed, "dvc", "status", "--json").stdout)
-    stale = graph.outdated("index", parameters.read())
+    stale = graph.outdated(["index"], parameters.read())
     assert set(told) <= set(stale)
     # What follows them directly is the rest.
     assert set(stale) == {name for name, _ in graph.following(_edges(), set(told))}

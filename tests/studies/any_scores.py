@@ -30,7 +30,8 @@ COUNTED += ("offset", "true_offset", "rank", "variant", "mixed_at_db", "snr_in_d
 
 def write(study: str) -> None:
     """Writes what the study's report reads below the working directory, and params.yaml."""
-    corpora = {"corpora": {"audio": {"reader": "folder", "root": "data/mine"}}}
+    reader = {"emotion": "italian_emotion", "transfer": "iemocap"}.get(study)
+    corpora = {"corpora": {"audio": {"reader": reader, "root": "data/mine"}}}
     if study == "events":
         small_events.make()
         _write_more_events()

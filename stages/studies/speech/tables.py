@@ -32,7 +32,6 @@ HARDENED = tuple(f"{name}_hardened" for name in ENHANCERS)
 PAPERS = {
     "victims": ("deepspeech", "deepspeech_hardened", *ENHANCERS, *HARDENED),
     "attacked": ("gradient", "evolutionary", "gradient_hardened", "evolutionary_hardened", "adaptive"),
-    "treatments": ("none", *ENHANCERS, *HARDENED),
 }
 DATA, MODELS = Path("data/speech"), Path("models/speech")
 
@@ -200,7 +199,9 @@ def _heard(entry: str, parameters: dict[str, Any], models: dict[str, str]) -> pd
     table = clip_table.read(DATA / "scores" / entry / "clips.csv")
     attacked = table.set.str.startswith("adversarial/")
     known = table.set.str.removeprefix("adversarial/").isin(parameters["attacked"]) | ~attacked
-    table = table[known & table.treatment.isin(parameters["treatments"])]
+    # Whose enhancer is somebody's own is no treatment of the paper's.
+    treatments = [name for name in parameters["treatments"] if models.get(name, NONE) in (NONE, *parameters["victims"])]
+    table = table[known & table.treatment.isin(treatments)]
     return prepared(table.assign(treatment=table.treatment.replace(models)), "decision")
 
 

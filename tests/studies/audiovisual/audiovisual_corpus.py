@@ -9,6 +9,7 @@ from stages.frame import shards
 from stages.frame.devices import Worker
 
 CORPORA = ("words", "sentences")
+READERS = {"words": "lrw", "sentences": "grid"}
 DETECTORS = ["sync_clean", "sync_noise", "frame_difference", "quietest_moment"]
 FRAMES, SIDE = 29, 12
 VALUES = FRAMES * SIDE**2
@@ -166,11 +167,12 @@ def _write_sets(name: str) -> None:
 def given() -> dict:
     """The study's section of params.yaml."""
     return {
-        "corpora": {name: {"reader": "r", "root": f"data/embedded/{name}"} for name in CORPORA},
+        "corpora": {name: {"reader": READERS[name], "root": f"data/embedded/{name}"} for name in CORPORA},
         "victims": {f"{name[:-1]}_reader": {"inputs": name, "method": "lip_reading"} for name in CORPORA}
         | {name: {"inputs": "sentences", "method": "synchronisation"} for name in DETECTORS[:2]},
         "attacked": {name: {"inputs": name, "plan": name} for name in CORPORA},
         "detected": {name: {"set": f"adversarial/{name}", "clips": name, "detectors": DETECTORS} for name in CORPORA},
+        "detectors": {name: {} for name in DETECTORS},
         "listening": list(CORPORA),
     }
 

@@ -21,7 +21,7 @@ def test_report_page_and_videos(place, measured, made, tmp_path):
     listen.main("audiovisual")
     report.main("audiovisual")
     folder = Path("reports/audiovisual")
-    tables = {f"{name}.csv" for name in (*audiovisual.TABLES, "claims", "unreadable", "figure_1d")}
+    tables = {f"{name}.csv" for name in (*audiovisual.TABLES, "claims", "unreadable", "figure_1d", "table_yours")}
     written = {path.name for path in folder.iterdir()} - {"listening", "environment.json"}
     assert written == tables | set(audiovisual.FIGURES) | {"metrics.json", "summary.json", "index.html"}
     assert json.loads((folder / "metrics.json").read_text())["unreadable_clips"] == 1

@@ -19,7 +19,7 @@ def test_report_page_and_sounds(place, made):
     listen.main("speech")
     report.main("speech")
     folder = Path("reports/speech")
-    tables = {f"{name}.csv" for name in (*speech.TABLES, "claims", "unreadable", "figure_3")}
+    tables = {f"{name}.csv" for name in (*speech.TABLES, "claims", "unreadable", "figure_3", "table_yours")}
     written = {path.name for path in folder.iterdir()} - {"listening", "environment.json"}
     assert written == tables | set(speech.FIGURES) | {"metrics.json", "summary.json", "index.html"}
     assert json.loads((folder / "metrics.json").read_text())["unreadable_clips"] == 1
