@@ -1,25 +1,19 @@
 """Tool: deals stages out to a few processes that stay, each running one stage after another through DVC."""
 
-import functools
 import logging
 import multiprocessing
 import os
 import signal
-import threading
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
 
 from stages.frame.errors import UserError
 from stages.frame.parent import follow_parent
-from stages.tools import warm
+from stages.tools import quick_dvc, warm
 
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
 WORD_EVERY_S = 60.0
-# Held while a lock file of DVC is written, which whoever ends this process has to wait for.
-_writing = threading.Lock()
 
 
 def run(waits_for: dict[str, set[str]], jobs: int) -> None:
@@ -72,10 +66,8 @@ def most_awaited_first(waits_for: dict[str, set[str]]) -> dict[str, set[str]]:
 
 def _begin() -> None:
     """What a process of the pool does before its first stage: it keeps locks whole, and ends with who started it."""
-    from dvc.dvcfile import Lockfile
-
-    Lockfile.dump_stages = _uninterrupted(Lockfile.dump_stages)
-    follow_parent(after=_writing)
+    quick_dvc.prepare()
+    follow_parent(after=quick_dvc.writing)
 
 
 def _reproduced(name: str) -> bool:
@@ -89,21 +81,3 @@ def _reproduced(name: str) -> bool:
         return main(["--wait-for-lock", "repro", "--single-item", name]) == 0
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _uninterrupted(write: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, for which an interrupt waits: DVC writes a lock in place, and a cut one stops all later runs."""
-
-    @functools.wraps(write)
-    def whole(*given: Any, **named: Any) -> Any:
-        came = []
-        before = signal.signal(signal.SIGINT, lambda *_: came.append(True))
-        try:
-            with _writing:
-                return write(*given, **named)
-        finally:
-            signal.signal(signal.SIGINT, before)
-            if came:
-                raise KeyboardInterrupt
-
-    return whole

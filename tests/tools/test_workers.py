@@ -1,7 +1,6 @@
 """The processes that run stages: what is told when one is killed, and that they leave nothing half done or running."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -68,33 +67,3 @@ def test_when_the_run_is_killed_nothing_of_it_stays(repository):
     while any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started):
         assert time.monotonic() < limit
         time.sleep(0.1)
-
-
-def test_an_interrupt_waits_for_a_lock_to_be_written():
-    written = []
-
-    def write(text):
-        for letter in text:
-            os.kill(os.getpid(), signal.SIGINT)
-            written.append(letter)
-
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        workers._uninterrupted(write)("whole")
-    assert "".join(written) == "whole"
-    assert signal.getsignal(signal.SIGINT) is before
-    assert workers._uninterrupted(len)("abc") == 3
-
-
-def test_it_is_by_this_that_dvc_writes_locks(repository):
-    """The name is one of DVC's own, and may change."""
-    from dvc.dvcfile import Lockfile
-    from dvc.repo import Repo
-
-    folder = repository("touch out")
-    calls, write = [], Lockfile.dump_stages
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Lockfile, "dump_stages", lambda *given, **named: calls.append(1) or write(*given, **named))
-        with Repo(folder) as repo:
-            repo.reproduce("work")
-    assert calls == [1]
