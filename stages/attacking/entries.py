@@ -39,8 +39,8 @@ class Attack:
 
     Attributes:
         attack: the file in `stages/attacks`, and its `parameters`.
-        clips: of those that the plan `phrases` attacks, the first so many; None all. The plan `judged` takes so many of
-            each label of each test speaker, and keeps none.
+        clips: of those that the plan `phrases` attacks, the first so many; None all. The plan `judged` takes so many
+            test clips of each label, and keeps none.
         epsilon: in place of the plan's epsilons, for an attack that takes one.
     """
 

@@ -79,15 +79,14 @@ def judged(
     by a hash of their ids. Each is also there unattacked, as the attack `none` of epsilon 0. Of `members.csv`, which
     lists the models: one is judged on clips whose column `judged_by` says `judged_on`; it is attacked at the epsilon
     `attacked_at` alone, at all where that is empty, and not at all for `never`; `kept` says whether anything of it is.
-    No clip is made into what it is. An attack with `clips` takes only so many test clips of each label of each speaker,
-    and nothing of it is kept.
+    No clip is made into what it is. An attack with `clips` takes only so many test clips of each label, and nothing of
+    it is kept.
     """
     members = pd.concat([_members(victim, folder) for victim, folder in work.victims.items()], ignore_index=True)
     order = work.clips.clip_id.map(stable_hash)
     test_rank = _rank(order, work.clips, "split")
-    place = _rank(order, work.clips, "split", "speaker").where(work.clips.split == "test")
     kept = kept_clips_per_label is None or (work.clips.split == "test") & (test_rank <= kept_clips_per_label)
-    clips = work.clips.assign(kept_clip=kept, place=place)
+    clips = work.clips.assign(kept_clip=kept, test_rank=test_rank.where(work.clips.split == "test"))
     parts = []
     for judged_by, own in members.groupby("judged_by", sort=False):
         chosen = clips if clips_per_label is None else clips[_rank(order, clips, judged_by) <= clips_per_label]
@@ -97,12 +96,12 @@ def judged(
     plan = plan.assign(kept=plan.kept & plan.kept_clip)
     runs = [_run(plan, "none", None).assign(epsilon=0.0, kept=plan.kept & (not work.integers))]
     for name, one in work.attacks.items():
-        chosen = plan if one.clips is None else plan[plan.place <= one.clips].assign(kept=False)
+        chosen = plan if one.clips is None else plan[plan.test_rank <= one.clips].assign(kept=False)
         strengths = epsilons if one.epsilon is None else [one.epsilon]
         runs += [_run(chosen[chosen.attacked_at == ""], name, strength) for strength in strengths]
         own = sorted(set(chosen.attacked_at) - {"", "never"})
         runs += [_run(chosen[chosen.attacked_at == epsilon], name, float(epsilon)) for epsilon in own]
-    return _planned([run.drop(columns=["attacked_at", "kept_clip", "place"]) for run in runs])
+    return _planned([run.drop(columns=["attacked_at", "kept_clip", "test_rank"]) for run in runs])
 
 
 def phrases(work: Work, *, targets: list[str], clips: Count | None = None) -> pd.DataFrame:
@@ -165,9 +164,9 @@ def _members(victim: str, folder: Path) -> pd.DataFrame:
     return table.assign(victim=victim, folder=[str(folder / member) for member in table.member])
 
 
-def _rank(order: pd.Series, clips: pd.DataFrame, *parts: str) -> pd.Series:
+def _rank(order: pd.Series, clips: pd.DataFrame, part: str) -> pd.Series:
     """The place of each clip among those of its label in its part of the corpus."""
-    return order.groupby([clips.label, *(clips[part] for part in parts)]).rank(method="first")
+    return order.groupby([clips[part], clips.label]).rank(method="first")
 
 
 def _by_every_attack(work: Work, chosen: pd.DataFrame) -> pd.DataFrame:

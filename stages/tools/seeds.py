@@ -28,7 +28,7 @@ def main(study: str, count: int) -> None:
     """Writes `stages/studies/<study>/seeds.csv`: the headline numbers under `count` seeds, those at hand the first.
 
     Raises:
-        UserError: no study is named, there are no numbers yet, fewer than two seeds are asked for or none is known, an
+        UserError: no study is named, it has no numbers yet, fewer than two seeds are asked for or none is known, an
             experiment fails.
     """
     if not study:

@@ -60,6 +60,9 @@ def test_claims_are_counted_in_the_papers_table_as_in_ours(made):
     assert claim[0] == "supported" and claim[1].startswith("8 of 8 cells") and claim[2].startswith("11 of 20 cells")
     assert verdict(made, "VGG-16 is more stable")[0] == "undecided"  # all ranges are alike
     assert verdict(made, "The best result on real data")[1] == "VGG-16, vanilla at 0.04: dev 0.933, test 0.933"
+    # Where both were chosen they are not compared.
+    best = made["claims"][made["claims"].claim.str.startswith("The best result on real data")].iloc[0]
+    assert "of the test split, the best" in best.test and best.n == 5
 
 
 def test_claims_are_tested_by_the_mean_over_cells_and_by_speakers(made):
