@@ -114,3 +114,17 @@ def test_names_of_digits_alone_are_text_in_every_table(tmp_path):
 def test_a_missing_table_is_told(tmp_path):
     with pytest.raises(UserError, match=r"clips\.csv: expected a table of clips; found no such file; run the stage"):
         clip_table.read(tmp_path / "clips.csv")
+
+
+def test_speakers_take_turns():
+    table = pd.DataFrame({"clip_id": list("abcdef"), "speaker": list("xxxxyz")})
+    turned = clip_table.by_turns(table, "clip_id")
+    assert set(turned.speaker[:3]) == set("xyz") and set(turned.speaker[3:]) == {"x"}
+    hashes = turned.clip_id.map(clip_table.stable_hash)
+    assert hashes[:3].is_monotonic_increasing and hashes[3:].is_monotonic_increasing
+    # Who says more is not asked the earlier for it, and no other row changes the order.
+    fewer = clip_table.by_turns(table[table.clip_id != turned.clip_id.iloc[-1]], "clip_id")
+    assert fewer.clip_id.tolist() == turned.clip_id.tolist()[:-1]
+    # Where nobody knows who speaks it is the hash alone.
+    nameless = clip_table.by_turns(table.assign(speaker=""), "clip_id").clip_id.map(clip_table.stable_hash)
+    assert nameless.is_monotonic_increasing
