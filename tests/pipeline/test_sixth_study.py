@@ -66,7 +66,8 @@ TABLES_PY = '''"""Room of studies: a sixth one."""
 
 from stages.frame import clip_table
 
-TITLE, NOTE, FIGURES = "A sixth study", "Nothing is attacked.", {}
+TITLE, NOTE, FIGURES, UNIT = "A sixth study", "Nothing is attacked.", {}, ""
+PAPERS, READERS = {"victims": ("small",)}, ("fsdkaggle2018",)
 TABLES = {"table_1": "Table 1. How many clips are still decided rightly, %"}
 
 
