@@ -10,6 +10,11 @@ import small_speech
 import small_transfer
 
 
+def pytest_collection_modifyitems(items):
+    """The pipeline's files, the longest, come first: no process is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.parent.name != "pipeline")
+
+
 def _made(study, tmp_path_factory):
     """A copy for each process of the test run, since tests go on in it."""
 

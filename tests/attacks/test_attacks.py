@@ -27,6 +27,7 @@ SETTINGS = {
     },
     "lbfgs": {"iterations": 20, "searches": 6, "history": 10},
 }  # fmt: skip
+# Where it need not come to the very boundary.
 FEWER = {"cw": {"iterations": 100, "searches": 4, "learning_rate": 1e-2}}
 CASES = [(name, False) for name in SETTINGS if name != "lbfgs"] + [
     (name, True) for name in SETTINGS if name != "deepfool"
@@ -107,7 +108,9 @@ def test_bounds_kept_input_untouched_no_nan(name, targeted):
     x[0] = 1.0
     x[1] = -1.0
     before = x.clone()
-    adversarial = run(name, victim, x, goal_for(victim, x, targeted)).adversarial["audio"]
+    result = run(name, victim, x, goal_for(victim, x, targeted), **FEWER.get(name, {}))
+    adversarial = result.adversarial["audio"]
+    assert result.success.any()
     assert torch.equal(x, before)
     assert adversarial.isfinite().all()
     assert adversarial.abs().max() <= 1
@@ -117,10 +120,11 @@ def test_bounds_kept_input_untouched_no_nan(name, targeted):
 def test_an_example_does_not_depend_on_its_batch(name, targeted):
     victim = relu_net(4, 8, 16, seed=7)
     x = points(6, 8, seed=8)
-    goal = goal_for(victim, x, targeted)
-    together = run(name, victim, x, goal)
+    goal, fewer = goal_for(victim, x, targeted), FEWER.get(name, {})
+    together = run(name, victim, x, goal, **fewer)
+    assert len(together.iterations.unique()) > 1 or name == "cw_normalised"
     for row in range(len(x)):
-        alone = run(name, victim, x[row : row + 1], Goal(goal.labels[row : row + 1], targeted))
+        alone = run(name, victim, x[row : row + 1], Goal(goal.labels[row : row + 1], targeted), **fewer)
         assert torch.allclose(together.adversarial["audio"][row], alone.adversarial["audio"][0], atol=1e-9)
         assert together.success[row] == alone.success[0]
         assert together.iterations[row] == alone.iterations[0]
@@ -152,7 +156,7 @@ def test_a_failure_is_the_clean_input_and_no_success(name, targeted):
     victim.module.network.bias.copy_(torch.tensor([3.0, 1.0, 0.0]))
     x = points(4, 6, seed=10)
     labels = torch.full((4,), 2 if targeted else 0)
-    result = run(name, victim, x, Goal(labels, targeted))
+    result = run(name, victim, x, Goal(labels, targeted), **FEWER.get(name, {}))
     assert not result.success.any()
     assert torch.equal(result.adversarial["audio"], x)
 
@@ -167,7 +171,7 @@ def test_success_is_judged_example_by_example(name, targeted):
     x = points(6, 5, seed=12).abs() * 3
     x[0] = -1.0  # every hidden unit off: no gradient
     x = x.clamp(-1, 1)
-    result = run(name, victim, x, goal_for(victim, x, targeted))
+    result = run(name, victim, x, goal_for(victim, x, targeted), **FEWER.get(name, {}))
     assert not result.success[0]
     assert result.success[1:].any()
 
@@ -179,7 +183,7 @@ def test_inputs_of_any_shape(name, targeted, shape):
     victim = affine(3, size, seed=13)
     x = points(4, size, seed=14).view(4, *shape)
     goal = goal_for(victim, x, targeted)
-    result = run(name, victim, x, goal)
+    result = run(name, victim, x, goal, **FEWER.get(name, {}))
     assert result.adversarial["audio"].shape == x.shape
     assert result.success.all()
 
@@ -237,7 +241,8 @@ def test_binary_search_keeps_old_and_new_c_apart():
     goal = goal_for(victim, x, False)
     exact = affine_distance(victim, x)
     for c in (1e-4, 1e3):
-        found = problem.norm(run("cw", victim, x, goal, searches=14, initial_c=c).adversarial["audio"] - x)
+        changes = {"iterations": 250, "learning_rate": 4e-3, "searches": 14, "initial_c": c}
+        found = problem.norm(run("cw", victim, x, goal, **changes).adversarial["audio"] - x)
         assert (found / exact).max() < 1.03
 
 
