@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stages.frame.errors import UserError
 from stages.networks import pooling
+from stages.networks.dropout import Dropout
 from stages.networks.recurrent import Bidirectional
 
 
@@ -47,7 +48,7 @@ class Aligned(nn.Module):
         self.align = Alignment(2 * units, attention_heads) if modalities == "both" else None
         self.joint = Bidirectional(cell, (4 if modalities == "both" else 2) * units, units)
         self.relevance = nn.Sequential(nn.Linear(2 * units, 2 * units), nn.Tanh(), nn.Linear(2 * units, 1, bias=False))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.last = nn.Linear(2 * units, number_of_labels)
 
     def condensed(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -36,6 +36,9 @@ def build(
     else:
         head, last = [nn.AdaptiveAvgPool2d(1), nn.Flatten()], channels[-1]
     network = nn.Sequential(*layers, *head, nn.Linear(last, number_of_labels))
+    if block is _plain_block:
+        # On a CPU a third faster, forwards and backwards; gated blocks, which divide the channels, gain nothing.
+        network.to(memory_format=torch.channels_last)
     return ClipClassifier(LogMelChunks(sample_rate_hz), network)
 
 

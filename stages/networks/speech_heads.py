@@ -14,6 +14,7 @@ from stages.frame.errors import UserError
 from stages.frame.parameters import Count, Share
 from stages.networks import pooling
 from stages.networks.aligned import Aligned
+from stages.networks.dropout import Dropout
 
 
 class PoolingHead(nn.Module):
@@ -33,11 +34,11 @@ class PoolingHead(nn.Module):
         layers = [
             layer
             for before, after in pairwise(sizes)
-            for layer in (nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout))
+            for layer in (nn.Linear(before, after), nn.ReLU(), Dropout(dropout))
         ]
         self.frame_wise = nn.Sequential(*layers)
         self.relevance = nn.Linear(features, 1) if pooled_by == "attention" else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.poolings = {"mean": [pooling.mean], "mean_max": [pooling.mean, pooling.maximum]}.get(pooled_by, [])
         self.last = nn.Linear(sizes[-1] * max(1, len(self.poolings)), number_of_labels)
         self.register_buffer("mean", torch.zeros(features))

@@ -143,6 +143,13 @@ def test_saved_and_loaded_a_victim_decides_the_same(tmp_path):
         victim.load(tmp_path / "nowhere", device="cpu")
 
 
+def test_the_maps_of_plain_blocks_lie_channels_last_also_behind_loaded_weights():
+    model = module("vgg13")
+    model.load_state_dict({name: value.contiguous() for name, value in model.state_dict().items()})
+    maps = model.network[:6](torch.randn(2, 1, 64, 128))
+    assert maps.is_contiguous(memory_format=torch.channels_last) and not maps.is_contiguous()
+
+
 def test_classifiers_of_clips_say_what_they_take_and_are_attacked_on_it():
     model, inputs = module("vgg13"), padded_batch(waveforms([5000]), "cpu")
     assert model.takes == ("audio",)
