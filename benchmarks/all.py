@@ -40,6 +40,7 @@ def main() -> None:
         ("memory", []),
         ("adversarial_step", []),
         ("attacks", sys.argv[1:]),
+        ("optimality", []),
     ):
         try:
             output, _ = run_alone(f"benchmarks.{name}", *options)

@@ -68,15 +68,14 @@ def contenders(searches: int, iterations: int) -> list[Contender]:
         ("ART", "art_carlini_wagner", fewer),
         ("cleverhans", "cleverhans_carlini_wagner", budget),
     ]
-    ours = "cw_normalised"
     return [
         ("DeepFool", "ours", "as params.yaml", "deepfool", {}),
         ("DeepFool", "foolbox", "10 candidates", "foolbox_deepfool", {}),
         ("DeepFool", "torchattacks", "all classes", "torchattacks_deepfool", {}),
         ("DeepFool", "ART", "10 candidates", "art_deepfool", {}),
         *(
-            ("Carlini-Wagner L2", "ours", f"normalised {n} x {of}", ours, {"searches": n, "iterations": of})
-            for n, of in ((1, 30), (1, 60), (3, 100))
+            ("Carlini-Wagner L2", "ours", f"normalised, {steps} steps", "cw_normalised", {"iterations": steps})
+            for steps in (30, 60, 300)
         ),
         *(
             ("Carlini-Wagner L2", toolkit, f"step {step:g}", function, {**values, "learning_rate": step})

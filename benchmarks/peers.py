@@ -11,6 +11,8 @@ from benchmarks.counting import Counting, inputs
 
 DEEPFOOL_STEPS, OVERSHOOT, CANDIDATES = 50, 0.02, 10
 FIRST_C = 1e-3
+# Of the blend with noise from which Brendel and Bethge's attack starts.
+NOISE_STEPS = 20
 
 
 class OnAudio(nn.Module):
@@ -44,6 +46,38 @@ def foolbox_carlini_wagner(
     )
     found = attack.run(_foolbox_model(network), clips, labels)
     return torch.where(found.any(1, keepdim=True), found, clips)
+
+
+def foolbox_ddn(network: Counting, clips: Tensor, labels: Tensor, *, steps: int) -> Tensor:
+    """foolbox's DDN (Rony et al., CVPR 2019)."""
+    from foolbox.attacks import DDNAttack
+
+    return DDNAttack(steps=steps).run(_foolbox_model(network), clips, labels)
+
+
+def foolbox_fmn(network: Counting, clips: Tensor, labels: Tensor, *, steps: int) -> Tensor:
+    """foolbox's FMN in L2 (Pintor et al., NeurIPS 2021)."""
+    from foolbox.attacks import L2FMNAttack
+
+    return L2FMNAttack(steps=steps).run(_foolbox_model(network), clips, labels)
+
+
+def foolbox_brendel_bethge(network: Counting, clips: Tensor, labels: Tensor, *, steps: int) -> Tensor:
+    """foolbox's attack of Brendel and Bethge (NeurIPS 2019), a clip at a time: one without a start stops a batch."""
+    from foolbox.attacks import L2BrendelBethgeAttack, LinearSearchBlendedUniformNoiseAttack
+
+    found = clips.clone()
+    start = LinearSearchBlendedUniformNoiseAttack(directions=5, steps=NOISE_STEPS)
+    attack = L2BrendelBethgeAttack(init_attack=start, steps=steps)
+    for row in range(len(clips)):
+        one = slice(row, row + 1)
+        try:
+            found[one] = attack.run(_foolbox_model(network), clips[one], labels[one])
+        except ValueError as error:
+            # What it says of a clip that noise does not make adversarial; such a one is returned clean.
+            if "init_attack failed" not in str(error):
+                raise
+    return found
 
 
 def torchattacks_deepfool(network: Counting, clips: Tensor, labels: Tensor) -> Tensor:

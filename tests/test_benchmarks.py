@@ -4,7 +4,7 @@ import pytest
 import torch
 from small_victims import affine
 
-from benchmarks import ROOT, attacks, peers
+from benchmarks import ROOT, attacks, optimality, peers
 from benchmarks.counting import Counting, bare_passes, inputs
 from stages.attacking.problem import Setting
 from stages.attacks import deepfool
@@ -73,3 +73,36 @@ def test_peers_return_clips_of_the_same_form(contender, network, clips):
     assert network.forwards >= len(clips) and network.backwards >= len(clips)
     if contender[0] == "DeepFool":
         assert (attacks.decide(network.network, found) != labels).float().mean() >= 0.75
+
+
+@pytest.mark.parametrize(
+    ("function", "values"),
+    [("foolbox_ddn", {"steps": 20}), ("foolbox_fmn", {"steps": 20}), ("foolbox_brendel_bethge", {"steps": 5})],
+)
+def test_minimal_norm_peers_return_clips_of_the_same_form(function, values, network, clips):
+    pytest.importorskip("foolbox", reason="foolbox is not installed: make benchmark sets it up")
+    labels = attacks.decide(network.network, clips)
+    found = getattr(peers, function)(network, clips, labels, **values)
+    assert found.shape == clips.shape and found.dtype == clips.dtype
+    assert (attacks.decide(network.network, found) != labels).any()
+
+
+def test_optimality_is_the_area_between_the_curves():
+    """Distances 1, 2 and 4 are the best. Up to 4 their curve is 1, 2/3, 1/3, 1/3 over each unit, 1 less which is 5/3.
+
+    One who needs 2 and 3 for the first two and fails on the third is at 1, 1, 2/3, 1/3: 1 less which is 1.
+    """
+    smallest = [1.0, 2.0, 4.0]
+    assert optimality.optimality(smallest, smallest) == 1
+    assert optimality.optimality([2.0, 3.0, float("inf")], smallest) == pytest.approx(1 / (5 / 3))
+    assert optimality.optimality([float("inf")] * 3, smallest) == 0
+
+
+@pytest.mark.parametrize("passes", optimality.PASSES)
+def test_every_contender_exists_and_takes_its_parameters(passes):
+    import inspect
+
+    for toolkit, function, values in optimality.contenders(passes):
+        if toolkit != "ours":
+            inspect.signature(getattr(peers, function)).bind(None, None, None, **values)
+        assert all(value > 0 for value in values.values())

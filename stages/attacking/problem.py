@@ -12,10 +12,6 @@ from stages.frame.errors import UserError
 from stages.frame.pcm import INTEGERS
 from stages.victim import Bounds, Goal, Inputs, Victim
 
-# Of the linear start: how far each step goes beyond the boundary, from which step on steps must grow and by how much,
-# the momentum of their direction, the longest step relative to the clean input, the most steps, the trials to shorten.
-OVERSTEP, PLAIN_STEPS, GROWTH, START_MOMENTUM = 1.1, 10, 1.05, 0.5
-LONGEST, MOST_STEPS, BISECTIONS = 0.1, 100, 6
 # Where what an attack must be told comes from.
 NEEDED_FROM = {
     "epsilon": "`epsilons` in the plan or `epsilon` in the entry of `attacks`",
@@ -97,6 +93,7 @@ class Problem:
     def __init__(self, victim: Victim, inputs: Inputs, goal: Goal, bounds: Bounds, quantum: dict[str, float] | None):
         self.victim, self.inputs, self.goal = victim, inputs, goal
         self.names = [name for name in inputs if name in bounds]
+        self.bounds = {name: bounds[name] for name in self.names}
         self.quantum = {name: step for name, step in (quantum or {}).items() if name in self.names}
         self.shapes = [inputs[name].shape[1:] for name in self.names]
         self.sizes = [inputs[name][0].numel() for name in self.names]
@@ -231,38 +228,3 @@ def radii(problem: Problem, epsilon: dict[str, float]) -> Tensor:
             part[torch.arange(shape[0], device=part.device) >= lengths[:, None]] = 0
         parts.append(part.flatten(1))
     return torch.cat(parts, 1)
-
-
-def linear_start(problem: Problem, *, confidence: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Adversarial points (examples, values), their margin's gradient lengths (examples,), and where one was found.
-
-    The cheap start of the iterative attacks, one forward and one backward pass a step. Each step crosses the linearised
-    boundary to the class that is nearest now (or to the target) by `OVERSTEP`. After the first `PLAIN_STEPS` none is
-    shorter than `GROWTH` times the one before: the decibels of quiet bins make the margin so rough that linear steps
-    alone can become too short to arrive. None is longer than `LONGEST` times the clean input: longer ones lose their
-    way. What is found is shortened by bisection.
-    """
-    x, direction = problem.clean.clone(), torch.zeros_like(problem.clean)
-    slope, length = torch.zeros_like(x[:, 0]), torch.zeros_like(x[:, 0])
-    found = torch.zeros_like(slope, dtype=torch.bool)
-    longest = LONGEST * norm(problem.clean)
-    rows = problem.examples
-    for number in range(MOST_STEPS + 1):
-        here = rows.to(x.device)
-        margin, gradient = problem.margin_and_gradient(x[here], rows)
-        margin, steepness = margin + confidence, norm(gradient)
-        found[here], slope[here] = margin < 0, steepness
-        going = ((margin >= 0) & (steepness > 0)).nonzero()[:, 0]
-        if len(going) == 0:
-            break
-        rows, here, margin, steepness = rows[going.cpu()], here[going], margin[going], steepness[going]
-        growth = GROWTH if number >= PLAIN_STEPS else 0
-        wanted = torch.maximum(OVERSTEP * margin.clamp_min(1e-8) / steepness, growth * length[here])
-        length[here] = torch.minimum(wanted, longest[here])
-        direction[here] = START_MOMENTUM * direction[here] + (1 - START_MOMENTUM) * gradient[going] / steepness[:, None]
-        scale = length[here] / norm(direction[here]).clamp_min(1e-30)
-        x[here] = problem.clamp(x[here] - scale[:, None] * direction[here])
-        problem.iterations[rows] += 1
-    rows = problem.examples[found.cpu()]
-    x[found] = shorten(problem, x[found], rows, shortest=0.5, bisections=BISECTIONS, confidence=confidence)
-    return x, slope, found

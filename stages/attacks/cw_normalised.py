@@ -1,22 +1,25 @@
-"""Room of attacks: Carlini and Wagner's L2 objective, minimised by normalised gradient steps from an adversarial start.
+"""Room of attacks: the shortest perturbation in L2 that meets the goal (Carlini and Wagner's), by normalised steps.
 
-Not the original optimiser (that is `cw`): Adam's first steps are far larger than the perturbations that
-audio needs, and 10 000 passes go into coming back. Here each step has a length in proportion to the start's distance
-and shrinks by a cosine, and c starts from the slope of the margin there. The hinge is an exact penalty, so c matters
-only while it is too small, and is raised tenfold then.
+Not their optimiser (that is `cw`): Adam's first steps are far larger than the perturbations that audio needs, and
+10 000 passes go into coming back. Here the search decouples direction and norm (Rony et al., CVPR 2019): on a sphere
+about the clean input it goes down the margin, and the sphere shrinks while the point is adversarial and grows while it
+is not. Unlike theirs it begins at an adversarial point, its steps have a length in proportion to the perturbation's and
+shrink by a cosine, and each value's gradient is divided by its own root mean square so far (Kingma and Ba, ICLR 2015),
+since the margin is thousands of times steeper in quiet moments than in loud ones.
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from stages.attacking.problem import Problem, Result, Setting, linear_start, norm, shorten
+from stages.attacking.problem import Problem, Result, Setting, norm, shorten
+from stages.attacking.starts import adversarial_start
 from stages.frame.parameters import Count, NonNegative, Positive, Share
 from stages.victim import Goal, Inputs, Victim
 
-MOMENTUM, GAIN, BISECTIONS = 0.8, 1e-3, 5
+MOMENTUM, SQUARED_MOMENTUM, LEAST_DIVISOR = 0.5, 0.99, 1e-4
+LAST_RESIZE, BISECTIONS = 0.05, 5
 
 
 def attack(
@@ -26,75 +29,68 @@ def attack(
     *,
     setting: Setting,
     iterations: Count,
-    searches: Count,
     confidence: NonNegative,
     step: Positive,
     last_step: Share,
-    penalty: Positive,
+    resize: Share,
 ) -> Result:
-    """Minimises |d|² + c max(0, margin + confidence) for each example, `searches` times with another c.
+    """Minimises |d| with margin + confidence < 0 for each example.
 
     Args:
         victim, inputs, goal, setting: as for every attack.
-        iterations: steps for each c.
-        searches: values of c that are tried; 1 is enough where the start was good.
+        iterations: steps of the one descent.
         confidence: margin by which the goal must be reached.
-        step: length of the first step, as a share of the start's distance.
-        last_step: length of the last one, as a share of the first.
-        penalty: the first c, in units of 2|d|/|gradient of the margin| at the start.
+        step: length of the first step, as a share of the perturbation's.
+        last_step: the same of the last one, as a share of the first.
+        resize: by what share the sphere's radius changes first; falls like the steps, to `LAST_RESIZE` of it.
     """
     problem = Problem(victim, inputs, goal, setting.bounds, setting.quantum)
-    best, slope, found = linear_start(problem, confidence=confidence)
+    best, found = adversarial_start(problem, problem.examples, confidence=confidence)
     rows = problem.examples[found.cpu()]
-    if len(rows) == 0:
-        return problem.smallest(best, found)
-    clean, slope, best_rows = problem.clean[found], slope[found], best[found]
-    distance = norm(best_rows - clean)
-    c = penalty * 2 * distance / slope.clamp_min(1e-30)
-    low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
-    for _ in range(searches):
-        steps = _Steps(step * distance, last_step, iterations, confidence)
-        shorter = _descend(problem, rows, best_rows, c, steps)
-        now = norm(shorter - clean)
-        improved = now < (1 - GAIN) * distance
-        best_rows = torch.where((now < distance)[:, None], shorter, best_rows)
-        distance = torch.minimum(distance, now)
-        low, high = torch.where(improved, low, c), torch.where(improved, c, high)
-        c = torch.where(high.isinf(), c * 10, torch.where(low > 0, (low * high).sqrt(), c / 10))
-    best[found] = shorten(problem, best_rows, rows, shortest=0.8, bisections=BISECTIONS, confidence=confidence)
+    if len(rows):
+        lengths, resizes = (_falling(iterations, *ends) for ends in ((step, last_step), (resize, LAST_RESIZE)))
+        shortest = _descend(problem, rows, best[found], confidence, list(zip(lengths, resizes)))
+        best[found] = shorten(problem, shortest, rows, shortest=0.9, bisections=BISECTIONS, confidence=confidence)
     return problem.smallest(best, found)
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """How a search goes down: the first steps' lengths (rows,), the last one's share of them, how many, what margin."""
-
-    lengths: Tensor
-    last_step: float
-    iterations: int
-    confidence: float
-
-    def at(self, iteration: int) -> Tensor:
-        """The lengths (rows, 1) at an iteration, falling by a cosine."""
-        fallen = 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
-        return (self.lengths * (self.last_step + (1 - self.last_step) * fallen))[:, None]
+def _falling(iterations: int, first: float, last: float) -> list[float]:
+    """`iterations` values that fall from `first` to `last` times that by a cosine."""
+    falls = (0.5 * (1 + math.cos(math.pi * number / iterations)) for number in range(iterations))
+    return [first * (last + (1 - last) * fall) for fall in falls]
 
 
-def _descend(problem: Problem, rows: Tensor, start: Tensor, c: Tensor, steps: _Steps) -> Tensor:
-    """The shortest adversarial point on the way down from `start` (rows, values)."""
+def _descend(
+    problem: Problem, rows: Tensor, start: Tensor, confidence: float, steps: list[tuple[float, float]]
+) -> Tensor:
+    """The shortest adversarial point on the way from `start` (rows, values); `steps` are lengths and resizes."""
     clean = problem.clean[rows.to(start.device)]
     x, best, distance = start.clone(), start.clone(), norm(start - clean)
-    momentum = torch.zeros_like(x)
-    for iteration in range(steps.iterations):
+    mean, square = torch.zeros_like(x), torch.zeros_like(x)
+    for number, (length, resize) in enumerate(steps, 1):
         margin, gradient = problem.margin_and_gradient(x, rows)
-        margin = margin + steps.confidence
-        shorter = (margin < 0) & (norm(x - clean) < distance)
+        perturbation = x - clean
+        reached, radius = margin + confidence < 0, norm(perturbation)
+        shorter = reached & (radius < distance)
         best = torch.where(shorter[:, None], x, best)
-        distance = torch.where(shorter, norm(x - clean), distance)
-        direction = 2 * (x - clean) + (c * (margin >= 0))[:, None] * gradient
-        momentum = MOMENTUM * momentum + (1 - MOMENTUM) * direction / norm(direction).clamp_min(1e-30)[:, None]
-        corrected = momentum / (1 - MOMENTUM ** (iteration + 1))
-        x = problem.clamp(x - steps.at(iteration) * corrected)
-    problem.iterations[rows] += steps.iterations
-    shorter = (problem.margin(x, rows) + steps.confidence < 0) & (norm(x - clean) < distance)
+        distance = torch.where(shorter, radius, distance)
+        along = _unit(_tangent(gradient, perturbation))
+        mean = MOMENTUM * mean + (1 - MOMENTUM) * along
+        square = SQUARED_MOMENTUM * square + (1 - SQUARED_MOMENTUM) * along.square()
+        divisor = (square / (1 - SQUARED_MOMENTUM**number)).sqrt() + LEAST_DIVISOR
+        moved = perturbation - length * radius[:, None] * _unit(_tangent(mean / divisor, perturbation))
+        wanted = torch.where(reached, (1 - resize) * distance, (1 + resize) * radius)
+        x = problem.clamp(clean + wanted[:, None] * _unit(moved))
+    problem.iterations[rows] += len(steps)
+    shorter = (problem.margin(x, rows) + confidence < 0) & (norm(x - clean) < distance)
     return torch.where(shorter[:, None], x, best)
+
+
+def _unit(x: Tensor) -> Tensor:
+    return x / norm(x).clamp_min(1e-30)[:, None]
+
+
+def _tangent(x: Tensor, radius: Tensor) -> Tensor:
+    """What of `x` lies in the sphere through the ends of `radius` (rows, values)."""
+    along = _unit(radius)
+    return x - (x * along).sum(1, keepdim=True) * along

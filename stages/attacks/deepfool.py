@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from stages.attacking.problem import Problem, Result, Setting, norm, shorten
+from stages.attacking.starts import adversarial_start
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Range
 from stages.victim import Goal, Inputs, Victim
@@ -36,7 +37,8 @@ def attack(
     the summed steps, within the bounds. After the first `growth_after` steps, each is at least `step_growth` times
     as long as the one before: 0 is DeepFool as published, a little above 1 arrives also where the boundaries are so
     rough that linear steps become too short. What is found is shortened by `bisections` forward passes, 0 as
-    published.
+    published. A clip on which all this fails, and which the published form would lose, is given what
+    `stages.attacking.starts` finds.
 
     Raises:
         UserError: the goal is targeted.
@@ -73,6 +75,9 @@ def attack(
         problem.iterations[rows] += 1
     x = problem.clamp(problem.clean + (1 + overshoot) * steps)
     x[found] = shorten(problem, x[found], problem.examples[found.cpu()], shortest=0.5, bisections=bisections)
+    lost = (~found).nonzero()[:, 0]
+    if len(lost):
+        x[lost], found[lost] = adversarial_start(problem, lost.cpu())
     return problem.smallest(x, found)
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from stages.attacking.problem import Problem, Result, Setting, linear_start, norm, shorten
+from stages.attacking.problem import Problem, Result, Setting, norm, shorten
+from stages.attacking.starts import adversarial_start
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count
 from stages.victim import Goal, Inputs, Victim
@@ -21,8 +22,8 @@ def attack(
 ) -> Result:
     """Minimises c |d|² + cross-entropy to the target within the bounds, in a line search for the largest c that works.
 
-    The first c balances both gradients at the point that linear steps reach; it is then multiplied or divided by 4
-    until the answer changes, and bisected in its logarithm. The shortest adversarial point ever met is kept.
+    The first c balances both gradients at the start (see `stages.attacking.starts`); it is then multiplied or divided
+    by 4 until the answer changes, and bisected in its logarithm. The shortest adversarial point ever met is kept.
 
     Raises:
         UserError: the goal is untargeted.
@@ -30,7 +31,7 @@ def attack(
     if not goal.targeted:
         raise UserError("attack lbfgs", "the goal targeted", "untargeted", "use another attack")
     problem = Problem(victim, inputs, goal, setting.bounds, setting.quantum)
-    best, _, found = linear_start(problem, confidence=0.0)
+    best, found = adversarial_start(problem, problem.examples)
     rows = problem.examples[found.cpu()]
     if len(rows) == 0:
         return problem.smallest(best, found)
