@@ -13,8 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from stages.attacking.problem import Problem, Result, Setting, norm, shorten
-from stages.attacking.starts import adversarial_start
+from stages.attacking.problem import Problem, Result, Setting, adversarial_start, norm, shorten
 from stages.frame.parameters import Count, NonNegative, Positive, Share
 from stages.victim import Goal, Inputs, Victim
 

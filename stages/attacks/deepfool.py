@@ -5,8 +5,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from stages.attacking.problem import Problem, Result, Setting, norm, shorten
-from stages.attacking.starts import adversarial_start
+from stages.attacking.problem import Problem, Result, Setting, adversarial_start, norm, shorten
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegative, NonNegativeInt, Range
 from stages.victim import Goal, Inputs, Victim
@@ -38,7 +37,7 @@ def attack(
     as long as the one before: 0 is DeepFool as published, a little above 1 arrives also where the boundaries are so
     rough that linear steps become too short. What is found is shortened by `bisections` forward passes, 0 as
     published. A clip on which all this fails, and which the published form would lose, is given what
-    `stages.attacking.starts` finds.
+    `adversarial_start` finds.
 
     Raises:
         UserError: the goal is targeted.

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from stages.attacking.problem import Problem, Result, Setting, norm, shorten
-from stages.attacking.starts import adversarial_start
+from stages.attacking.problem import Problem, Result, Setting, adversarial_start, norm, shorten
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count
 from stages.victim import Goal, Inputs, Victim
@@ -22,7 +21,7 @@ def attack(
 ) -> Result:
     """Minimises c |d|² + cross-entropy to the target within the bounds, in a line search for the largest c that works.
 
-    The first c balances both gradients at the start (see `stages.attacking.starts`); it is then multiplied or divided
+    The first c balances both gradients at the start (see `adversarial_start`); it is then multiplied or divided
     by 4 until the answer changes, and bisected in its logarithm. The shortest adversarial point ever met is kept.
 
     Raises:
