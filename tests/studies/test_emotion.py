@@ -178,7 +178,7 @@ def test_inversion_is_judged_on_clips_whose_clean_image_survives_it(made):
 
 
 def test_inversion_of_two_speakers_clips_is_known_as_of_two_draws():
-    """Ten clips of one are lost and ten of the other kept: the ends are those of one success in two (Clopper-Pearson)."""
+    """Ten clips of one are lost, ten of the other kept: the ends are those of one success in two (Clopper-Pearson)."""
     rows = [
         {"clip_id": f"{speaker}{n}", "speaker": speaker, "attack": attack, "epsilon": epsilon, "success": epsilon > 0}
         | {"decision": "fear" if epsilon and speaker == "f1" else "anger"}

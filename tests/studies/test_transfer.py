@@ -162,7 +162,7 @@ def test_figures_are_drawn(made, measured, tmp_path):
 
 
 def test_two_speakers_clips_are_known_as_of_two_draws():
-    """All of one are decided rightly, none of the other: the ends are those of one success in two (Clopper-Pearson)."""
+    """All of one are right, none of the other: the ends are those of one success in two (Clopper-Pearson)."""
     rows = [
         {"clip_id": f"{speaker}{label}{n}", "speaker": speaker, "label": label, "draw": 0, "fold": "S1"}
         | {"decision": label if speaker == "F" else "neither"}
