@@ -145,6 +145,14 @@ def _check_size(path: Path) -> None:
         raise _unfit(path, "a whole file", "one that was cut short")
 
 
+def _counted(path: Path) -> int:
+    """The pictures that an AVI file says it has; 0 of others, which do not say it."""
+    with path.open("rb") as file:
+        head = file.read(52)
+    is_avi = (head[:4], head[8:12], head[24:28]) == (b"RIFF", b"AVI ", b"avih")
+    return int.from_bytes(head[48:52], "little") if is_avi else 0
+
+
 def _decoded(path: Path, limits: Limits) -> tuple[np.ndarray, np.ndarray, _Told]:
     """Frames, samples, and what ffmpeg told of them."""
     # A picture more than is allowed tells that there are more. Decoders hold a picture with a margin.
@@ -173,7 +181,7 @@ def _decoded(path: Path, limits: Limits) -> tuple[np.ndarray, np.ndarray, _Told]
         if done.returncode or any(sign in log for sign in (*_CUT_SHORT, _TOO_LARGE)):
             raise _failed(path, log, limits)
         audio = np.fromfile(pcm, "<i2").astype(np.float32) / 32768
-        lost_s = _lost_s(pictures_times, log, "v"), _lost_s(sound_times, log, "a")
+        lost_s = _lost_s(pictures_times, log, "v", _counted(path)), _lost_s(sound_times, log, "a")
         told = _Told(_promised_s(header), *lost_s, _has_variable_frame_rate(log))
     return _frames(done.stdout), audio, told
 
@@ -200,8 +208,11 @@ def _frames(pictures: bytes) -> np.ndarray:
     return rows[:, header.end() :].reshape(-1, height, width, 3)
 
 
-def _lost_s(times: Path, log: str, kind: str) -> float:
-    """How much of a stream (`kind` v or a) is missing between what was decoded, could not be, or was made up."""
+def _lost_s(times: Path, log: str, kind: str, counted: int = 0) -> float:
+    """How much of a stream (`kind` v or a) is missing between what was decoded, could not be, or was made up.
+
+    So is what of the pictures that the file says it has did not come, `counted` of them.
+    """
     lines = times.read_text().splitlines()
     begins = [int(line.split(",")[2]) for line in lines if line[0] != "#"]
     if len(begins) < 2:
@@ -218,7 +229,7 @@ def _lost_s(times: Path, log: str, kind: str) -> float:
     )
     codec = re.search(rf"{'Video' if kind == 'v' else 'Audio'}: (\w+)", log)[1]
     wrong_sums = len(re.findall(rf"\[{codec} @ [^\n]*CRC (?:mismatch|error)", log))
-    return max(missing_s, undecoded * usual_s) + (made_up + wrong_sums) * usual_s
+    return max(missing_s, undecoded * usual_s, (counted - len(begins)) * usual_s) + (made_up + wrong_sums) * usual_s
 
 
 def _promised_s(log: str) -> float:

@@ -177,6 +177,23 @@ def test_inversion_is_judged_on_clips_whose_clean_image_survives_it(made):
     assert row.still_fools_low < row.still_fools < row.still_fools_high
 
 
+def test_inversion_of_two_speakers_clips_is_known_as_of_two_draws():
+    """Ten clips of one are lost, ten of the other kept: the ends are those of one success in two (Clopper-Pearson)."""
+    rows = [
+        {"clip_id": f"{speaker}{n}", "speaker": speaker, "attack": attack, "epsilon": epsilon, "success": epsilon > 0}
+        | {"decision": "fear" if epsilon and speaker == "f1" else "anger"}
+        for attack, epsilon in (("none", 0.0), ("fgsm", 0.04))
+        for speaker in ("f1", "m1")
+        for n in range(10)
+    ]
+    inverted = pd.DataFrame(rows).assign(network="cnn4", victim="cnn4", label="anger", clean_prediction="anger")
+    row = row_of(robustness.inversion(inverted), attack="fgsm")
+    for name in ("wrong_after", "still_fools"):
+        assert [row[f"{name}{end}"] for end in ("", "_low", "_high")] == [0.5, 0.0126, 0.9874]
+    control = row_of(robustness.inversion(inverted), attack="none")
+    assert [control[f"clean_right{end}"] for end in ("", "_low", "_high")] == [1.0, 0.1581, 1.0]
+
+
 def test_the_example_is_of_anger_by_the_best_network_at_the_largest_epsilon(made):
     real, fake = made["figure_2"].itertuples()
     assert (real.network, real.label, real.epsilon, real.clip_id) == ("vgg16", "anger", 0.08, fake.clip_id)

@@ -161,6 +161,19 @@ def test_figures_are_drawn(made, measured, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == set(transfer.FIGURES)
 
 
+def test_two_speakers_clips_are_known_as_of_two_draws():
+    """All of one are right, none of the other: the ends are those of one success in two (Clopper-Pearson)."""
+    rows = [
+        {"clip_id": f"{speaker}{label}{n}", "speaker": speaker, "label": label, "draw": 0, "fold": "S1"}
+        | {"decision": label if speaker == "F" else "neither"}
+        for speaker in "FM"
+        for label in ("angry", "sad")
+        for n in range(10)
+    ]
+    found = recalls.ua(pd.DataFrame(rows))
+    assert list(found.values()) == pytest.approx([0.5, 1 - 0.975**0.5, 0.975**0.5], abs=1e-6)
+
+
 def test_intervals_take_speakers_as_clusters_over_all_draws(measured, made):
     own = measured.decisions.query("feature == 'wav2vec' and model == 'mlp' and size == '100'")
     low, high = uar_interval(own.label, own.decision, own.speaker)
