@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_victims import affine, affine_distance, relu_distance, relu_net
 
 import stages.attacks as attacks_room
-from stages.attacking import problem, starts
+from stages.attacking import problem
 from stages.attacking.problem import Setting
 from stages.frame.errors import UserError
 from stages.victim import Goal, Victim
@@ -223,7 +223,7 @@ def test_lbfgs_comes_nearer_than_the_start_that_it_is_given(seed):
     x = points(24, 20, seed=5, scale=0.3)
     goal = goal_for(victim, x, True)
     whole = problem.Problem(victim, {"audio": x}, goal, victim.bounds, None)
-    start, found = starts.adversarial_start(whole, whole.examples)
+    start, found = problem.adversarial_start(whole, whole.examples)
     result = run("lbfgs", victim, x, goal)
     assert found.all() and result.success.all()
     shares = problem.norm(result.adversarial["audio"] - x) / problem.norm(start - x)
