@@ -116,11 +116,11 @@ def test_bounds_kept_input_untouched_no_nan(name, targeted):
 
 @pytest.mark.parametrize(("name", "targeted"), CASES)
 def test_an_example_does_not_depend_on_its_batch(name, targeted):
-    victim = relu_net(4, 8, 16, seed=7)
+    victim = relu_net(4, 8, 16, seed=3)
     x = points(6, 8, seed=8)
     goal, fewer = goal_for(victim, x, targeted), FEWER.get(name, {})
     together = run(name, victim, x, goal, **fewer)
-    assert len(together.iterations.unique()) > 1 or name == "cw_normalised"
+    assert len(together.iterations.unique()) > 1
     for row in range(len(x)):
         alone = run(name, victim, x[row : row + 1], Goal(goal.labels[row : row + 1], targeted), **fewer)
         assert torch.allclose(together.adversarial["audio"][row], alone.adversarial["audio"][0], atol=1e-9)
