@@ -127,7 +127,7 @@ def rerun(home, folder, monkeypatch, **changes):
             r"emotion.attacks.fgsm.attack: expected a file stages/attacks/<name>.py",
         ),
         ({"attacks__fgsm": {"parameters": {"eta": 0}}}, r"emotion.attacks.fgsm.parameters.eta: expected a number > 0"),
-        ({"attacks__fgsm": {"targets": 0}}, r"emotion.attacks.fgsm.targets: expected a whole number >= 1 or null"),
+        ({"attacks__fgsm": {"clips": 0}}, r"emotion.attacks.fgsm.clips: expected a whole number >= 1 or null"),
         ({"attacked__cnn4": {"network": "vgg16"}}, r"expected the network 'vgg16'; found 'cnn4'; name this network"),
         ({"attacked__cnn4": {"front_end": "wav2vec"}}, r"expected the front_end 'wav2vec'; found None"),
         ({"attacked__cnn4": {"victims": ["cnn4/none"]}}, r"models/emotion/cnn4/none/members.csv: .*no such file"),
