@@ -22,7 +22,7 @@ SETTINGS = {
         "growth_after": 0, "bisections": 0,
     },
     "cw": {"iterations": 800, "searches": 6, "confidence": 0.0, "learning_rate": 1e-3, "initial_c": 1.0},
-    "cw_normalised": {"iterations": 60, "confidence": 0.0, "step": 0.3, "last_step": 0.01, "resize": 0.05},
+    "cw_normalised": {"iterations": 60, "confidence": 0.0, "step": 0.15, "last_step": 0.01, "resize": 0.1},
     "lbfgs": {"iterations": 20, "searches": 6, "history": 10},
 }  # fmt: skip
 # Where it need not come to the very boundary.
