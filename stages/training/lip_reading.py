@@ -26,6 +26,8 @@ from stages.training.texts import by_texts
 from stages.victim import PADDING, Inputs, characters, ctc, padded_batch
 
 LARGEST_GRADIENT = 5.0
+# The share of all steps in which the learning rate rises.
+WARM_UP = 0.3
 # Values of each stream that a frame has.
 STREAMS = {"video": 1, "audio": SAMPLES_PER_FRAME}
 
@@ -40,14 +42,12 @@ class Recipe:
         batch_size: clips in a batch.
         learning_rate: Adam's first, going down to zero by a cosine.
         label_smoothing: of words, see `torch.nn.functional.cross_entropy`.
-        audio_epochs: of these, the first so many hear the sound alone, which costs little and is learned first anyway.
         ctc_from_epoch: for texts, when the loss of CTC, a character's share of it, joins that of each step's character,
             which the words' known times give. CTC alone hardly starts.
-        dropped_stream_share: of the other batches that have no sound, and as many no picture, so that neither is leant
-            on alone.
         shifted_frames: by how many frames at most a word is not in the middle; of a sentence, how much more than its
             words is heard and seen, on either side of the longest of a batch.
         noise: on both streams.
+        sounds: besides the speaker's.
         beam_width: for texts, of the beam search that is reported beside the most probable path; null for none.
         grammar: the file in `stages/decoding` whose sentences a second beam search keeps to; null for none.
     """
@@ -57,11 +57,10 @@ class Recipe:
     batch_size: Count
     learning_rate: Positive
     label_smoothing: Share
-    audio_epochs: NonNegativeInt
     ctc_from_epoch: NonNegativeInt
-    dropped_stream_share: Share
     shifted_frames: NonNegativeInt
     noise: augmentation.Noise
+    sounds: augmentation.Sounds
     beam_width: Count | None
     grammar: str | None
 
@@ -131,46 +130,60 @@ def _fit(module: LipReader, task: Task, recipe: Recipe) -> loop.History:
                 rows = train.iloc[order[step * recipe.batch_size : (step + 1) * recipe.batch_size]]
                 loss = _loss(module, rows, task, recipe, this)
                 total += descent.step(loss, rate, largest_gradient=LARGEST_GRADIENT).item() * len(rows)
-            without = "video" if number < recipe.audio_epochs else ""
-            wrong = _error_rate(_decided(module, task, validation, recipe.batch_size, without), validation)
+            wrong = _error_rate(_decided(module, task, validation, recipe.batch_size), validation)
             return {"epoch": number, "loss": total / len(train), "validation_error": wrong}
 
         return loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch)
 
 
 def _rate(done: float, recipe: Recipe) -> float:
-    return recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
+    """One cycle: up to the recipe's rate along a line, and down to zero by a cosine."""
+    if done < WARM_UP:
+        return recipe.learning_rate * done / WARM_UP
+    return recipe.learning_rate * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
 
 
 def _loss(module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, epoch: Epoch) -> Tensor:
-    inputs, shifts = _varied(module, rows, task, recipe, epoch)
+    """The mean of the losses by both streams, by the sound alone and by the picture alone.
+
+    So each is learned from the first batch on, by the work of one; by both alone the picture would hardly be looked at.
+    """
+    inputs, shifts = _varied(module, rows, task, recipe, epoch.rng)
+    streams, inside = module.streams(inputs), module.inside(inputs)
+    ways = [streams, *({name: stream} for name, stream in streams.items())]
+    logits = [module.fused(way, inputs["video_length"]) for way in ways]
     if not module.text:
         truth = torch.tensor([task.labels.index(label) for label in rows.label], device=task.device)
-        return cross_entropy(module(inputs), truth, label_smoothing=recipe.label_smoothing)
-    logits, inside = module.frame_logits(inputs), module.inside(inputs)
+        losses = [
+            cross_entropy(module.decided(one, inside), truth, label_smoothing=recipe.label_smoothing) for one in logits
+        ]
+        return torch.stack(losses).mean()
     aligned = [
         aligned_characters(row, inside.shape[1], module.steps_per_frame, task.labels, shift)
         for row, shift in zip(rows.word_times, shifts)
     ]
-    loss = cross_entropy(logits[inside], torch.stack(aligned).to(task.device)[inside])
-    if epoch.number < recipe.ctc_from_epoch:
-        return loss
-    targets = characters(list(rows.text), task.labels).to(task.device)
-    return loss + (ctc(module.decided(logits, inside), targets) / (targets != PADDING).sum(1)).mean()
+    truth = torch.stack(aligned).to(task.device)[inside]
+    losses = [cross_entropy(one[inside], truth) for one in logits]
+    if epoch.number >= recipe.ctc_from_epoch:
+        targets = characters(list(rows.text), task.labels).to(task.device)
+        counts = (targets != PADDING).sum(1)
+        losses += [(ctc(module.decided(one, inside), targets) / counts).mean() for one in logits]
+    return torch.stack(losses).sum() / len(logits)
 
 
 def _varied(
-    module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, epoch: Epoch
+    module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, rng: np.random.Generator
 ) -> tuple[Inputs, np.ndarray]:
     """A batch with all that varies it, and by how many frames each clip is later than it was."""
-    without, keys, rng = _dropped(epoch, recipe), list(rows.key), epoch.rng
+    keys = list(rows.key)
     if module.text:
         windows = _around_words(rows, recipe.shifted_frames, rng)
-        inputs, shifts = _batch(task.clips, keys, task.device, without, windows), -windows[0]
+        inputs, shifts = _batch(task.clips, keys, task.device, windows=windows), -windows[0]
     else:
         shifts = rng.integers(-recipe.shifted_frames, recipe.shifted_frames + 1, len(rows))
-        inputs = _shifted(_batch(task.clips, keys, task.device, without), shifts)
-    return augmentation.with_noise(augmentation.varied(inputs, module.side, rng), recipe.noise, rng), shifts
+        inputs = _shifted(_batch(task.clips, keys, task.device), shifts)
+    inputs = augmentation.with_sounds(augmentation.varied(inputs, module.side, rng), recipe.sounds, rng)
+    return augmentation.with_noise(inputs, recipe.noise, rng), shifts
 
 
 def aligned_characters(word_times: str, steps: int, steps_per_frame: int, alphabet: list[str], shift: int) -> Tensor:
@@ -245,17 +258,8 @@ def _shifted(inputs: Inputs, frames: np.ndarray) -> Inputs:
     moved = {
         name: torch.stack([clip.roll(int(shift) * scale, 0) for clip, shift in zip(inputs[name], frames)])
         for name, scale in STREAMS.items()
-        if name in inputs
     }
     return inputs | moved
-
-
-def _dropped(epoch: Epoch, recipe: Recipe) -> str:
-    """Which stream a batch lacks, mostly none."""
-    if epoch.number < recipe.audio_epochs:
-        return "video"
-    drawn, share = epoch.rng.random(), recipe.dropped_stream_share
-    return "audio" if drawn < share else "video" if drawn < 2 * share else ""
 
 
 @torch.no_grad()
