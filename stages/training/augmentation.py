@@ -45,16 +45,29 @@ class Sounds:
 
 def with_sounds(inputs: Inputs, sounds: Sounds, rng: np.random.Generator) -> Inputs:
     """The sound with the next clip's voice in half of those that get any, with white noise in the other half."""
-    if "audio" not in inputs:
-        return inputs
     audio, clips = inputs["audio"], len(inputs["audio"])
-    generator = torch.Generator(audio.device).manual_seed(int(rng.integers(2**62)))
-    noise = torch.randn(audio.shape, generator=generator, device=audio.device)
+    noise = _white(audio, int(rng.integers(2**62)))
     other = torch.where(_each(rng.random(clips) < 0.5, audio).bool(), audio.roll(1, 0), noise)
-    snr_db = rng.uniform(sounds.lowest_snr_db, sounds.highest_snr_db, clips)
-    level = 10 ** (-snr_db / 20) * (rng.random(clips) < sounds.share)
+    level = 10 ** (-rng.uniform(sounds.lowest_snr_db, sounds.highest_snr_db, clips) / 20)
+    return inputs | {"audio": _beside(audio, other, level * (rng.random(clips) < sounds.share))}
+
+
+def in_white_noise(inputs: Inputs, snr_db: float, seed: int) -> Inputs:
+    """The sound so far above white noise, over all that a clip has."""
+    audio = inputs["audio"]
+    level = np.full(len(audio), 10 ** (-snr_db / 20))
+    return inputs | {"audio": _beside(audio, _white(audio, seed), level)}
+
+
+def _white(like: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator(like.device).manual_seed(seed)
+    return torch.randn(like.shape, generator=generator, device=like.device)
+
+
+def _beside(audio: Tensor, other: Tensor, level: np.ndarray) -> Tensor:
+    """Sounds with another one, of `level` (clips,) their root mean square."""
     ratio = audio.norm(dim=1) / other.norm(dim=1).clamp_min(1e-30)
-    return inputs | {"audio": (audio + (_each(level, ratio) * ratio)[:, None] * other).clamp(-1, 1)}
+    return (audio + (_each(level, ratio) * ratio)[:, None] * other).clamp(-1, 1)
 
 
 def with_noise(inputs: Inputs, noise: Noise, rng: np.random.Generator) -> Inputs:

@@ -1,6 +1,7 @@
 """Room of training: the method `lip_reading`, which fits a recogniser of words or sentences to mouths and sound."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,25 @@ LARGEST_GRADIENT = 5.0
 WARM_UP = 0.3
 # Values of each stream that a frame has.
 STREAMS = {"video": 1, "audio": SAMPLES_PER_FRAME}
+
+
+@dataclass(frozen=True)
+class Way:
+    """How clips are decided on: `without` one of the streams, the sound `snr_db` above white noise (None: clean)."""
+
+    without: str = ""
+    snr_db: float | None = None
+
+
+BOTH = Way()
+# What the columns of the decisions end with.
+WAYS = {
+    "": BOTH,
+    "_audio_alone": Way("video"),
+    "_video_alone": Way("audio"),
+    "_0_db": Way(snr_db=0.0),
+    "_audio_alone_0_db": Way("video", snr_db=0.0),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +94,7 @@ class Epoch:
 
 
 def train(task: Task, recipe: Recipe) -> Outcome:
-    """Writes the one model, its history, its decisions on all validation and test clips, also by one stream alone.
+    """Writes the one model, its history, and its decisions in all `WAYS` on all validation and test clips.
 
     The model is listed in `members.csv` (member, judged_by, judged_on, attacked_at, kept), once for each split that it
     is attacked on.
@@ -263,47 +283,51 @@ def _shifted(inputs: Inputs, frames: np.ndarray) -> Inputs:
 
 
 @torch.no_grad()
-def _decided(module: LipReader, task: Task, rows: pd.DataFrame, batch_size: int, without: str = "") -> pd.DataFrame:
-    """Decisions and confidences on clips, by both streams or `without` one of them."""
+def _decided(module: LipReader, task: Task, rows: pd.DataFrame, batch_size: int, way: Way = BOTH) -> pd.DataFrame:
+    """Decisions and confidences on clips."""
     module.eval()
     reader = (victim.Transcriber if module.text else victim.Victim)(module, task.labels, bounds={})
     module.requires_grad_(True)
     made = []
-    for start in range(0, len(rows), batch_size):
-        keys = list(rows.key.iloc[start : start + batch_size])
-        inputs = _batch(task.clips, keys, task.device, without)
+    for keys, inputs in _batches(task, rows, batch_size, way):
         label, confidence = reader.decide(inputs)
         check_outputs(confidence, keys)
         made += zip(keys, reader.names(label), confidence.tolist())
     return pd.DataFrame(made, columns=["key", "decision", "confidence"], index=rows.index)
 
 
+def _batches(task: Task, rows: pd.DataFrame, batch_size: int, way: Way) -> Iterator[tuple[list[str], Inputs]]:
+    for start in range(0, len(rows), batch_size):
+        keys = list(rows.key.iloc[start : start + batch_size])
+        inputs = _batch(task.clips, keys, task.device, way.without)
+        yield keys, inputs if way.snr_db is None else augmentation.in_white_noise(inputs, way.snr_db, start)
+
+
 def _decisions(module: LipReader, task: Task, rows: pd.DataFrame, recipe: Recipe) -> dict[str, Any]:
-    batch_size = recipe.batch_size
-    both = _decided(module, task, rows, batch_size)
-    alone = {
-        f"decision_{stream}_alone": _decided(module, task, rows, batch_size, without=other).decision
-        for stream, other in (("audio", "video"), ("video", "audio"))
-    }
-    return {"decision": both.decision, "confidence": both.confidence, **alone, **_searched(module, task, rows, recipe)}
+    decided = {name: _decided(module, task, rows, recipe.batch_size, way) for name, way in WAYS.items()}
+    made = {f"decision{name}": one.decision for name, one in decided.items()}
+    return made | {"confidence": decided[""].confidence, **_searched(module, task, rows, recipe)}
 
 
 @torch.no_grad()
 def _searched(module: LipReader, task: Task, rows: pd.DataFrame, recipe: Recipe) -> dict[str, list[str]]:
-    """Decisions of beam search, and of one that keeps to a grammar, as far as the recipe asks for them."""
+    """Decisions of beam search, and of one that keeps to a grammar, as far as the recipe asks for them.
+
+    Of the picture alone there is the latter only.
+    """
     if not module.text or recipe.beam_width is None:
         return {}
-    searches: dict[str, Grammar | None] = {"decision_beam": None}
+    searches: dict[str, tuple[Way, Grammar | None]] = {"_beam": (BOTH, None)}
     if recipe.grammar is not None:
-        grammar = find("decoding", recipe.grammar, "grammar", where="recipes.*.grammar")
-        searches["decision_grammar"] = grammar("".join(task.labels))
-    decided: dict[str, list[str]] = {name: [] for name in searches}
-    for start in range(0, len(rows), recipe.batch_size):
-        logits = module(_batch(task.clips, list(rows.key.iloc[start : start + recipe.batch_size]), task.device))
-        for one in logits.log_softmax(-1).cpu().numpy():
-            for name, grammar in searches.items():
-                best = beam(one, width=recipe.beam_width, grammar=grammar)
-                decided[name].append("".join(task.labels[label] for label in best[0][0]) if best else "")
+        grammar = find("decoding", recipe.grammar, "grammar", where="recipes.*.grammar")("".join(task.labels))
+        searches |= {"_grammar": (BOTH, grammar), "_video_alone_grammar": (WAYS["_video_alone"], grammar)}
+    decided: dict[str, list[str]] = {}
+    for name, (way, grammar) in searches.items():
+        decided[f"decision{name}"] = own = []
+        for _, inputs in _batches(task, rows, recipe.batch_size, way):
+            for logits in module(inputs).log_softmax(-1).cpu().numpy():
+                best = beam(logits, width=recipe.beam_width, grammar=grammar)
+                own.append("".join(task.labels[label] for label in best[0][0]) if best else "")
     return decided
 
 
