@@ -45,11 +45,10 @@ FACES = {
             "batch_size": 4,
             "learning_rate": 0.02,
             "label_smoothing": 0.05,
-            "audio_epochs": 3,
             "ctc_from_epoch": 3,
-            "dropped_stream_share": 0.1,
             "shifted_frames": 1,
             "noise": {"audio_levels": 64.0, "video_levels": 2.0, "share": 0.5},
+            "sounds": {"lowest_snr_db": 10.0, "highest_snr_db": 20.0, "share": 0.5},
             "beam_width": None,
             "grammar": None,
         },
@@ -70,7 +69,7 @@ FACES = {
         | {
             "inputs": "sentences",
             "parameters": NETWORK | {"decides": "text"},
-            "training": {"epochs": 16, "audio_epochs": 14, "ctc_from_epoch": 8},
+            "training": {"epochs": 16, "ctc_from_epoch": 8},
         },
         "synchrony": {
             "inputs": "sentences",

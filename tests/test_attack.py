@@ -131,7 +131,10 @@ def rerun(home, folder, monkeypatch, **changes):
         ({"attacked__cnn4": {"network": "vgg16"}}, r"expected the network 'vgg16'; found 'cnn4'; name this network"),
         ({"attacked__cnn4": {"front_end": "wav2vec"}}, r"expected the front_end 'wav2vec'; found None"),
         ({"attacked__cnn4": {"victims": ["cnn4/none"]}}, r"models/emotion/cnn4/none/members.csv: .*no such file"),
-        ({"attacked__cnn4": {"through": "through_sound"}}, r"griffin_lim.py: expected a function 'through'; found none"),
+        (
+            {"attacked__cnn4": {"through": "through_sound"}},
+            r"griffin_lim.py: expected a function 'through'; found none",
+        ),
     ],
 )
 def test_a_wrong_entry_is_one_line(emotion_home, tmp_path, monkeypatch, changes, message):

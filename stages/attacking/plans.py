@@ -69,14 +69,15 @@ def judged(
     work: Work,
     *,
     epsilons: list[Positive] | list[dict[str, Positive]],
-    clips_per_label: Count | None,
+    clips_per_label: Count | dict[str, Count] | None,
     kept_clips_per_label: NonNegativeInt | None,
     targets: list[str] | None = None,
 ) -> pd.DataFrame:
     """Every model of the victims, on clips that it is judged on, also those that it decides wrongly, at every epsilon.
 
-    Attacked are so many clips of each label (null: all), kept so many of the test clips (null: all that are attacked),
-    by a hash of their ids. Each is also there unattacked, as the attack `none` of epsilon 0. Of `members.csv`, which
+    Attacked are so many clips of each label (null: all; or so many of each part, such as `validation`), of as many
+    speakers as there are and else by a hash of their ids, kept so many of the test clips (null: all that are attacked),
+    by that hash alone. Each is also there unattacked, as the attack `none` of epsilon 0. Of `members.csv`, which
     lists the models: one is judged on clips whose column `judged_by` says `judged_on`; it is attacked at the epsilon
     `attacked_at` alone, at all where that is empty, and not at all for `never`; `kept` says whether anything of it is.
     No clip is made into what it is. An attack with `clips` takes only so many test clips of each label, and nothing of
@@ -89,7 +90,7 @@ def judged(
     clips = work.clips.assign(kept_clip=kept, test_rank=test_rank.where(work.clips.split == "test"))
     parts = []
     for judged_by, own in members.groupby("judged_by", sort=False):
-        chosen = clips if clips_per_label is None else clips[_rank(order, clips, judged_by) <= clips_per_label]
+        chosen = clips if clips_per_label is None else clips[_first(clips, judged_by, clips_per_label)]
         parts.append(own.merge(chosen.assign(judged_on=chosen[judged_by]), on="judged_on"))
     plan = pd.concat(parts, ignore_index=True).merge(pd.Series(targets or [""], name="target"), how="cross")
     plan = plan[plan.target != plan.text] if targets else plan
@@ -167,6 +168,15 @@ def _members(victim: str, folder: Path) -> pd.DataFrame:
 def _rank(order: pd.Series, clips: pd.DataFrame, part: str) -> pd.Series:
     """The place of each clip among those of its label in its part of the corpus."""
     return order.groupby([clips[part], clips.label]).rank(method="first")
+
+
+def _first(clips: pd.DataFrame, part: str, count: int | dict[str, int]) -> pd.Series:
+    """Which clips are the first so many of their label and part: one of each speaker before any second one."""
+    order = clips.clip_id.map(stable_hash).rank(method="first")
+    turn = order.groupby([clips[part], clips.label, clips.speaker]).rank(method="first")
+    return _rank(turn * len(clips) + order, clips, part) <= (
+        clips[part].map(count) if isinstance(count, dict) else count
+    )
 
 
 def _by_every_attack(work: Work, chosen: pd.DataFrame) -> pd.DataFrame:

@@ -29,6 +29,47 @@ class Noise:
     share: Share
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sounds:
+    """What else is heard: another clip's voice, or white noise.
+
+    Args:
+        lowest_snr_db, highest_snr_db: how far the clip lies above it, drawn evenly between them.
+        share: of the clips that get it.
+    """
+
+    lowest_snr_db: Annotated[float, Range(-100, 100)]
+    highest_snr_db: Annotated[float, Range(-100, 100)]
+    share: Share
+
+
+def with_sounds(inputs: Inputs, sounds: Sounds, rng: np.random.Generator) -> Inputs:
+    """The sound with the next clip's voice in half of those that get any, with white noise in the other half."""
+    audio, clips = inputs["audio"], len(inputs["audio"])
+    noise = _white(audio, int(rng.integers(2**62)))
+    other = torch.where(_each(rng.random(clips) < 0.5, audio).bool(), audio.roll(1, 0), noise)
+    level = 10 ** (-rng.uniform(sounds.lowest_snr_db, sounds.highest_snr_db, clips) / 20)
+    return inputs | {"audio": _beside(audio, other, level * (rng.random(clips) < sounds.share))}
+
+
+def in_white_noise(inputs: Inputs, snr_db: float, seed: int) -> Inputs:
+    """The sound so far above white noise, over all that a clip has."""
+    audio = inputs["audio"]
+    level = np.full(len(audio), 10 ** (-snr_db / 20))
+    return inputs | {"audio": _beside(audio, _white(audio, seed), level)}
+
+
+def _white(like: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator(like.device).manual_seed(seed)
+    return torch.randn(like.shape, generator=generator, device=like.device)
+
+
+def _beside(audio: Tensor, other: Tensor, level: np.ndarray) -> Tensor:
+    """Sounds with another one, of `level` (clips,) their root mean square."""
+    ratio = audio.norm(dim=1) / other.norm(dim=1).clamp_min(1e-30)
+    return (audio + (_each(level, ratio) * ratio)[:, None] * other).clamp(-1, 1)
+
+
 def with_noise(inputs: Inputs, noise: Noise, rng: np.random.Generator) -> Inputs:
     """The streams there are, with random signs or uniform values of a random amplitude on some clips."""
     largest = {"audio": noise.audio_levels / FULL_SCALE, "video": noise.video_levels}

@@ -1,6 +1,7 @@
 """Room of training: the method `lip_reading`, which fits a recogniser of words or sentences to mouths and sound."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,29 @@ from stages.training.texts import by_texts
 from stages.victim import PADDING, Inputs, characters, ctc, padded_batch
 
 LARGEST_GRADIENT = 5.0
+# The share of all steps in which the learning rate rises.
+WARM_UP = 0.3
 # Values of each stream that a frame has.
 STREAMS = {"video": 1, "audio": SAMPLES_PER_FRAME}
+
+
+@dataclass(frozen=True)
+class Way:
+    """How clips are decided on: `without` one of the streams, the sound `snr_db` above white noise (None: clean)."""
+
+    without: str = ""
+    snr_db: float | None = None
+
+
+BOTH = Way()
+# What the columns of the decisions end with.
+WAYS = {
+    "": BOTH,
+    "_audio_alone": Way("video"),
+    "_video_alone": Way("audio"),
+    "_0_db": Way(snr_db=0.0),
+    "_audio_alone_0_db": Way("video", snr_db=0.0),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +62,12 @@ class Recipe:
         batch_size: clips in a batch.
         learning_rate: Adam's first, going down to zero by a cosine.
         label_smoothing: of words, see `torch.nn.functional.cross_entropy`.
-        audio_epochs: of these, the first so many hear the sound alone, which costs little and is learned first anyway.
         ctc_from_epoch: for texts, when the loss of CTC, a character's share of it, joins that of each step's character,
             which the words' known times give. CTC alone hardly starts.
-        dropped_stream_share: of the other batches that have no sound, and as many no picture, so that neither is leant
-            on alone.
         shifted_frames: by how many frames at most a word is not in the middle; of a sentence, how much more than its
             words is heard and seen, on either side of the longest of a batch.
         noise: on both streams.
+        sounds: besides the speaker's.
         beam_width: for texts, of the beam search that is reported beside the most probable path; null for none.
         grammar: the file in `stages/decoding` whose sentences a second beam search keeps to; null for none.
     """
@@ -57,11 +77,10 @@ class Recipe:
     batch_size: Count
     learning_rate: Positive
     label_smoothing: Share
-    audio_epochs: NonNegativeInt
     ctc_from_epoch: NonNegativeInt
-    dropped_stream_share: Share
     shifted_frames: NonNegativeInt
     noise: augmentation.Noise
+    sounds: augmentation.Sounds
     beam_width: Count | None
     grammar: str | None
 
@@ -75,7 +94,7 @@ class Epoch:
 
 
 def train(task: Task, recipe: Recipe) -> Outcome:
-    """Writes the one model, its history, its decisions on all validation and test clips, also by one stream alone.
+    """Writes the one model, its history, and its decisions in all `WAYS` on all validation and test clips.
 
     The model is listed in `members.csv` (member, judged_by, judged_on, attacked_at, kept), once for each split that it
     is attacked on.
@@ -131,46 +150,60 @@ def _fit(module: LipReader, task: Task, recipe: Recipe) -> loop.History:
                 rows = train.iloc[order[step * recipe.batch_size : (step + 1) * recipe.batch_size]]
                 loss = _loss(module, rows, task, recipe, this)
                 total += descent.step(loss, rate, largest_gradient=LARGEST_GRADIENT).item() * len(rows)
-            without = "video" if number < recipe.audio_epochs else ""
-            wrong = _error_rate(_decided(module, task, validation, recipe.batch_size, without), validation)
+            wrong = _error_rate(_decided(module, task, validation, recipe.batch_size), validation)
             return {"epoch": number, "loss": total / len(train), "validation_error": wrong}
 
         return loop.run(module, optimiser, recipe.epochs, epoch, scratch=task.scratch)
 
 
 def _rate(done: float, recipe: Recipe) -> float:
-    return recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
+    """One cycle: up to the recipe's rate along a line, and down to zero by a cosine."""
+    if done < WARM_UP:
+        return recipe.learning_rate * done / WARM_UP
+    return recipe.learning_rate * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
 
 
 def _loss(module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, epoch: Epoch) -> Tensor:
-    inputs, shifts = _varied(module, rows, task, recipe, epoch)
+    """The mean of the losses by both streams, by the sound alone and by the picture alone.
+
+    So each is learned from the first batch on, by the work of one; by both alone the picture would hardly be looked at.
+    """
+    inputs, shifts = _varied(module, rows, task, recipe, epoch.rng)
+    streams, inside = module.streams(inputs), module.inside(inputs)
+    ways = [streams, *({name: stream} for name, stream in streams.items())]
+    logits = [module.fused(way, inputs["video_length"]) for way in ways]
     if not module.text:
         truth = torch.tensor([task.labels.index(label) for label in rows.label], device=task.device)
-        return cross_entropy(module(inputs), truth, label_smoothing=recipe.label_smoothing)
-    logits, inside = module.frame_logits(inputs), module.inside(inputs)
+        losses = [
+            cross_entropy(module.decided(one, inside), truth, label_smoothing=recipe.label_smoothing) for one in logits
+        ]
+        return torch.stack(losses).mean()
     aligned = [
         aligned_characters(row, inside.shape[1], module.steps_per_frame, task.labels, shift)
         for row, shift in zip(rows.word_times, shifts)
     ]
-    loss = cross_entropy(logits[inside], torch.stack(aligned).to(task.device)[inside])
-    if epoch.number < recipe.ctc_from_epoch:
-        return loss
-    targets = characters(list(rows.text), task.labels).to(task.device)
-    return loss + (ctc(module.decided(logits, inside), targets) / (targets != PADDING).sum(1)).mean()
+    truth = torch.stack(aligned).to(task.device)[inside]
+    losses = [cross_entropy(one[inside], truth) for one in logits]
+    if epoch.number >= recipe.ctc_from_epoch:
+        targets = characters(list(rows.text), task.labels).to(task.device)
+        counts = (targets != PADDING).sum(1)
+        losses += [(ctc(module.decided(one, inside), targets) / counts).mean() for one in logits]
+    return torch.stack(losses).sum() / len(logits)
 
 
 def _varied(
-    module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, epoch: Epoch
+    module: LipReader, rows: pd.DataFrame, task: Task, recipe: Recipe, rng: np.random.Generator
 ) -> tuple[Inputs, np.ndarray]:
     """A batch with all that varies it, and by how many frames each clip is later than it was."""
-    without, keys, rng = _dropped(epoch, recipe), list(rows.key), epoch.rng
+    keys = list(rows.key)
     if module.text:
         windows = _around_words(rows, recipe.shifted_frames, rng)
-        inputs, shifts = _batch(task.clips, keys, task.device, without, windows), -windows[0]
+        inputs, shifts = _batch(task.clips, keys, task.device, windows=windows), -windows[0]
     else:
         shifts = rng.integers(-recipe.shifted_frames, recipe.shifted_frames + 1, len(rows))
-        inputs = _shifted(_batch(task.clips, keys, task.device, without), shifts)
-    return augmentation.with_noise(augmentation.varied(inputs, module.side, rng), recipe.noise, rng), shifts
+        inputs = _shifted(_batch(task.clips, keys, task.device), shifts)
+    inputs = augmentation.with_sounds(augmentation.varied(inputs, module.side, rng), recipe.sounds, rng)
+    return augmentation.with_noise(inputs, recipe.noise, rng), shifts
 
 
 def aligned_characters(word_times: str, steps: int, steps_per_frame: int, alphabet: list[str], shift: int) -> Tensor:
@@ -245,61 +278,56 @@ def _shifted(inputs: Inputs, frames: np.ndarray) -> Inputs:
     moved = {
         name: torch.stack([clip.roll(int(shift) * scale, 0) for clip, shift in zip(inputs[name], frames)])
         for name, scale in STREAMS.items()
-        if name in inputs
     }
     return inputs | moved
 
 
-def _dropped(epoch: Epoch, recipe: Recipe) -> str:
-    """Which stream a batch lacks, mostly none."""
-    if epoch.number < recipe.audio_epochs:
-        return "video"
-    drawn, share = epoch.rng.random(), recipe.dropped_stream_share
-    return "audio" if drawn < share else "video" if drawn < 2 * share else ""
-
-
 @torch.no_grad()
-def _decided(module: LipReader, task: Task, rows: pd.DataFrame, batch_size: int, without: str = "") -> pd.DataFrame:
-    """Decisions and confidences on clips, by both streams or `without` one of them."""
+def _decided(module: LipReader, task: Task, rows: pd.DataFrame, batch_size: int, way: Way = BOTH) -> pd.DataFrame:
+    """Decisions and confidences on clips."""
     module.eval()
     reader = (victim.Transcriber if module.text else victim.Victim)(module, task.labels, bounds={})
     module.requires_grad_(True)
     made = []
-    for start in range(0, len(rows), batch_size):
-        keys = list(rows.key.iloc[start : start + batch_size])
-        inputs = _batch(task.clips, keys, task.device, without)
+    for keys, inputs in _batches(task, rows, batch_size, way):
         label, confidence = reader.decide(inputs)
         check_outputs(confidence, keys)
         made += zip(keys, reader.names(label), confidence.tolist())
     return pd.DataFrame(made, columns=["key", "decision", "confidence"], index=rows.index)
 
 
+def _batches(task: Task, rows: pd.DataFrame, batch_size: int, way: Way) -> Iterator[tuple[list[str], Inputs]]:
+    for start in range(0, len(rows), batch_size):
+        keys = list(rows.key.iloc[start : start + batch_size])
+        inputs = _batch(task.clips, keys, task.device, way.without)
+        yield keys, inputs if way.snr_db is None else augmentation.in_white_noise(inputs, way.snr_db, start)
+
+
 def _decisions(module: LipReader, task: Task, rows: pd.DataFrame, recipe: Recipe) -> dict[str, Any]:
-    batch_size = recipe.batch_size
-    both = _decided(module, task, rows, batch_size)
-    alone = {
-        f"decision_{stream}_alone": _decided(module, task, rows, batch_size, without=other).decision
-        for stream, other in (("audio", "video"), ("video", "audio"))
-    }
-    return {"decision": both.decision, "confidence": both.confidence, **alone, **_searched(module, task, rows, recipe)}
+    decided = {name: _decided(module, task, rows, recipe.batch_size, way) for name, way in WAYS.items()}
+    made = {f"decision{name}": one.decision for name, one in decided.items()}
+    return made | {"confidence": decided[""].confidence, **_searched(module, task, rows, recipe)}
 
 
 @torch.no_grad()
 def _searched(module: LipReader, task: Task, rows: pd.DataFrame, recipe: Recipe) -> dict[str, list[str]]:
-    """Decisions of beam search, and of one that keeps to a grammar, as far as the recipe asks for them."""
+    """Decisions of beam search, and of one that keeps to a grammar, as far as the recipe asks for them.
+
+    Of the picture alone there is the latter only.
+    """
     if not module.text or recipe.beam_width is None:
         return {}
-    searches: dict[str, Grammar | None] = {"decision_beam": None}
+    searches: dict[str, tuple[Way, Grammar | None]] = {"_beam": (BOTH, None)}
     if recipe.grammar is not None:
-        grammar = find("decoding", recipe.grammar, "grammar", where="recipes.*.grammar")
-        searches["decision_grammar"] = grammar("".join(task.labels))
-    decided: dict[str, list[str]] = {name: [] for name in searches}
-    for start in range(0, len(rows), recipe.batch_size):
-        logits = module(_batch(task.clips, list(rows.key.iloc[start : start + recipe.batch_size]), task.device))
-        for one in logits.log_softmax(-1).cpu().numpy():
-            for name, grammar in searches.items():
-                best = beam(one, width=recipe.beam_width, grammar=grammar)
-                decided[name].append("".join(task.labels[label] for label in best[0][0]) if best else "")
+        grammar = find("decoding", recipe.grammar, "grammar", where="recipes.*.grammar")("".join(task.labels))
+        searches |= {"_grammar": (BOTH, grammar), "_video_alone_grammar": (WAYS["_video_alone"], grammar)}
+    decided: dict[str, list[str]] = {}
+    for name, (way, grammar) in searches.items():
+        decided[f"decision{name}"] = own = []
+        for _, inputs in _batches(task, rows, recipe.batch_size, way):
+            for logits in module(inputs).log_softmax(-1).cpu().numpy():
+                best = beam(logits, width=recipe.beam_width, grammar=grammar)
+                own.append("".join(task.labels[label] for label in best[0][0]) if best else "")
     return decided
 
 

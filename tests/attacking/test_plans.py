@@ -92,6 +92,19 @@ def test_no_correct_clip_or_one_label_is_an_error(decided):
         plans.correct(work(decided), clips_per_label=1)
 
 
+def test_judged_takes_one_clip_of_each_speaker_before_any_second(tmp_path):
+    family(tmp_path, *[("model", "v", "split", split, "", True) for split in ("validation", "test")])
+    table = clips(per_label=14, labels="ab")
+    table = table.assign(split=["validation" if n % 2 else "test" for n in range(28)])
+    table = table.assign(speaker=[f"s{n // 2 % 4}" for n in range(28)])
+    given = {"epsilons": [0.1], "kept_clips_per_label": None}
+    for count, of_validation, of_test in ((5, 5, 5), ({"validation": 3, "test": 4}, 3, 4)):
+        plan = plans.judged(work(tmp_path, table), clips_per_label=count, **given)
+        for (split, _), own in plan[plan.epsilon == 0].groupby(["split", "label"]):
+            expected = of_test if split == "test" else of_validation
+            assert len(own) == expected and own.speaker.nunique() == min(4, expected)
+
+
 def test_judged_attacks_models_where_they_are_judged_at_what_they_are_attacked_at(tmp_path):
     family(
         tmp_path,

@@ -34,11 +34,10 @@ RECIPE = {
     "batch_size": 6,
     "learning_rate": 0.01,
     "label_smoothing": 0.0,
-    "audio_epochs": 3,
     "ctc_from_epoch": 3,
-    "dropped_stream_share": 0.2,
     "shifted_frames": 1,
     "noise": {"audio_levels": 200.0, "video_levels": 8.0, "share": 0.5},
+    "sounds": {"lowest_snr_db": 10.0, "highest_snr_db": 20.0, "share": 0.5},
     "beam_width": None,
     "grammar": None,
 }
@@ -124,8 +123,10 @@ def test_it_learns_words_by_their_sound(clips, tmp_path):
     assert decided.split.value_counts().to_dict() == {"validation": 8, "test": 12}
     assert (decided.decision == decided.label).mean() >= 0.9
     assert (decided.decision_audio_alone == decided.label).mean() >= 0.9
-    # Pictures say nothing.
+    # Pictures say nothing, so that there is as much in noise as the sound says there.
     assert (decided.decision_video_alone == decided.label).mean() <= 0.8
+    for column in ("decision_0_db", "decision_audio_alone_0_db"):
+        assert (decided[column] == decided.label).mean() >= 0.7
     assert decided.confidence.between(0.5, 1).all()
     history = pd.read_csv(folder / "history.csv")
     assert history.epoch.tolist() == list(range(6))
@@ -148,7 +149,7 @@ def test_it_learns_words_by_their_sound(clips, tmp_path):
 
 
 def test_it_learns_sentences_by_their_words_times_and_ctc(clips, tmp_path):
-    given = {"epochs": 12, "audio_epochs": 11, "ctc_from_epoch": 6, "learning_rate": 0.02, "beam_width": 5}
+    given = {"epochs": 12, "ctc_from_epoch": 6, "learning_rate": 0.02, "beam_width": 5}
     folder = train(clips, "text", tmp_path, **given)
     history = pd.read_csv(folder / "history.csv")
     assert history.loss.iloc[4] < 0.5 * history.loss.iloc[0]
@@ -190,7 +191,7 @@ def test_training_that_ends_in_nan_is_an_error(clips, tmp_path, decides):
 
 @pytest.mark.parametrize("decides", ["label", "text"])
 def test_interrupted_it_ends_with_equal_bytes(clips, tmp_path, monkeypatch, decides):
-    given = {"epochs": 3, "audio_epochs": 1, "ctc_from_epoch": 1, "dropped_stream_share": 0.3}
+    given = {"epochs": 3, "ctc_from_epoch": 1}
     whole = train(clips, decides, tmp_path / "whole", **given)
     keep = loop._keep
 
@@ -267,6 +268,28 @@ def test_noise_is_no_louder_than_it_may_be_and_on_its_share_of_the_clips():
     noisy = [(made[name] - inputs[name]).flatten(1).abs().amax(1) > 0 for name in ("audio", "video")]
     assert 0.35 < (noisy[0] == noisy[1]).float().mean() < 0.65
     assert torch.equal(made["video_length"], inputs["video_length"])
+
+
+def test_other_sounds_are_as_far_below_a_clip_as_they_may_be():
+    """Of half of the clips that get any they are the clip before's, which here is a tone; else white."""
+    tone = torch.sin(torch.arange(1600) * 0.3)
+    inputs = {"audio": 0.1 * torch.stack([tone, tone.flip(0)]).repeat(200, 1)}
+    sounds = augmentation.Sounds(lowest_snr_db=-5.0, highest_snr_db=20.0, share=0.5)
+    made = augmentation.with_sounds(inputs, sounds, np.random.default_rng(0))["audio"]
+    added = made - inputs["audio"]
+    touched = added.abs().amax(1) > 0
+    assert 0.4 < touched.float().mean() < 0.6
+    snr_db = 20 * torch.log10(inputs["audio"].norm(dim=1) / added.norm(dim=1))[touched]
+    assert -5.01 <= snr_db.min() < -4.5 and 19 < snr_db.max() <= 20.01 and 6 < snr_db.mean() < 9
+    voices = torch.cosine_similarity(added, inputs["audio"].roll(1, 0))[touched].abs() > 0.99
+    assert 0.35 < voices.float().mean() < 0.65
+
+
+def test_white_noise_is_as_loud_as_it_is_to_be():
+    inputs = {"audio": 0.01 * torch.ones(3, 4000)}
+    added = augmentation.in_white_noise(inputs, 6.0, 1)["audio"] - inputs["audio"]
+    assert torch.allclose(added.norm(dim=1), inputs["audio"].norm(dim=1) / 10**0.3, rtol=1e-3)
+    assert added.mean().abs() < 1e-3 and not torch.equal(added[0], added[1])
 
 
 def test_noise_on_none_and_all_and_within_the_range():

@@ -21,6 +21,8 @@ EYE_ROW = -8.0
 BLINK = (0.5, 1.0, 1.0, 0.5)  # how far the lids are closed, frame by frame
 BLINKS_PER_S = 0.35
 NOISE_FIELDS, NOISE_MARGIN = 4, 64
+# The camera's noise, as real GRID has it: blurred by so many pixels, and this much of it stays from frame to frame.
+NOISE_BLUR, NOISE_KEPT = 1.5, 0.5
 SKINS = ((176, 200, 236), (152, 186, 226), (128, 164, 208), (98, 130, 180), (70, 98, 146), (52, 72, 112))
 HAIRS = ((28, 30, 36), (32, 48, 72), (50, 80, 120), (96, 150, 190), (120, 122, 126), (40, 60, 130))
 EYEBALL, PUPIL, GLEAM = (212, 216, 220), (16, 14, 14), (245, 245, 245)
@@ -117,7 +119,8 @@ def frames(
     box = (slice(top, top + HEAD[0]), slice(left, left + HEAD[1]))
     picture = np.rint(room).astype(np.uint8)
     behind = cv2.split(room[box])  # plane by plane, colours are mixed four times as fast
-    grains = np.rint(np.float32(noise) * _noise(height, width)).astype(np.int16)
+    fields = np.float32(noise) * _noise(height, width)
+    grain = _cut(fields, rng)
     for track, pose, closed in zip(lips, _poses(len(lips), rng), _lids(len(lips), rng)):
         head = open_eyes + np.float32(closed) * (closed_eyes - open_eyes) if closed else open_eyes.copy()
         _draw_mouth(head[MOUTH], person, *track)
@@ -126,9 +129,8 @@ def frames(
         clear = 1 - coverage
         picture[box] = cv2.merge([cv2.add(a, b * clear, dtype=cv2.CV_8U) for a, b in zip(before, behind)])
         frame = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
-        row, column = rng.integers(NOISE_MARGIN, size=2)
-        grain = grains[rng.integers(NOISE_FIELDS), row : row + height, column : column + width]
-        frame[:height] = cv2.add(frame[:height], grain, dtype=cv2.CV_8U)
+        grain = np.float32(NOISE_KEPT) * grain + np.float32((1 - NOISE_KEPT**2) ** 0.5) * _cut(fields, rng)
+        frame[:height] = cv2.add(frame[:height], np.rint(grain).astype(np.int16), dtype=cv2.CV_8U)
         yield frame
 
 
@@ -344,6 +346,17 @@ def _room(person: Face, height: int, width: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def _noise(height: int, width: int) -> np.ndarray:
-    """Fields of noise of deviation 1, each with a margin so that frames of this size can be cut out of it anywhere."""
-    shape = (NOISE_FIELDS, height + NOISE_MARGIN, width + NOISE_MARGIN)
-    return np.random.default_rng(0).standard_normal(shape, np.float32)
+    """Blurred noise of deviation 1, each field with a margin so that frames of this size can be cut out anywhere."""
+    import cv2
+
+    shape = (height + NOISE_MARGIN, width + NOISE_MARGIN)
+    rng = np.random.default_rng(0)
+    fields = [cv2.GaussianBlur(rng.standard_normal(shape), (0, 0), NOISE_BLUR) for _ in range(NOISE_FIELDS)]
+    return np.stack([field / field.std() for field in fields]).astype(np.float32)
+
+
+def _cut(fields: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A frame's noise out of one of the fields."""
+    row, column = rng.integers(NOISE_MARGIN, size=2)
+    height, width = (size - NOISE_MARGIN for size in fields.shape[1:])
+    return fields[rng.integers(NOISE_FIELDS), row : row + height, column : column + width]

@@ -35,7 +35,7 @@ MEN |= {15: "Nguyen", 18: "croak", 19: "pablo", 31: "sandro", 33: "victor"}
 DIALECTS = ("en-us", "en", "en-029", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
 NOISE_RMS = (30, 250)  # of the room, in units of 16-bit samples; real GRID's quietest moments have some 80 to 160
 PEAK_DB = (-8, -1)
-CAMERA_NOISE = (1.5, 4.0)
+CAMERA_NOISE = (0.6, 1.8)
 ALIGN_STEP = grid.UNITS_PER_S // 100
 # Whole phrases, so that a word amid them is neither the first nor the last to be said within the clip.
 BEFORE = (

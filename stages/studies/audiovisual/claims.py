@@ -22,8 +22,8 @@ SAME_WORDS = "the same words at the same epsilon"
 SAME_SENTENCES = "the same sentences, targets and epsilons"
 
 
-def claims(made: Made, detections: pd.DataFrame) -> pd.DataFrame:
-    """One row a claim: the paper's figure, ours, and its verdict.
+def claims(made: Made, detections: pd.DataFrame, of_streams: list[Claim]) -> pd.DataFrame:
+    """One row a claim: the paper's figure, ours, and its verdict; `of_streams` among them.
 
     `detections` has no attack that nothing could make succeed. Of the tables the first row of an attack is that of the
     largest epsilons, the last that of the smallest.
@@ -41,6 +41,7 @@ def claims(made: Made, detections: pd.DataFrame) -> pd.DataFrame:
         *_wholly_against_in_part(partial, full, compared),
         *_targets(made["table_4"], compared),
         *_controls(made["table_controls"], compared),
+        *of_streams,
         Claim(
             "the perturbation of the video can't be seen, that of the sound is the more heard the larger epsilon is",
             "no figures",

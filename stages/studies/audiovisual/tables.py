@@ -20,7 +20,7 @@ from stages.measures.transcripts import word_error_counts
 from stages.reporting.cells import error_rate, finite, possible, published, share, table, with_clusters
 from stages.reporting.study import rows_naming
 from stages.reporting.verdicts import supported
-from stages.studies.audiovisual import detection
+from stages.studies.audiovisual import detection, streams
 from stages.studies.audiovisual.claims import claims
 from stages.studies.audiovisual.judged import auc
 
@@ -31,7 +31,7 @@ UNIT = ""
 # The entries of params.yaml that are the paper's. Its tables and claims are of these alone.
 PAPERS = {
     "victims": ("word_reader", "sentence_reader", "sync_clean", "sync_noise"),
-    "attacked": ("words", "sentences"),
+    "attacked": ("words", "sentences", "streams"),
     "detected": ("words", "sentences"),
     "detectors": ("sync_clean", "sync_noise", "frame_difference", "quietest_moment"),
 }
@@ -44,6 +44,9 @@ MENDED = (
     *("frames_lost", "samples_lost"),
     "variable_frame_rate",
 )
+
+# Decisions on sentences by beam search, see the method `lip_reading`.
+SEARCHED = ("_beam", "_grammar", "_video_alone_grammar")
 
 TITLE = "Audio-visual speech recognition: attacks on sound and lips, caught by lip sync"
 NOTE = (
@@ -61,8 +64,9 @@ NOTE = (
 TABLES = {
     "table_corpora": "The corpora. Clips, and what had to be mended when mouths were cut out",
     "table_recognisers": (
-        "The recognisers on clean test clips of speakers never seen in training, by both streams and by one; of "
-        "sentences also by beam search in the place of the best path, and by one that keeps to GRID's grammar"
+        "The recognisers on clean test clips of speakers never seen in training, by both streams and by one, and under "
+        "white noise as loud as the sound (0 dB); of sentences also by beam search in the place of the best path, and "
+        "by one that keeps to GRID's grammar"
     ),
     "table_synchrony": (
         "The SyncNets on clean test sentences, brought out of time by -10 to 10 frames: offsets found within one frame "
@@ -80,6 +84,10 @@ TABLES = {
         "shuffled with random signs (noise), against another clip's perturbation; and of each of these two against the "
         "attacked clips: .5 where a detector takes them for the same. Error: what the disturbance does to the "
         "recogniser. Attacks that failed are among them"
+    ),
+    "table_streams": (
+        "Which stream carries the attack. The word reader's accuracy under FGSM and BIM on both streams, on the sound "
+        "alone and on the picture alone, at the same epsilons"
     ),
     "table_benign": "Negative control. AUC of one half of the benign test clips against the other",
     "table_epsilon": (
@@ -100,12 +108,14 @@ class Measured:
     """What the study is told from: both corpora's clips, decisions, offsets, what attacks did and detectors said.
 
     The column `corpus` says of which corpus a row is; `set` of detections which adversarial set has its `source`.
+    `alone` are the clips attacked in one stream, which no detector is asked of.
     """
 
     clips: pd.DataFrame
     decisions: pd.DataFrame
     offsets: pd.DataFrame
     detections: pd.DataFrame
+    alone: pd.DataFrame
     detectors: list[str]
 
 
@@ -134,6 +144,7 @@ def read(parameters: dict[str, Any]) -> Measured:
         _of_models(synchronisers, "offsets.csv", "detector"),
         # Epsilons of a single input look like numbers.
         detections.assign(epsilon=detections.epsilon.astype(str)),
+        clip_table.read(DATA / "adversarial/streams/clips.csv").assign(corpus=WORDS),
         [
             name
             for name in dict.fromkeys(name for one in detected.values() for name in one["detectors"])
@@ -165,6 +176,7 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     detections = detection.prepared(measured.detections, detectors)
     words, sentences = (detections[detections.corpus == corpus] for corpus in CORPORA)
     could_succeed = possible(detections)
+    by_stream = streams.attacked_words(detections, measured.alone)
     made = {
         "table_corpora": _corpora(measured.clips),
         "table_recognisers": _recognisers(measured.decisions, paper),
@@ -174,11 +186,12 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
         "table_3": detection.sentences(sentences, "full", paper),
         "table_4": detection.by_target(sentences, paper),
         "table_controls": detection.controls(could_succeed, detectors),
+        "table_streams": streams.table(by_stream),
         "table_benign": detection.benign_halves(detections, detectors),
         "table_epsilon": detection.largest_less_smallest(could_succeed, detectors),
         "figure_1d": detection.distributions(possible(sentences), detectors),
     }
-    made["claims"] = claims(made, could_succeed)
+    made["claims"] = claims(made, could_succeed, streams.claims(by_stream))
     return made
 
 
@@ -228,7 +241,7 @@ def _speakers(clips: pd.DataFrame) -> int:
 
 
 def _recognisers(decisions: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """Errors on test clips: by both streams, by each alone, of sentences also by beam search, free and by grammar."""
+    """Errors on test clips: by both streams, by each alone, at 0 dB, of sentences also by beam search."""
     accuracy = published(paper, "accuracy", table="table_1", attack="none")
     judged = with_clusters(decisions[decisions.split == "test"])
     made = []
@@ -236,8 +249,8 @@ def _recognisers(decisions: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
         of_words = corpus == WORDS
         row: dict[str, Any] = {"corpus": corpus, "victim": victim}
         row["measure"] = "share of words wrong" if of_words else "WER"
-        searched = () if of_words else tuple(name for name in ("_beam", "_grammar") if f"decision{name}" in own)
-        for way in ("", "_audio_alone", "_video_alone", *searched):
+        searched = () if of_words else tuple(name for name in SEARCHED if f"decision{name}" in own)
+        for way in ("", "_audio_alone", "_video_alone", "_0_db", "_audio_alone_0_db", *searched):
             counts = word_error_counts(list(own.label if of_words else own.text), list(own[f"decision{way}"]))
             row |= error_rate(own.assign(errors=counts[:, 0], errors_of=counts[:, 1]), f"error{way}")
         row["error_paper"] = 1 - accuracy if of_words else math.nan

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from audiovisual_corpus import DETECTORS, SHIFTS, SPEAKERS, TARGETS, auc_of, cells
+from audiovisual_corpus import DETECTORS, SHIFTS, SPEAKERS, TARGETS, auc_of, cells, verdicts
 
 from stages.measures import detection
 from stages.measures.intervals import clustered, exact, exact_difference
@@ -141,6 +141,33 @@ def test_without_two_speakers_clips_are_the_clusters(measured, names):
     assert set(made["table_recognisers"].speakers) == {len(set(names.values()) - {""})}
     wrong = made["table_recognisers"].query("corpus == 'sentences'").iloc[0]
     assert 1 / 48 < wrong.error_high < 0.2
+
+
+def test_each_stream_alone_stands_beside_both_and_is_compared(made):
+    """Of eight words FGSM fools six by both, see `said`, six by the sound and three by the picture; BIM all by both."""
+    table = made["table_streams"]
+    assert table.streams.tolist() == ["both", "sound", "picture"] * 2
+    assert table.epsilon.tolist() == ["256/4", "256", "4"] * 2
+    assert table.accuracy.tolist() == pytest.approx([2 / 8, 2 / 8, 5 / 8, 0, 2 / 8, 5 / 8])
+    assert table.n.eq(8).all()
+    # Clips 0 to 2 and 3 to 5: of the two speakers two and one, and one and two, are fooled by the sound alone.
+    speakers = clustered(np.array([1, 1]), np.array([4, 4]))
+    low, high = cells(table, {"attack": "fgsm", "streams": "sound"}, "accuracy_low", "accuracy_high")
+    assert (low, high) == pytest.approx(speakers, abs=1e-4)
+    for name in ("FGSM", "BIM"):
+        claim = verdicts(made, f"{name} fools more words by the sound alone than by the picture alone")
+        assert claim.here == "75.0 % against 37.5 % wrong"
+        assert claim.difference == pytest.approx(3 / 8, abs=1e-4)
+
+
+def test_recognisers_stand_in_noise_and_by_the_picture_within_the_grammar(measured):
+    own = measured.decisions
+    wrong = own.assign(decision_0_db=own.decision_audio_alone, decision_audio_alone_0_db="x")
+    wrong = wrong.assign(decision_video_alone_grammar=own.decision_video_alone)
+    table = audiovisual.tables(replace(measured, decisions=wrong))["table_recognisers"].set_index("corpus")
+    assert table.loc["words", ["error_0_db", "error_audio_alone_0_db"]].tolist() == [0.25, 1]
+    assert table.loc["sentences", "error_video_alone_grammar"] == pytest.approx(4 / 48, abs=1e-4)
+    assert np.isnan(table.loc["words", "error_video_alone_grammar"])
 
 
 def test_offsets_are_counted_over_all_shifts_and_confidence_at_none(made):
