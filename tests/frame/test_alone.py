@@ -43,7 +43,7 @@ def test_a_second_run_is_told_at_once_with_the_number_of_the_first(tmp_path, hol
     for _ in range(2):
         with pytest.raises(UserError, match=expected), alone(tmp_path / "lock", "the work"):
             pass
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 300
 
 
 def test_a_killed_run_is_forgotten_though_a_child_outlives_it(tmp_path, holder):

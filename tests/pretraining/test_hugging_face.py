@@ -5,15 +5,14 @@ import os
 import pty
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from clones import LIMIT_S, ROOT
 
 from stages.frame.errors import UserError
 from stages.learning.work import Work
 from stages.pretraining import hugging_face
 
-ROOT = Path(__file__).parents[2]
 EVIL = "open(r'{}', 'w')\nfrom transformers import BertConfig\nclass C(BertConfig): model_type = 'evil'\n"
 LEARN = """
 import sys
@@ -42,7 +41,7 @@ def test_code_of_the_folder_is_not_run_and_nobody_is_asked_on_a_terminal(tmp_pat
         stdin=theirs,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT_S,
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
     )
     assert made.returncode == 1

@@ -84,8 +84,8 @@ def test_it_ends_as_it_would(stage, arguments, status, told):
 
 
 def soon(true) -> bool:
-    """Whether it becomes true within a minute."""
-    limit = time.monotonic() + 60
+    """Whether it becomes true long before what sleeps ends by itself, however busy the machine is."""
+    limit = time.monotonic() + 300
     while not true() and time.monotonic() < limit:
         time.sleep(0.05)
     return true()

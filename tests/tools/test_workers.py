@@ -63,7 +63,7 @@ def test_when_the_run_is_killed_nothing_of_it_stays(repository):
     assert len(started) > 2
     process.kill()
     process.wait()
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started):
         assert time.monotonic() < limit
         time.sleep(0.1)
