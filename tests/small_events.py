@@ -30,7 +30,8 @@ def make() -> None:
     clips = clips.assign(key=clips.clip_id, file=clips.clip_id + ".wav", problem="", duration_s=0.05)
     known = {"victim": "vgg13", "attack": "deepfool", "target": "", "clean_prediction": "Flute"}
     known |= {"clean_confidence": 0.9, "adversarial_prediction": "Gong", "confidence": 0.5, "snr_db": 40.0}
-    known |= {"relative_loudness_db": -30.0, "l2_audio": 0.1, "forwards": 10, "backwards": 5, "found": True}
+    known |= {"relative_loudness_db": -30.0, "l2_audio": 0.1, "forwards": 10, "backwards": 5}
+    known |= {"found": True, "zero_gradient": False}
     attacked = clips.assign(key=clips.clip_id + "/vgg13", success=[False, True, True], **known)
     heard = [
         row | {"key": f"{row['key']}/{name}", "source": row["key"], "treatment": name, "sound": f"{row['key']}/{name}"}

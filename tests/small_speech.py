@@ -96,11 +96,10 @@ SPEECH = {
     "attacks": {
         "all": {
             "loud": {"attack": "over_the_air", "clips": 2, "parameters": LOUD},
-            "noise": {"attack": "noise", "targets": 1, "parameters": {"snr_db": 10.0, "band_hz": None}},
+            "noise": {"attack": "noise", "parameters": {"snr_db": 10.0, "band_hz": None}},
             "spoken": {
                 "attack": "spoken",
                 "clips": 2,
-                "targets": 1,
                 "parameters": {"snr_db": -20.0, "quietest_db": 20.0, "step_db": 10.0},
             },
         }
@@ -156,8 +155,9 @@ def make(folder: Path) -> None:
         response[[0, 30 + 40 * number]] = 1, 0.3
         soundfile.write(folder / "rooms" / f"{number}.wav", response, RATE_HZ, subtype="FLOAT")
     (folder / "phrases").mkdir()
-    phrase = spoken_clip(TARGETS[0], np.random.default_rng(7))
-    soundfile.write(folder / "phrases" / "an-ba.wav", phrase, RATE_HZ, subtype="PCM_16")
+    for target in TARGETS:
+        phrase = spoken_clip(target, np.random.default_rng(7))
+        soundfile.write(folder / "phrases" / f"{target.replace(' ', '-')}.wav", phrase, RATE_HZ, subtype="PCM_16")
     mix.main("speech", "noisy")
     for name in SPEECH["victims"]:
         train.main("speech", name)

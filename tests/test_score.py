@@ -232,7 +232,7 @@ def test_what_is_wrong_or_missing_is_told_in_one_line(changed, arguments, sectio
 
 def test_mixtures_are_decided_on_by_somebody(changed):
     table = pd.DataFrame({"key": ["a"], "clip_id": ["a"], "text": ["x"], "label": [""], "split": ["test"]})
-    table = table.assign(problem="", noise="hum", snr_db=3.0, duration_s=0.1)
+    table = table.assign(problem="", speaker="s", noise="hum", snr_db=3.0, duration_s=0.1)
     shards.write_set(
         table,
         "data/events/noisy",
@@ -271,9 +271,8 @@ def test_every_entry_of_params_yaml_is_right():
                 given = parameters.entry(Treatment, f"{study}.treatments.{one}")
                 way = hearing.treated(study, one, given, of_images=of_images, sample_rate_hz=16000, device="cpu")
                 treat = find("treatments", given.treatment, "treat", where="")
-                assert set(inspect.signature(treat).parameters) - set(way.keywords) == {"waveforms", "seeds"} | (
-                    {"model"} if of_images else set()
-                )
+                asked = {one.name for one in inspect.signature(treat).parameters.values() if one.default is one.empty}
+                assert asked - set(way.keywords) == {"waveforms", "seeds"} | ({"model"} if of_images else set())
             if entry.plays:
                 playback = parameters.section(f"{study}.playback")
                 hearing.played(study, playback, sample_rate_hz=16000, device="cpu")

@@ -48,14 +48,14 @@ def test_mixtures_come_clean_and_noisy_and_after_each_enhancer(home, mixtures):
         same = (rows.source == row.source) & (rows.version == row.version) & (rows.treatment == "cleaned")
         batch = victim.padded_batch([heard.astype("f4") / 32768], "cpu")
         cleaned = mixtures.load(rows.sound[same].item())["audio"]
-        np.testing.assert_allclose(cleaned / 32768, enhancer.through(batch)[0], atol=1e-4)
+        np.testing.assert_allclose(cleaned / 32768, enhancer.module(batch)[0], atol=1e-4)
 
 
 def test_attacked_clips_are_played_in_rooms_that_were_held_out(home, attacked):
     table = attacked.table
     assert set(table.attack) == {"loud"}
     table = table[(table.treatment == "none") & (table.heard_by == "heard")]
-    assert table.groupby(["version", "trial"]).size().to_dict() == {("file", 0): 8, ("played", 1): 8, ("played", 2): 8}
+    assert table.groupby(["version", "trial"]).size().to_dict() == {("file", 0): 4, ("played", 1): 4, ("played", 2): 4}
     held_out, others = (read_responses(home / "rooms", sample_rate_hz=RATE_HZ, held_out=one) for one in (True, False))
     files = {(row.set, row.source): attacked.load(row.sound)["audio"] for row in table[table.trial == 0].itertuples()}
     rooms = {}
@@ -80,7 +80,7 @@ def test_all_clips_are_heard_by_every_recogniser_whoever_was_attacked(home, mixt
     assert mixtures.table.groupby("heard_by").size().to_dict() == {"heard": 18, "heard_hardened": 18}
     table = attacked.table
     assert table.groupby(["set", "victim", "heard_by"]).size().to_dict() == {
-        (f"adversarial/{entry}", victim_name, heard): 24
+        (f"adversarial/{entry}", victim_name, heard): 12
         for entry, victim_name in (("plain", "heard"), ("hardened", "heard_hardened"))
         for heard in ("heard", "heard_hardened")
     }
