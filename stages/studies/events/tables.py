@@ -123,9 +123,11 @@ def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
 
     How many of the attacked clips fell and how far they were moved, and what the treatment made of those that fell (of
     all, in sets that nobody attacked), see `_attacks` and `_shares_by`; `accuracy` is the victim's on the test split. A
-    victim that is not attacked has a row of its own.
+    victim that is not attacked has a row of its own. There are no rows where nothing was scored.
     """
     scores, keys = measured.scores, ["entry", "model", "attack", "treatment"]
+    if scores.empty:
+        return pd.DataFrame(columns=keys)
     rows, nothing = (
         scores[scores[["entry", "treatment"]].isin(own).any(axis=1)],
         pd.DataFrame(columns=["quantity", *keys]),

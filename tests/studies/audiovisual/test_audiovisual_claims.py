@@ -25,13 +25,13 @@ def many(measured):
 def test_two_speakers_decide_nothing(made):
     claims = made["claims"]
     assert claims.claim.is_unique
-    assert claims.verdict.tolist() == ["undecided"] * 21 + [UNTESTABLE]
-    assert set(claims.n[:21]) == {2} and set(claims.unit[:21]) == {"speakers"}
+    assert claims.verdict.tolist() == ["undecided"] * 23 + [UNTESTABLE]
+    assert set(claims.n[:23]) == {2} and set(claims.unit[:23]) == {"speakers"}
     grows = verdicts(made, "easier words attacked by FGSM")
     assert (grows.difference, grows.here) == (round(15 / 64, 4), "1.00 against 0.77")
     assert grows.test == "AUCs of the same words; bootstrap over 2 speakers, two-sided"
     assert verdicts(made, "under every attack").here == "AUC 0.56 to 1.00 over 9 attacks"
-    assert verdicts(made, "BIM fools more words").here == "at 3 of 3 pairs; mean 0.00 against 0.25"
+    assert verdicts(made, "BIM fools more words than FGSM").here == "at 3 of 3 pairs; mean 0.00 against 0.25"
     better = verdicts(made, "trained on clean clips detects attacks better")
     assert better.here.startswith("in 0 of 10 attacks")
 
@@ -60,7 +60,7 @@ def test_sixteen_speakers_decide_what_differs(many):
         "can't be seen": UNTESTABLE,
     }
     assert {part: verdicts(made, part).verdict for part in known} == known
-    fools = verdicts(made, "BIM fools more words")
+    fools = verdicts(made, "BIM fools more words than FGSM")
     assert (fools.difference, fools.n, fools.p) == (0.25, 16, float(f"{2 / 2**16:.2g}"))
 
 
@@ -73,14 +73,14 @@ def test_what_is_zero_for_both_is_no_evidence(measured, made):
     def judged(detections: pd.DataFrame) -> dict:
         prepared = detection.prepared(detections, DETECTORS)
         table = detection.words(prepared[prepared.corpus == "words"], audiovisual.printed_tables())
-        return {"claims": claims(made | {"table_1": table}, prepared)}
+        return {"claims": claims(made | {"table_1": table}, prepared, [])}
 
     untold = judged(none)
-    assert verdicts(untold, "BIM fools more words").verdict == UNTESTABLE
+    assert verdicts(untold, "BIM fools more words than FGSM").verdict == UNTESTABLE
     # Where nothing is left nothing could fall further.
     assert verdicts(untold, "brings the accuracy of words below 40 %").difference == 0.4  # all are wrong, not 60 %
     left = (own.corpus == "words") & (own.attack == "basic_iterative") & (own.clip_id == "test-0")
-    some = verdicts(judged(none.assign(decision=none.decision.mask(left, "ABOUT"))), "BIM fools more words")
+    some = verdicts(judged(none.assign(decision=none.decision.mask(left, "ABOUT"))), "BIM fools more words than FGSM")
     assert (some.here, some.difference) == ("at 0 of 3 pairs; mean 0.12 against 0.00", -0.125)
 
 
