@@ -64,7 +64,7 @@ def test_pages_need_no_network_and_lead_to_what_is_there(smoke):
 
 def test_nothing_runs_again_when_nothing_changed(smoke, monkeypatch):
     monkeypatch.chdir(smoke)
-    assert graph.outdated("index", parameters.read()) == {}
+    assert graph.outdated(["index"], parameters.read()) == {}
     told = clones.reproduce(smoke).stdout
     assert "Running stage" not in told
     for study in STUDIES:

@@ -233,7 +233,7 @@ def test_of_one_label_nothing_is_learned(data, tmp_path):
 
 def test_training_that_ends_in_nan_is_an_error_that_names_the_head(data, tmp_path):
     with pytest.raises(UserError, match=r"/(mean|mlp), round 1: expected finite numbers as .*; train it otherwise"):
-        cross_validation.train(task(data, tmp_path), recipe(learning_rate=1e30))
+        cross_validation.train(task(data, tmp_path), replace(recipe(), learning_rate=1e30))
 
 
 def test_folds_of_any_name_have_folders(data, tmp_path):

@@ -150,7 +150,7 @@ def test_through_a_linear_treatment_the_smallest_perturbation_has_its_closed_for
         side = aimed.logits(inputs)[:, 0]
     exact = side / (base @ victim.module.weights).norm()
     assert (side > 0).all()
-    parameters = {"iterations": 40, "searches": 1, "confidence": 0.0, "step": 0.2, "last_step": 0.01, "penalty": 3.0}
+    parameters = {"iterations": 100, "confidence": 0.0, "step": 0.15, "last_step": 0.01, "resize": 0.1}
     goal = Goal(torch.zeros(2, dtype=torch.long), targeted=False)
     result = cw_normalised.attack(aimed, inputs, goal, setting=Setting(bounds=BOUNDS), **parameters)
     found = (result.adversarial["audio"] - inputs["audio"]).norm(dim=1)

@@ -80,8 +80,7 @@ def read(parameters: dict[str, Any]) -> Measured:
     ]
     models = {name: Path("models/events", name) for name in parameters["victims"] | parameters["finished"]}
     decisions = {name: clip_table.read(model / "decisions.csv") for name, model in models.items()}
-    heard = pd.concat(scores, ignore_index=True)
-    return Measured(named(heard[heard.treatment.isin(parameters["treatments"])]), decisions)
+    return Measured(named(pd.concat(scores, ignore_index=True)), decisions)
 
 
 def named(scores: pd.DataFrame) -> pd.DataFrame:
@@ -101,6 +100,7 @@ def named(scores: pd.DataFrame) -> pd.DataFrame:
 def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     """Tables 1 to 5, the attacks' own table, the data of Figure 1 and the claims, by file name without suffix."""
     scores, decisions = measured.scores, measured.decisions
+    scores = scores[scores.treatment.isin(PAPERS["treatments"])]
     paper = pd.read_csv(PAPER, keep_default_na=False)
     by_table = dict(list(paper.groupby("table")))
     fooled, clean = scores[scores.success], scores[scores.attack == "clean"]
