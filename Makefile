@@ -15,7 +15,7 @@ reproduce: setup
 	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS)
 
 # The tests of a file run in one process, so that what its fixtures make is made once. A process has one thread: where
-# threads outnumber the cores, those that wait for one another do so at work (a training of 2.5 CPU-s took 40).
+# threads outnumber the cores, those that wait for one another do so at work (on busy cores 2.5 CPU-s became 40).
 test: setup .venv/dev
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder

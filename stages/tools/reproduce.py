@@ -100,7 +100,7 @@ def sets_with(only: str, study: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_yours(study: str, only: str, values: dict[str, Any]) -> None:
-    """Prints what the sets of `attacked` say of the entry `only`, and where their scores lie."""
+    """Prints the rows of `table_yours` that the entry `only` has, of the sets of `attacked`."""
     victims = {name for one in values["attacked"].values() for name in one["victims"]}
     trained = {
         section: {n: e for n, e in values[section].items() if n in victims} for section in ("victims", "finished")
