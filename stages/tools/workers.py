@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
@@ -26,21 +27,22 @@ def run(waits_for: dict[str, set[str]], jobs: int) -> None:
     os.environ.update(KEEP_FREED_MEMORY)
     waiting = most_awaited_first(waits_for)
     done: set[str] = set()
-    running: dict[Future, str] = {}
+    running: dict[Future, tuple[str, float]] = {}
     context = multiprocessing.get_context("spawn")
     with warm.started(), ProcessPoolExecutor(jobs, context, initializer=_begin) as pool:
         while waiting or running:
             ready = [name for name, needed in waiting.items() if needed <= done]
             for name in ready[: jobs - len(running)]:
                 del waiting[name]
-                running[pool.submit(_reproduced, name)] = name
+                running[pool.submit(_reproduced, name)] = name, time.monotonic()
             ended = wait(running, WORD_EVERY_S, FIRST_COMPLETED).done
             if not ended:
-                print(f"still at work: {', '.join(running.values())}", flush=True)
+                print(f"still at work: {', '.join(name for name, _ in running.values())}", flush=True)
             for future in ended:
-                name = running.pop(future)
+                name, began = running.pop(future)
                 if not _ended_well(future, name):
                     raise UserError(name, "a stage that ends well", "a failure, see above", "finished work is kept")
+                print(f"{name}: done in {time.monotonic() - began:.0f} s", flush=True)
                 done.add(name)
 
 

@@ -1,6 +1,7 @@
 """The processes that run stages: what is told when one is killed, and that they leave nothing half done or running."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -46,11 +47,13 @@ def test_a_stage_that_fails_is_told(repository):
         workers.run({"dvc.yaml:work": set()}, 1)
 
 
-def test_a_long_stage_is_named_once_in_a_while(repository, monkeypatch, capsys):
+def test_a_long_stage_is_named_once_in_a_while_and_timed_at_its_end(repository, monkeypatch, capsys):
     monkeypatch.setattr(workers, "WORD_EVERY_S", 0.5)
     repository("sleep 2; touch out")
     workers.run({"dvc.yaml:work": set()}, 1)
-    assert "still at work: dvc.yaml:work\n" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "still at work: dvc.yaml:work\n" in told
+    assert int(re.search(r"dvc.yaml:work: done in (\d+) s\n", told)[1]) >= 2
 
 
 def test_when_the_run_is_killed_nothing_of_it_stays(repository):
