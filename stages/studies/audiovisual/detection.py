@@ -26,10 +26,12 @@ RUNS = {"partial": "table_2", "full": "table_3"}
 L2_SIDE = 224
 SIZES = ("l2_video", "linf_video", "relative_loudness_db", "video_values")
 DETECTED = ("auc", "f1", "auc_noise_trained", "f1_noise_trained")
-WORD_COLUMNS = ("attack", "epsilon", "accuracy", "l2_video", "linf_video", "linf_audio_db", *DETECTED, "left_out", "n")
+# How many attacks nothing could make succeed, and how many of the others failed and met a gradient that is zero.
+COUNTED = ("left_out", "zero_gradient", "n")
+WORD_COLUMNS = ("attack", "epsilon", "accuracy", "l2_video", "linf_video", "linf_audio_db", *DETECTED, *COUNTED)
 SENTENCE_COLUMNS = (
     *("epsilon", "target", "success", "success_by_half", "l2_video", "linf_video", "linf_audio_db"),
-    *(*DETECTED, "auc_all", "left_out", "n"),
+    *(*DETECTED, "auc_all", *COUNTED),
 )
 CONTROL_COLUMNS = (
     *("corpus", "attack", "epsilon", "detector", "auc_adversarial", "auc_noise", "auc_transplant"),
@@ -48,7 +50,7 @@ def prepared(detections: pd.DataFrame, detectors: list[str]) -> pd.DataFrame:
     numbers = (*SYNCNETS, *detectors, *SIZES)
     lacking = {name: math.nan for name in numbers if name not in detections}
     truth = detections.text.where(detections.label == "", detections.label)
-    made = with_clusters(typed(detections.assign(**lacking, truth=truth), numbers, ("impossible",)))
+    made = with_clusters(typed(detections.assign(**lacking, truth=truth), numbers, ("impossible", "zero_gradient")))
     made[["errors", "errors_of"]] = word_error_counts(list(truth), list(made.decision))
     wrong, words = word_error_counts(list(made.target), list(made.decision)).T
     targeted = made.target != ""
@@ -70,8 +72,7 @@ def words(detections: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
         row = {"attack": attack, "epsilon": epsilon} | share(test.decision == test.truth, test.cluster, "accuracy")
         if attack != "none":
             row |= _sizes(test) | _detected(benign, own)
-        left_out = int((planned.split == "test").sum()) - len(test)
-        made.append(row | _printed(paper, "table_1", attack, epsilon) | {"left_out": left_out, "n": len(test)})
+        made.append(row | _printed(paper, "table_1", attack, epsilon) | _counted(planned, test))
     return ordered(made, WORD_COLUMNS)
 
 
@@ -186,15 +187,20 @@ def _attacked(detections: pd.DataFrame, only: str = "") -> Iterator[tuple[str, s
 
 def _of_sentences(benign: pd.DataFrame, own: pd.DataFrame, run: str) -> dict[str, Any]:
     """How often test clips became targets; sizes and detection of these; `auc_all` also of the others."""
-    planned = int((own.split == "test").sum())
-    own = possible(own)
+    planned, own = own, possible(own)
     test = own[own.split == "test"]
     reached = "reached" if run == "full" else "reached_in_part"
     row = share(test[reached], test.cluster, "success")
     row |= share(test.reached_by_half, test.cluster, "success_by_half")
     row |= _sizes(test[test[reached]]) | _detected(benign, own[own[reached]])
     row |= auc(benign[benign.split == "test"], test, "sync_clean", "auc_all")
-    return row | {"left_out": planned - len(test), "n": len(test)}
+    return row | _counted(planned, test)
+
+
+def _counted(planned: pd.DataFrame, test: pd.DataFrame) -> dict[str, int]:
+    """Of the attacks planned on test clips those `test` that something could make succeed, and the others."""
+    left_out = int((planned.split == "test").sum()) - len(test)
+    return {"left_out": left_out, "zero_gradient": int(test.zero_gradient.sum()), "n": len(test)}
 
 
 def _detected(benign: pd.DataFrame, attacked: pd.DataFrame) -> dict[str, float]:

@@ -97,7 +97,7 @@ def detected(name: str) -> pd.DataFrame:
         rows.append(
             common
             | {"attack": "none", "epsilon": 0.0, "target": "", "version": "benign", "source": f"{key}/none"}
-            | {"l2_video": 0.0, "linf_video": 0.0, "relative_loudness_db": loudness}
+            | {"l2_video": 0.0, "linf_video": 0.0, "relative_loudness_db": loudness, "zero_gradient": ""}
             | same
         )
         for attack in attacks:
@@ -115,6 +115,8 @@ def detected(name: str) -> pd.DataFrame:
                     scores |= {"frame_difference": score - 8.0, "quietest_moment": score}
                     row = common | {"attack": attack, "epsilon": epsilon, "target": target, "version": version}
                     row["source"] = f"{key}/{target}/{attack}-{epsilon}"
+                    # The last clip can be moved by none of the fast attacks.
+                    row["zero_gradient"] = attack == "fgsm" and number == 7
                     rows.append(row | sizes | scores)
     for row in rows:
         row["decision"] = said(row, row["epsilon"], row["version"])

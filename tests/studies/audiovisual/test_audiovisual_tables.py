@@ -30,6 +30,13 @@ def test_table_1_has_accuracy_sizes_and_detection_beside_the_papers(made):
     assert clean == [0, 0]
 
 
+def test_attacks_that_met_no_gradient_are_counted(made):
+    assert made["table_1"].set_index(["attack", "epsilon"]).zero_gradient.groupby("attack").unique().map(
+        list
+    ).to_dict() == {"none": [0], "fgsm": [1], "basic_iterative": [0]}
+    assert made["table_2"].zero_gradient.tolist() == made["table_3"].zero_gradient.tolist() == [0, 0]
+
+
 def test_f1_takes_the_threshold_of_validation_clips(made):
     """Their scores are two higher: the threshold is 3.75 where 1.75 would be best, see the scores."""
     (f1,) = cells(made["table_1"], {"attack": "fgsm", "epsilon": "256/4"}, "f1")
