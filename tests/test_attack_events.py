@@ -142,3 +142,29 @@ def test_sizes_are_those_between_the_files(home):
 def test_every_label_is_put_into_the_other(home):
     rows = shards.ShardSet(home / "data/events/adversarial/targeted").table
     assert set(zip(rows.label, rows.target)) == {("high", "low"), ("low", "high")}
+
+
+@pytest.mark.parametrize(
+    "treatment",
+    [
+        {"treatment": "mp3", "parameters": {"bitrate_kbps": 32}},
+        {"treatment": "white_noise", "parameters": {"snr_db": 20}},
+        {"treatment": "resample", "parameters": {"rate_hz": 8000}},
+    ],
+    ids=lambda one: one["treatment"],
+)
+def test_an_attack_aims_through_the_treatment_that_its_entry_names(home, monkeypatch, treatment):
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("DEVICE", "cpu")
+    entry = EVENTS["attacked"]["untargeted"] | {"attacks": ["loud"], "through": "way", "draws": 2}
+    values = EVENTS | {"attacked": {"aware": entry}, "treatments": {"way": treatment}}
+    (home / "params.yaml").write_text(yaml.safe_dump({"events": values}, sort_keys=False))
+    attack.main("events", "aware")
+    aware, bare = (shards.ShardSet(home / "data/events/adversarial" / name) for name in ("aware", "untargeted"))
+    assert set(aware.table.through) == {"way"} and (aware.table.forwards > 0).all()
+    differ = [
+        not np.array_equal(aware.load(key)["audio"], bare.load(key)["audio"])
+        for key in aware.table.key
+        if key in set(bare.table.key)
+    ]
+    assert len(differ) == 4 and any(differ)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
@@ -152,7 +153,7 @@ def bind(function: Callable, name: str, values: dict[str, Any], *, passed: tuple
     """
     if not isinstance(values, dict):
         raise UserError(f"params.yaml: {name}", "a mapping", repr(values), "see params.yaml in git")
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = _hints(function)
     known = {
         key: p
         for key, p in inspect.signature(function).parameters.items()
@@ -172,6 +173,14 @@ def bind(function: Callable, name: str, values: dict[str, Any], *, passed: tuple
     return partial(
         function, **{key: _checked(f"{name}.{key}", value, hints.get(key, Any)) for key, value in values.items()}
     )
+
+
+def _hints(function: Callable) -> dict[str, Any]:
+    """The annotations of arguments; what a function returns can name types that are imported for a checker alone."""
+    if isinstance(function, type):
+        return typing.get_type_hints(function, include_extras=True)
+    own = {name: hint for name, hint in function.__annotations__.items() if name != "return"}
+    return typing.get_type_hints(SimpleNamespace(__annotations__=own), function.__globals__, include_extras=True)
 
 
 def _checked(name: str, value: Any, hint: Any) -> Any:
