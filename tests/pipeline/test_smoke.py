@@ -82,6 +82,17 @@ def test_metrics_and_plots_of_all_studies_are_shown_at_the_top(smoke):
     assert "stages/studies/events/dvc.yaml:train@vgg13" in told
 
 
+def test_a_clone_with_what_it_pulls_is_whole(smoke, tmp_path):
+    """What a run makes is in git or in the cache, which lies as a remote's files do."""
+    clones.run(tmp_path, "git", "clone", "-q", str(smoke), "clone")
+    clones.run(tmp_path / "clone", "dvc", "remote", "add", "--local", "-d", "made", str(smoke / ".dvc/cache"))
+    clones.run(tmp_path / "clone", "dvc", "pull", "-q")
+    told = clones.run(tmp_path / "clone", sys.executable, "-m", "stages.tools.quick_dvc", "status").stdout
+    assert told == "Data and pipelines are up to date.\n"
+    shown = clones.run(tmp_path / "clone", "dvc", "plots", "diff", "HEAD", "-o", "shown")
+    assert (tmp_path / "clone/shown/index.html").is_file() and "Could not find" not in shown.stderr
+
+
 def test_each_run_records_processor_and_versions(smoke):
     recorded = json.loads((smoke / "reports/events/environment.json").read_text())
     assert {"processor", "python", "numpy", "torch"} <= set(recorded)
