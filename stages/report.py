@@ -19,6 +19,9 @@ REPORTS = Path("reports")
 YOURS = "table_yours"
 TITLE_OF_YOURS = "Yours. What params.yaml names besides the paper's entries"
 
+# Headline numbers that every study has.
+COUNTED = {"claims_supported": "of the paper's claims", "unreadable_clips": "which no table counts"}
+
 
 def main(study: str, *studies: str) -> None:
     """Writes `reports/<study>`: what the folder `stages/studies/<study>` makes of the scores that it reads.
@@ -40,9 +43,11 @@ def _report(study: str) -> Path:
     own = beyond(values, of_tables("PAPERS"))
     yours = of_tables("yours")(read(values), own) if own else pd.DataFrame(columns=["entry"])
     made |= {"unreadable": unreadable, YOURS: yours}
-    metrics = {"unreadable_clips": len(unreadable)} | of_tables("metrics")(made)
     verdicts = list(made["claims"].verdict) if "claims" in made else []
+    counted = {"claims_supported": verdicts.count("supported"), "unreadable_clips": len(unreadable)}
+    metrics = of_tables("metrics")(made) | counted
     summary = {"title": of_tables("TITLE")} | _corpus(values["corpora"]) | {"metrics": metrics}
+    summary["meanings"] = of_tables("HEADLINES") | COUNTED
     summary["verdicts"] = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
     folder = REPORTS / study
     with writing(folder):

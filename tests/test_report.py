@@ -38,7 +38,7 @@ def test_a_report_has_every_file_and_tells_where_its_page_is(home, capsys):
     unreadable = pd.read_csv(folder / "unreadable.csv")
     assert unreadable.to_dict("records") == [{"clip_id": "c4", "file": "c4.wav", "problem": "no audio"}]
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["unreadable_clips"] == 1 and metrics["success_deepfool"] == 66.67
+    assert metrics["unreadable_clips"] == 1 and metrics["attacked_percent"] == 33.33
     page = html.unescape((folder / "index.html").read_text())
     assert events.TITLE in page and "data/embedded/sounds" in page and "built-in" in page
     assert all(title in page for title in events.FIGURES.values())
@@ -64,7 +64,7 @@ def test_the_summary_is_all_that_the_index_needs(home, tmp_path_factory, monkeyp
     page = (alone / "reports/index.html").read_text()
     assert 0 < page.index('<a href="other/index.html">other</a>') < page.index('<a href="events/index.html">events</a>')
     assert f"{told['verdicts']['not testable here']} not testable here" in page
-    assert "success deepfool" in page and "66.67" in page
+    assert "<td>attacked percent</td><td>33.33</td><td>attacked clips still decided rightly" in page
 
 
 def _fools_nothing(home: Path) -> None:
@@ -90,7 +90,7 @@ def test_an_attack_that_fools_nothing_has_a_report_of_0_per_cent(home):
     # Of three clips that withstand nobody can say that 3 of 5 would.
     assert row["success_low"] == 0 and 60 < row["success_high"] < 100
     metrics = json.loads((folder / "metrics.json").read_text(), parse_constant=pytest.fail)
-    assert metrics["success_my_attack-untargeted"] == 0
+    assert metrics["attacked_percent"] == 100
     page = (folder / "index.html").read_text()
     assert page.count("Nothing was measured.") == 3  # Tables 3 to 5
     assert set(pd.read_csv(folder / "claims.csv").verdict) <= {"undecided", "not testable here"}

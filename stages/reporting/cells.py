@@ -29,10 +29,15 @@ def one(rows: pd.DataFrame, /, **where: object) -> pd.Series | None:
     return rows.iloc[0] if len(rows) == 1 else None
 
 
+def cell(rows: pd.DataFrame, column: str, /, **where: object) -> float:
+    """The number in a column of the one row with these values, NaN where there is no such row."""
+    row = one(rows, **where)
+    return math.nan if row is None else float(row[column])
+
+
 def published(paper: pd.DataFrame, value: str = "value", /, **where: object) -> float:
     """What the paper has in the column `value` of the one row with these values, NaN where there is no such row."""
-    row = one(paper, **where)
-    return math.nan if row is None else float(row[value])
+    return cell(paper, value, **where)
 
 
 def printed(paper: pd.DataFrame, names: Iterable[str], /, **where: object) -> Cells:
@@ -61,9 +66,9 @@ def ordered(rows: list[dict[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[name for name in names if name in given]).round(4)
 
 
-def finite(values: dict[str, float], *, places: int = 4) -> dict[str, float]:
-    """Those of the values that are finite, rounded: JSON knows no others."""
-    return {name: round(float(value), places) for name, value in values.items() if math.isfinite(value)}
+def finite(values: dict[str, float]) -> dict[str, float]:
+    """Those of the values that are finite, rounded to four places: JSON knows no others."""
+    return {name: round(float(value), 4) for name, value in values.items() if math.isfinite(value)}
 
 
 def possible(attacked: pd.DataFrame) -> pd.DataFrame:

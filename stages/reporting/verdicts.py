@@ -65,11 +65,6 @@ def judged(claims: list[Claim]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64", "n_to_decide": "Int64"})
 
 
-def supported(claims: pd.DataFrame) -> int:
-    """How many of the judged claims are supported."""
-    return int((claims.verdict == SUPPORTED).sum())
-
-
 def _decided(one: Claim, p: float, p_holm: float, level: float) -> dict[str, object]:
     tested = one.tested
     verdict = UNDECIDED

@@ -1,30 +1,44 @@
-"""Tool: DVC that reads a text once and writes locks whole: `python -m stages.tools.quick_dvc ...` for `dvc ...`.
+"""Tool: DVC that does nothing twice and writes locks whole: `python -m stages.tools.quick_dvc ...` for `dvc ...`.
 
-DVC parses params.yaml anew for each stage that has parameters, half of the time of `dvc status`; and it writes a lock
-in place, where Ctrl-C leaves one that stops all later runs.
+DVC parses params.yaml anew for each stage that has parameters, and looks through all of it for each of them; hashes a
+folder anew for each stage that reads it; parses and writes a whole lock of some thousand lines for each stage that
+ran; and it writes the lock in place, where Ctrl-C leaves one that stops all later runs.
 """
 
+import contextlib
 import functools
+import os
 import pickle
+import re
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 # Held while a lock file of DVC is written, which whoever ends this process has to wait for.
 writing = threading.Lock()
 # Of params.yaml, the graphs and their locks, which change with each stage.
 TEXTS_KEPT = 32
+# How a lock begins, of which the rest are the entries of stages, each indented.
+OF_STAGES = "schema: '2.0'\nstages:\n"
+# A value that stands at several places of a text.
+SHARED = re.compile("[&*]id[0-9]")
 
 
 def prepare() -> None:
     """Makes the DVC of this process read and write so."""
-    from dvc.dvcfile import Lockfile
+    import dpath
+    from dvc import dvcfile
+    from dvc.output import Output
     from dvc.utils.serialize import _yaml
 
-    Lockfile.dump_stages = _uninterrupted(Lockfile.dump_stages)
     _yaml.parse_yaml = _remembered(_yaml.parse_yaml)
+    dpath.get = _step_by_step(dpath.get)
+    Output._get_hash_meta = _once_a_folder(Output._get_hash_meta)
+    dvcfile.modify_yaml = _by_entry(dvcfile.modify_yaml)
+    dvcfile.Lockfile.dump_stages = _uninterrupted(dvcfile.Lockfile.dump_stages)
 
 
 def _remembered(parse: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,6 +53,85 @@ def _remembered(parse: Callable[..., Any]) -> Callable[..., Any]:
         return pickle.loads(parsed(text, path)) if typ == "safe" else parse(text, path, typ)  # noqa: S301 (its own)
 
     return values
+
+
+def _step_by_step(get: Callable[..., Any]) -> Callable[..., Any]:
+    """The function `dpath.get`, which for a plain path goes from key to key, and else through all that there is."""
+
+    @functools.wraps(get)
+    def value(values: Any, path: str, separator: str = "/", **named: Any) -> Any:
+        found = values
+        for key in path.split(separator):
+            if not isinstance(found, dict) or key not in found or re.search("[*?[]", key):
+                return get(values, path, separator, **named)
+            found = found[key]
+        return found
+
+    return value
+
+
+def _once_a_folder(hashed: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """DVC's `hashed`, which is asked again for a folder only where a file's number, size or time of change is another.
+
+    DVC takes a single file for the same by just these.
+    """
+    known: dict[tuple[str, str, bool], tuple[list, Any]] = {}
+
+    @functools.wraps(hashed)
+    def meta_and_hash(output: Any) -> Any:
+        if output.fs.protocol != "local" or not Path(output.fs_path).is_dir():
+            return hashed(output)
+        key, files = (output.fs_path, output.hash_name, output.use_cache), _files(output.fs_path)
+        if key not in known or known[key][0] != files:
+            known[key] = files, hashed(output)
+        return known[key][1]
+
+    return meta_and_hash
+
+
+def _files(folder: str) -> list[tuple]:
+    """The files of a folder, at any depth, with what changes when one is written."""
+    found = []
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            found += _files(entry.path)
+        else:
+            stat = entry.stat()
+            found.append((entry.path, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return found
+
+
+def _by_entry(modify: Callable[..., Any]) -> Callable[..., Any]:
+    """DVC's `modify`, which of a lock parses no comments and writes those entries alone that are exchanged.
+
+    The lock has the same bytes as if written whole. What is no lock, or one of another form, is left to DVC.
+    """
+
+    @contextlib.contextmanager
+    def modified(path: str, fs: Any = None) -> Iterator[dict[str, Any]]:
+        from dvc.utils.serialize import _yaml
+
+        text = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
+        if not text.startswith(OF_STAGES) or re.search("^[^ ]", text[len(OF_STAGES) :], re.M) or SHARED.search(text):
+            with modify(path, fs=fs) as data:
+                yield data
+            return
+        data = _yaml.parse_yaml(text, path)
+        before = dict(data["stages"])
+        yield data
+        for name, entry in data["stages"].items():
+            if entry is not before.get(name):
+                text = _exchanged(text, _yaml.dumps_yaml({"stages": {name: entry}}).partition("\n")[2])
+        Path(path).write_text(text, encoding="utf-8")
+
+    return modified
+
+
+def _exchanged(lock: str, entry: str) -> str:
+    """The text of a lock with the text of a stage's entry in the place of its present one, or at the end."""
+    head = re.escape(entry.partition("\n")[0])
+    present = re.search(rf"^{head}\n(?:(?: {{4}}.*)?\n)*", lock, re.M)
+    return lock[: present.start()] + entry + lock[present.end() :] if present else lock + entry
 
 
 def _uninterrupted(write: Callable[..., Any]) -> Callable[..., Any]:

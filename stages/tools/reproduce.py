@@ -25,8 +25,8 @@ STUDIES = Path("stages/studies")
 ACTIVE = Path(".dvc/tmp/reproduce.lock")
 # The study whose sets are scored one by one.
 OF_SETS = "events"
-# Headline numbers that are counts.
-COUNTED = ("unreadable_clips", "claims_supported")
+# What headline numbers are counted in, by the end of their names.
+UNITS = {"_percent": "%", "_db": "dB"}
 COLUMNS = (
     *("entry", "accuracy", "attacked", "fooled", "snr_db", "forwards", "backwards"),
     *("treatment", "Adv", "GT", "GT_low", "GT_high", "Diff", "n"),
@@ -136,18 +136,11 @@ def _named(keys: tuple[str, ...], given: Any, above: str = "") -> Iterator[tuple
 
 def _print_headline(study: str) -> None:
     summary = json.loads(Path("reports", study, "summary.json").read_text(encoding="utf-8"))
-    metrics = json.loads(Path("reports", study, "metrics.json").read_text(encoding="utf-8"))
-    width = max(map(len, metrics))
     print(f"\n{study}: {summary['title']} (corpus: {summary['corpus']})")
-    for name, value in metrics.items():
-        print(f"  {name:{width}}  {value:8.2f} {unit(study, name)}".rstrip())
-
-
-def unit(study: str, name: str) -> str:
-    """What a headline number is counted in; "" for counts, and for shares and rates that are no percentages."""
-    if "_db" in name:
-        return "dB"
-    return "" if name in COUNTED else part(study, "tables", "UNIT")
+    width = max(map(len, summary["metrics"]))
+    for name, value in summary["metrics"].items():
+        unit = next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
+        print(f"  {name:{width}}  {round(value, 2):7g} {unit:2}  {summary['meanings'][name]}")
 
 
 if __name__ == "__main__":

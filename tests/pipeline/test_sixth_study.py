@@ -1,6 +1,7 @@
 """A sixth study is a folder, a section of params.yaml, and two lines at the top; nothing else is touched."""
 
 import json
+import re
 from pathlib import Path
 
 import clones
@@ -66,7 +67,7 @@ TABLES_PY = '''"""Room of studies: a sixth one."""
 
 from stages.frame import clip_table
 
-TITLE, NOTE, FIGURES, UNIT = "A sixth study", "Nothing is attacked.", {}, ""
+TITLE, NOTE, FIGURES, HEADLINES = "A sixth study", "Nothing is attacked.", {}, {"labels": "of the set"}
 PAPERS, READERS = {"victims": ("small",)}, ("fsdkaggle2018",)
 TABLES = {"table_1": "Table 1. How many clips are still decided rightly, %"}
 
@@ -98,7 +99,7 @@ def test_a_sixth_study_is_added_and_run(own):
         top = top.replace(line, line + line.replace("speech", "sixth"))
     Path("dvc.yaml").write_text(top)
     told = clones.reproduce(own, "sixth").stdout
-    assert "sixth: A sixth study" in told
+    assert "sixth: A sixth study" in told and re.search(r"labels +\d+ +of the set\n", told)
     assert json.loads(Path("reports/sixth/metrics.json").read_text())["labels"] > 1
     told = clones.reproduce(own).stdout
     ran = [line for line in told.splitlines() if line.startswith("Running stage")]

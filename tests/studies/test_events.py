@@ -190,7 +190,7 @@ def test_where_nothing_is_fooled_shares_are_nought_and_nothing_is_claimed(measur
     assert claims.verdict["The signal-to-noise ratio is very high for all attacks"] == "not testable here"
     figures.draw(made, measured, tmp_path)
     metrics = events.metrics(made)
-    assert metrics["success_deepfool"] == 0 and "snr_db_deepfool" not in metrics
+    assert metrics["attacked_percent"] == 100 and "attack_snr_db" not in metrics
 
 
 def test_attacks_that_nothing_could_make_succeed_are_left_out_and_counted(measured):
@@ -200,7 +200,7 @@ def test_attacks_that_nothing_could_make_succeed_are_left_out_and_counted(measur
     assert (row.attacked, row.fooled, row.success, row.left_out, row.zero_gradient) == (2, 2, 100, 1, 0)
     made = events.tables(events.Measured(events.named(rows.assign(impossible=True)), {}))
     assert made["table_attacks"].left_out.tolist() == [3, 2] and made["table_attacks"].success.isna().all()
-    assert "success_deepfool" not in events.metrics(made)
+    assert "attacked_percent" not in events.metrics(made)
 
 
 def test_means_are_of_finite_values_with_clips_for_clusters():
@@ -222,8 +222,9 @@ def test_figure_and_metrics(made, measured, tmp_path):
     assert (tmp_path / "figure_1.png").stat().st_size > 5000
     assert set(made["figure_1"]["treatment"]) == {"noise_20dB", "live_reverb"}
     metrics = events.metrics(made)
-    assert metrics["recovered_noise_20dB"] == 75
-    assert metrics["success_deepfool"] == 80
+    assert metrics["defended_percent"] == 75
+    # Of one set two of three fooled, of the other both.
+    assert metrics["attacked_percent"] == 16.665
 
 
 def test_the_papers_values_add_up():

@@ -1,4 +1,4 @@
-"""DVC with whole locks that reads a text once: as DVC alone, but quicker, and an interrupt waits for a lock."""
+"""DVC with whole locks that does nothing twice: as DVC alone, but quicker, and an interrupt waits for a lock."""
 
 import os
 import signal
@@ -83,6 +83,109 @@ def test_it_is_by_this_that_dvc_reads_parameters(repository):
     assert parsed.count(PARAMS) == 3  # for the graph, and for each stage
 
 
+def test_a_parameter_is_found_step_by_step_where_that_finds_what_dpath_finds():
+    import dpath
+
+    asked = []
+
+    def get(values, path, separator, **named):
+        asked.append(path)
+        return dpath.get(values, path, separator, **named)
+
+    value = quick_dvc._step_by_step(get)
+    values = {"a": {"b": {"c": 1}, "none": None}, "of": [{"d": 2}], "x*": {"e": 3}}
+    for path in ("a", "a.b", "a.b.c", "a.none"):
+        assert value(values, path, separator=".") == dpath.get(values, path, separator=".")
+    assert asked == []
+    for path, found in (("of.0.d", 2), ("a.*.c", 1), ("x*.e", 3)):
+        assert value(values, path, separator=".") == found
+    with pytest.raises(KeyError):
+        value(values, "a.missing", separator=".")
+    assert value(values, "missing", separator=".", default=4) == 4
+    assert asked == ["of.0.d", "a.*.c", "x*.e", "a.missing", "missing"]
+
+
+def test_a_folder_is_hashed_anew_when_a_file_in_it_is_another(repository):
+    """Of another size or time, new, gone, and linked to another."""
+    from dvc.output import Output
+    from dvc.repo import Repo
+
+    inner = Path("folder/inner")
+    inner.mkdir(parents=True)
+    (inner / "a").write_text("1")
+    asked = []
+    hashed = quick_dvc._once_a_folder(lambda output: asked.append(1) or Output._get_hash_meta(output))
+    with Repo(repository) as repo:
+        clones.run(repository, "dvc", "add", "-q", "folder")
+        (folder,) = repo.stage.load_one("folder.dvc").outs
+
+        def changed(change):
+            before = len(asked)
+            change()
+            assert hashed(folder) == Output._get_hash_meta(folder)
+            return len(asked) > before
+
+        assert changed(lambda: None)
+        assert not changed(lambda: None)
+        assert changed(lambda: (inner / "a").write_text("12"))
+        assert changed(lambda: os.utime(inner / "a", ns=(1, 1)))
+        assert changed(lambda: (inner / "b").symlink_to(repository / "params.yaml"))
+        assert not changed(lambda: None)
+        assert changed(lambda: (repository / "params.yaml").write_text("other: 1"))
+        assert changed((inner / "b").unlink)
+
+
+LOCK = """schema: '2.0'
+stages:
+  first@a-b:
+    cmd: python -m long with many words that are more than fit into a line of text of eighty letters, so that
+      it goes on
+    params:
+      params.yaml:
+        text: "two\\n\\nlines"
+        size: 1e-05
+  first@a:
+    cmd: b
+  last:
+    cmd: c
+"""
+SHARING = "cmd: b\n    deps: &id001\n    - path: x\n    outs: *id001"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"first@a": {"cmd": "changed"}},
+        {"first@a-b": {"cmd": "much " * 30, "outs": [{"path": "x", "md5": "1" * 32}]}},
+        {"last": {"cmd": "d"}, "first@a": {"cmd": "e"}},
+        {"new": {"cmd": "f", "params": {"params.yaml": {"a.b": {"c": [1, "two\n\nlines", None], "1": 1e-05}}}}},
+        {"last": {"cmd": "of two", "params": [SHARED := [1], SHARED]}},
+        {},
+    ],
+)
+@pytest.mark.parametrize("text", [LOCK, LOCK + "datasets: []\n", LOCK.replace("cmd: b", SHARING), "{}\n"])
+def test_a_lock_has_the_bytes_that_dvc_writes(tmp_path, text, change):
+    from dvc.utils.serialize import modify_yaml
+
+    for name, modify in (("dvc", modify_yaml), ("quick", quick_dvc._by_entry(modify_yaml))):
+        (tmp_path / name).write_text(text)
+        # As DVC writes it.
+        with modify_yaml(str(tmp_path / name)):
+            pass
+        with modify(str(tmp_path / name)) as data:
+            data.setdefault("stages", {}).update(change)
+    assert (tmp_path / "quick").read_text() == (tmp_path / "dvc").read_text()
+
+
+def test_a_lock_stays_where_its_change_fails(tmp_path):
+    from dvc.utils.serialize import modify_yaml
+
+    (tmp_path / "dvc.lock").write_text(LOCK)
+    with pytest.raises(KeyError), quick_dvc._by_entry(modify_yaml)(str(tmp_path / "dvc.lock")) as data:
+        del data["stages"]["last"], data["stages"]["missing"]
+    assert (tmp_path / "dvc.lock").read_text() == LOCK
+
+
 def test_an_interrupt_waits_for_a_lock_to_be_written():
     written = []
 
@@ -111,3 +214,28 @@ def test_it_is_by_this_that_dvc_writes_locks(repository):
         with Repo(repository) as repo:
             repo.reproduce("work", force=True)
     assert calls == [1]
+
+
+def test_it_is_by_these_that_dvc_finds_parameters_hashes_folders_and_changes_locks(repository, monkeypatch):
+    """The names are some of DVC's own, and may change."""
+    import dpath
+    from dvc import dvcfile
+    from dvc.output import Output
+    from dvc.repo import Repo
+
+    calls = set()
+
+    def noted(function):
+        def named(*given, **more):
+            calls.add(function.__name__)
+            return function(*given, **more)
+
+        return named
+
+    for owner, name in ((dpath, "get"), (Output, "_get_hash_meta"), (dvcfile, "modify_yaml")):
+        monkeypatch.setattr(owner, name, noted(getattr(owner, name)))
+    Path("out").unlink()
+    with Repo(repository) as repo:
+        repo.status()
+        repo.reproduce("work", force=True)
+    assert calls == {"get", "_get_hash_meta", "modify_yaml"}

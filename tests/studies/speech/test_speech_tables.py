@@ -1,6 +1,5 @@
 """The tables of the speech study."""
 
-import json
 import math
 
 import numpy as np
@@ -107,11 +106,6 @@ def test_the_snr_needed_is_that_of_the_last_clip_to_fall(made):
     assert made["figure_3"].query("attack == 'evolutionary' and enhancer != 'none'").share.eq(0).all()
 
 
-def test_metrics_are_plain_numbers(made):
+def test_headline_numbers_are_what_is_right(made):
     metrics = speech.metrics(made)
-    assert 15 <= len(metrics) <= 30
-    assert json.loads(json.dumps(metrics)) == metrics
-    assert (metrics["wer_clean_deepspeech"], metrics["wer_noisy_deepspeech"]) == (0.0625, 0.5)
-    assert metrics["rosa_gradient_deepspeech_none"] == 0.875
-    assert metrics["snr_gain_db_dnn"] == 6.5
-    assert "snr_median_db_evolutionary_u_net_attention_hardened" not in metrics
+    assert (metrics["clean_percent"], metrics["attacked_percent"]) == (93.75, 12.5)
