@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from stages.attacking import batches
-from stages.attacking.entries import Attack, Attacked, Plan, Playback
+from stages.attacking.entries import Attacked, Plan, Playback, opened
 from stages.attacking.plans import Work
 from stages.frame import clip_table, content, devices, parameters, shards
-from stages.frame.errors import run
-from stages.frame.modules import find, find_function
+from stages.frame.errors import each, run
+from stages.frame.modules import find_function
 from stages.frame.treatment import Treatment
 
 OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "fold", "duration_s"]
@@ -30,14 +30,15 @@ def main(study: str, name: str) -> None:
     """
     worker = devices.launch()
     entry = parameters.entry(Attacked, f"{study}.attacked.{name}")
-    attacks = {dotted: parameters.entry(Attack, f"{study}.attacks.{dotted}") for dotted in entry.attacks}
+    made = each(functools.partial(opened, study), entry.attacks)
+    attacks = {dotted: one for dotted, (one, _) in made.items()}
     models, data = Path("models", study), Path("data", study)
     plan, choose = _plan(study, entry.plan)
     task = batches.Task(
         study=study,
         entry=entry,
         plan=plan,
-        runs={_called(dotted): _bound(f"{study}.attacks.{dotted}", one) for dotted, one in attacks.items()},
+        runs={_called(dotted): run for dotted, (_, run) in made.items()},
         sets=[shards.ShardSet(data / one) for one in dict.fromkeys((entry.inputs, entry.beside)) if one],
         playback=parameters.entry(Playback, f"{study}.playback") if "playback" in parameters.section(study) else None,
         through=parameters.entry(Treatment, f"{study}.treatments.{entry.through}") if entry.through else None,
@@ -75,12 +76,6 @@ def main(study: str, name: str) -> None:
 def _called(dotted: str) -> str:
     """The name of an attack in tables."""
     return dotted.rpartition(".")[2]
-
-
-def _bound(where: str, given: Attack) -> Callable:
-    """The attack with its own parameters."""
-    function = find("attacks", given.attack, "attack", where=f"{where}.attack")
-    return parameters.bind(function, f"{where}.parameters", given.parameters, passed=("setting",))
 
 
 def _plan(study: str, name: str) -> tuple[Plan, Callable[[Work], pd.DataFrame]]:

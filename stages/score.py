@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.frame import clip_table, content, devices, parameters, shards
-from stages.frame.errors import UserError, run
+from stages.frame.errors import UserError, each, run
 from stages.frame.modules import find
 from stages.frame.parameters import Count, Name, NonNegativeInt
 from stages.frame.treatment import Treatment
@@ -67,7 +67,6 @@ def main(study: str, name: str, only: str | None = None) -> None:
         raise UserError(f"params.yaml: {where}.sets", "sets, or one in the call", "none", "name them")
     sets = {one: shards.ShardSet(data / one) for one in names}
     chosen = entry.treatments or list(parameters.section(f"{study}.treatments"))
-    treatments = {one: parameters.entry(Treatment, f"{study}.treatments.{one}") for one in chosen}
     wanted = {"attacks": entry.attacks, "mixtures": entry.mixtures, "plays": entry.plays}
     plan = versions.planned(sets, treatments=chosen, **wanted)
     if entry.heard_by is None and (plan.model == "").any():
@@ -75,6 +74,13 @@ def main(study: str, name: str, only: str | None = None) -> None:
     playback = parameters.section(f"{study}.playback") if entry.plays else {}
     rate_hz, of_images = _signal(sets[names[0]].about)
     told = {"sample_rate_hz": rate_hz, "device": worker.device}
+
+    def opened(one: str) -> tuple[Treatment, hearing.Way]:
+        given = parameters.entry(Treatment, f"{study}.treatments.{one}")
+        return given, hearing.treated(study, one, given, of_images=of_images, **told)
+
+    ways = each(opened, chosen)
+    treatments = {one: given for one, (given, _) in ways.items()}
     task = batches.Task(
         models=models,
         heard_by=entry.heard_by or [],
@@ -83,15 +89,15 @@ def main(study: str, name: str, only: str | None = None) -> None:
         # What only some entries need is found by name, so that the others do not depend on it.
         measure=find("measures", "speech_quality", "quality", where=f"{where}.quality") if entry.quality else None,
         treatments=treatments,
-        ways={one: hearing.treated(study, one, it, of_images=of_images, **told) for one, it in treatments.items()},
+        ways={one: way for one, (_, way) in ways.items()},
         playback=playback,
         play=hearing.played(study, playback, **told) if playback else None,
         of_images=of_images,
         **told,
     )
     deciding = {models / one for one in entry.heard_by or plan.model}
-    opened = sorted(deciding | {models / one.model for one in treatments.values() if one.model is not None})
-    for folder in opened:
+    asked = sorted(deciding | {models / one.model for one in treatments.values() if one.model is not None})
+    for folder in asked:
         victim.import_network(folder)
     output = data / "scores" / (only or name)
     shards.write_set(
@@ -100,7 +106,7 @@ def main(study: str, name: str, only: str | None = None) -> None:
         partial(batches.scored, task),
         inputs=[
             *(one.folder for one in (*sets.values(), task.clips) if one is not None),
-            *opened,
+            *asked,
             *(file for one in treatments.values() for file in one.files),
             *([playback["impulse_responses"]] if playback else []),
         ],

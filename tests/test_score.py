@@ -274,6 +274,23 @@ def test_of_a_new_treatment_and_of_an_edited_one_that_alone_is_scored(changed, d
     assert sum(decided) == 11 + 11 * 5
 
 
+def test_all_treatments_that_do_not_fit_are_told_at_once_before_any_clip_is_treated(changed, decided):
+    own = {
+        "too_high": {"treatment": "resample", "parameters": {"rate_hz": 40000}},
+        "no_such_rate": {"treatment": "mp3", "parameters": {"bitrate_kbps": 144}},
+        "strange": {"treatment": "mp4"},
+    }
+    with pytest.raises(UserError) as told:
+        changed(treatments=own, scored={"every": {"treatments": ["none", *own]}})
+    line = str(told.value)
+    assert "\n" not in line and not decided
+    assert "params.yaml: events.treatments.too_high: expected a treatment that fits; found " in line and "40000" in line
+    assert (
+        "params.yaml: events.treatments.no_such_rate: expected a treatment that fits; found " in line and "144" in line
+    )
+    assert "params.yaml: events.treatments.strange.treatment: expected a file" in line
+
+
 def test_mixtures_are_decided_on_by_somebody(changed):
     table = pd.DataFrame({"key": ["a"], "clip_id": ["a"], "text": ["x"], "label": [""], "split": ["test"]})
     table = table.assign(problem="", speaker="s", noise="hum", snr_db=3.0, duration_s=0.1)
@@ -312,7 +329,8 @@ def test_every_entry_of_params_yaml_is_right():
             of_images = study == "emotion"
             for one in entry.treatments or section["treatments"]:
                 given = parameters.entry(Treatment, f"{study}.treatments.{one}")
-                way = hearing.treated(study, one, given, of_images=of_images, sample_rate_hz=16000, device="cpu")
+                rate_hz = section["corpora"]["audio"]["decoding"]["sample_rate_hz"]
+                way = hearing.treated(study, one, given, of_images=of_images, sample_rate_hz=rate_hz, device="cpu")
                 treat = find("treatments", given.treatment, "treat", where="")
                 asked = {one.name for one in inspect.signature(treat).parameters.values() if one.default is one.empty}
                 assert asked - set(way.keywords) == {"waveforms", "seeds"} | ({"model"} if of_images else set())

@@ -19,7 +19,7 @@ from stages.frame import parameters
 from stages.frame.alone import alone
 from stages.frame.errors import UserError, told_in_one_line
 from stages.reporting.study import part
-from stages.tools import at_work, graph, workers
+from stages.tools import at_work, entries, graph, workers
 
 STUDIES = Path("stages/studies")
 ACTIVE = Path(".dvc/tmp/reproduce.lock")
@@ -56,7 +56,7 @@ def main(study: str | None, jobs: int, only: str | None = None) -> None:
         raise UserError("STUDY", f"one of {', '.join(known)}", study, "correct it")
     if only:
         study = study or OF_SETS
-        entries = sets_with(only, study, values[study])
+        sets = sets_with(only, study, values[study])
     chosen = [study] if study else known
     for name in chosen:
         check_places(name, values)
@@ -64,14 +64,16 @@ def main(study: str | None, jobs: int, only: str | None = None) -> None:
     with alone(ACTIVE, Path.cwd()):
         at_work.check()
         if only:
-            targets = [f"{STUDIES}/{study}/dvc.yaml:score@{name}" for name in entries]
+            targets = [f"{STUDIES}/{study}/dvc.yaml:score@{name}" for name in sets]
         else:
             targets = [f"{STUDIES}/{study}/dvc.yaml:report" if study else "index"]
         waits_for = graph.outdated(targets, values)
         if waits_for:
+            for name in chosen:
+                entries.check(name, values[name])
             workers.run(waits_for, jobs)
     if only:
-        print_yours(study, only, values[study] | {"attacked": entries})
+        print_yours(study, only, values[study] | {"attacked": sets})
         return
     for name in chosen:
         _print_headline(name)
