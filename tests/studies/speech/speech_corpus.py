@@ -91,7 +91,7 @@ def attacked(entry: str) -> pd.DataFrame:
             failed = fell is None or attack in ("noise", "mine<b>")
             key = f"{clip}/open-the-door/{attack.strip('<b>')}"
             row = {"clip_id": clip, "speaker": SPEAKER[clip], "split": "test", "text": TEXT, "duration_s": 1.5}
-            row |= {"label": "", "target": TARGET, "attack": attack, "epsilon": "", "key": key}
+            row |= {"label": "", "fold": "", "target": TARGET, "attack": attack, "epsilon": "", "key": key}
             row |= {"victim": RECOGNISERS[entry.endswith("hardened")]}
             row |= {"through": "u_net_attention_hardened" if entry == "adaptive" else "", "clean_prediction": TEXT}
             row |= {"clean_confidence": 0.8, "adversarial_prediction": TEXT if failed else TARGET, "confidence": 0.7}
