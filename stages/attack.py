@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from stages.attacking import batches
-from stages.attacking.entries import Attack, Attacked, Plan, Playback
+from stages.attacking.entries import Attacked, Plan, Playback, opened
 from stages.attacking.plans import Work
-from stages.frame import clip_table, devices, parameters, shards
-from stages.frame.errors import run
-from stages.frame.modules import find, find_function
+from stages.frame import clip_table, content, devices, parameters, shards
+from stages.frame.errors import each, run
+from stages.frame.modules import find_function
 from stages.frame.treatment import Treatment
 
 OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "fold", "duration_s"]
@@ -30,14 +30,15 @@ def main(study: str, name: str) -> None:
     """
     worker = devices.launch()
     entry = parameters.entry(Attacked, f"{study}.attacked.{name}")
-    attacks = {dotted: parameters.entry(Attack, f"{study}.attacks.{dotted}") for dotted in entry.attacks}
+    made = each(functools.partial(opened, study), entry.attacks)
+    attacks = {dotted: one for dotted, (one, _) in made.items()}
     models, data = Path("models", study), Path("data", study)
     plan, choose = _plan(study, entry.plan)
     task = batches.Task(
         study=study,
         entry=entry,
         plan=plan,
-        runs={_called(dotted): _bound(f"{study}.attacks.{dotted}", one) for dotted, one in attacks.items()},
+        runs={_called(dotted): run for dotted, (_, run) in made.items()},
         sets=[shards.ShardSet(data / one) for one in dict.fromkeys((entry.inputs, entry.beside)) if one],
         playback=parameters.entry(Playback, f"{study}.playback") if "playback" in parameters.section(study) else None,
         through=parameters.entry(Treatment, f"{study}.treatments.{entry.through}") if entry.through else None,
@@ -53,18 +54,20 @@ def main(study: str, name: str) -> None:
     rows = choose(work)
     # Here, so that a wrong entry is told before any work, and unfinished work is known by all of its code.
     batches.aimed_at(task, rows.folder[0])
+    enhancer = [models / task.through.model] if task.through and task.through.model else []
     output = data / "adversarial" / name
     shards.write_set(
         rows,
         output,
         functools.partial(batches.attacked, task),
-        inputs=[*(one.folder for one in task.sets), *work.victims.values(), *_read_besides(task)],
+        inputs=[*(one.folder for one in task.sets), *work.victims.values(), *enhancer, *batches.read_besides(task)],
         settings=[entry, attacks, plan, task.playback, task.through, worker.device.split(":")[0]],
         worker=worker,
         description=f"attack {study} {name}",
         clips_per_shard=plan.batch_size,
         apart=BATCHES,
         about=task.sets[0].about,
+        made_of=functools.partial(batches.made_of, task, work.attacks, functools.cache(content.of_files)),
     )
     if worker.rank == 0:
         print(f"{study} {name}: {_told(clip_table.read(output / 'clips.csv'))}")
@@ -73,12 +76,6 @@ def main(study: str, name: str) -> None:
 def _called(dotted: str) -> str:
     """The name of an attack in tables."""
     return dotted.rpartition(".")[2]
-
-
-def _bound(where: str, given: Attack) -> Callable:
-    """The attack with its own parameters."""
-    function = find("attacks", given.attack, "attack", where=f"{where}.attack")
-    return parameters.bind(function, f"{where}.parameters", given.parameters, passed=("setting",))
 
 
 def _plan(study: str, name: str) -> tuple[Plan, Callable[[Work], pd.DataFrame]]:
@@ -90,15 +87,6 @@ def _plan(study: str, name: str) -> tuple[Plan, Callable[[Work], pd.DataFrame]]:
     function = find_function("attacking", "plans", plan.plan, where=f"{where}.plan")
     own = {key: value for key, value in given.items() if key not in of_all}
     return plan, parameters.bind(function, where, own)
-
-
-def _read_besides(task: batches.Task) -> list[str | Path]:
-    """What a batch depends on besides clips and victims."""
-    playback, through = task.playback, task.through
-    files = [] if playback is None else [playback.impulse_responses, playback.spoken_phrases]
-    if through is None:
-        return files
-    return [*files, *through.files, *([Path("models", task.study, through.model)] if through.model else [])]
 
 
 def _told(rows: pd.DataFrame) -> str:

@@ -22,7 +22,8 @@ def main(study: str) -> None:
     """Writes `reports/<study>/listening`: WAV and spectrogram of each sound of the clips that the study chooses.
 
     A sound with pictures is written as a video besides. A difference is raised to a peak of one half, since it could
-    not be heard otherwise; `listening.csv` says by how much. Where no clip was attacked there is none to hear.
+    not be heard otherwise; `listening.csv` says by how much. What is not there, or no clip of which was kept, is passed
+    over and told in a line.
     """
     folder = Path("reports", study, "listening")
     choose = part(study, "sounds", "clip")
@@ -34,7 +35,7 @@ def main(study: str) -> None:
         pd.DataFrame(rows).to_csv(folder / "listening.csv", index=False)
     silent = [entry for entry, clip in clips.items() if clip is None]
     if silent:
-        print(f"nothing to hear of {', '.join(silent)}: no such set, or no clip of it was attacked")
+        print(f"nothing to hear of {', '.join(silent)}: no such entry, or no clip of it was kept")
     print(f"{folder}: {len(heard)} clips, on the page {folder.with_name('index.html')} after the study's report")
 
 

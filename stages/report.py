@@ -41,7 +41,7 @@ def _report(study: str) -> Path:
     if not on_the_papers(values["corpora"], of_tables("READERS")):
         made = without_paper(made)
     own = beyond(values, of_tables("PAPERS"))
-    yours = of_tables("yours")(read(values), own) if own else pd.DataFrame(columns=["entry"])
+    yours = of_tables("yours")(values, own) if own else pd.DataFrame(columns=["entry"])
     made |= {"unreadable": unreadable, YOURS: yours}
     verdicts = list(made["claims"].verdict) if "claims" in made else []
     counted = {"claims_supported": verdicts.count("supported"), "unreadable_clips": len(unreadable)}

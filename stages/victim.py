@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from stages.frame import about, json_files, parameters, weights
+from stages.frame import about, code, json_files, parameters, weights
 from stages.frame.ctc import PADDING, characters, ctc, greedy, steps_needed, texts
 from stages.frame.errors import UserError
 from stages.frame.modules import find
@@ -292,6 +292,18 @@ def config_of(folder: str | Path) -> dict[str, Any]:
         UserError: there is none, or it is damaged.
     """
     return json_files.read(Path(folder, weights.CONFIG), about.MODEL, what="a trained model", do="run dvc repro")
+
+
+def made_by(folder: str | Path) -> list[Path]:
+    """The files and folders that say what the model in `folder` decides: its own, its code, a learned front end's.
+
+    Raises:
+        UserError: there is no model.
+    """
+    config, learned = config_of(folder), Path(folder).parent / FRONT_END
+    front_end = [f"stages/features/{config['front_end']['feature']}.py"] if config.get("front_end") else []
+    files = code.whole("stages/victim.py", f"stages/networks/{config['network']}.py", *front_end)
+    return [Path(folder), *([learned] if learned.is_dir() else []), *files]
 
 
 def import_network(folder: str | Path) -> None:

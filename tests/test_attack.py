@@ -8,7 +8,7 @@ import yaml
 from small_emotion import EMOTION
 
 from stages import attack
-from stages.attacking.entries import Attack, Attacked
+from stages.attacking.entries import Attacked, opened
 from stages.frame import clip_table, parameters, shards
 from stages.frame.errors import UserError
 
@@ -115,6 +115,7 @@ def rerun(home, folder, monkeypatch, **changes):
     [
         ({"attacked__cnn4": {"victm": []}}, r"attacked.cnn4.victm: .*did you mean 'victims'"),
         ({"attacked__cnn4": {"attacks": ["fgms"]}}, r"emotion.attacks.fgms: .*did you mean 'fgsm'"),
+        ({"attacked__cnn4": {"attacks": ["fgms", "bmi"]}}, r"'fgsm'\??; and params.yaml: emotion.attacks.bmi: .*'bim'"),
         ({"attacked__cnn4": {"plan": "judgd"}}, r"emotion.plans.judgd: .*did you mean 'judged'"),
         ({"plans__judged": {"plan": "correkt"}}, r"plans.py: expected a function 'correkt'; found none"),
         (
@@ -155,5 +156,4 @@ def test_every_entry_of_params_yaml_is_right(monkeypatch):
             assert {victims[one.split("/")[0]]["network"] for one in entry.victims} == {entry.network}
             assert attack._plan(study, entry.plan)[0].batch_size > 0
             for dotted in entry.attacks:
-                given = parameters.entry(Attack, f"{study}.attacks.{dotted}")
-                assert attack._bound(f"{study}.attacks.{dotted}", given)
+                assert opened(study, dotted)

@@ -1,5 +1,7 @@
 """Minimal attacks on clips that are decided rightly: stored as 16-bit files, and judged by what the files do."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import torch
 import yaml
 
 from stages import attack, victim
+from stages.attacking import batches
 from stages.frame import shards, weights
 from stages.frame.devices import Worker
 
@@ -168,3 +171,30 @@ def test_an_attack_aims_through_the_treatment_that_its_entry_names(home, monkeyp
         if key in set(bare.table.key)
     ]
     assert len(differ) == 4 and any(differ)
+
+
+def test_a_new_attack_is_made_alone_and_the_bytes_are_those_of_all_made_anew(home, tmp_path, monkeypatch):
+    for part in ("data/events/audio", "models"):
+        shutil.copytree(home / part, tmp_path / part)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEVICE", "cpu")
+    made, run = [], batches.attacked
+    monkeypatch.setattr(batches, "attacked", lambda task, rows: made.append(rows.attack.iloc[0]) or run(task, rows))
+
+    def attacked(attacks, **plan):
+        made.clear()
+        entry = EVENTS["attacked"]["untargeted"] | {"attacks": attacks}
+        plans = {"untargeted": EVENTS["plans"]["untargeted"] | plan}
+        section = EVENTS | {"attacked": {"untargeted": entry}, "plans": plans}
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump({"events": section}, sort_keys=False))
+        attack.main("events", "untargeted")
+        files = sorted((tmp_path / "data/events/adversarial/untargeted").iterdir())
+        return list(made), {file.name: file.read_bytes() for file in files}
+
+    attacked(["none", "loud"])
+    alone, with_it = attacked(["none", "deepfool", "loud"])
+    assert alone == ["deepfool", "deepfool"]
+    shutil.rmtree(".scratch")
+    assert attacked(["none", "deepfool", "loud"]) == (["none"] * 2 + ["deepfool"] * 2 + ["loud"] * 2, with_it)
+    # What all share is none of them the same with another unit.
+    assert len(attacked(["none", "loud"], unit={"audio": 2**-15})[0]) == 4

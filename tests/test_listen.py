@@ -65,7 +65,7 @@ def test_of_a_set_without_clips_there_is_nothing_to_hear(tmp_path, monkeypatch, 
     clips = tmp_path / "data/events/adversarial/vgg13-deepfool/clips.csv"
     clips.write_text(clips.read_text().splitlines()[0] + "\n")
     listen.main("events")
-    assert "nothing to hear of vgg13-deepfool: no such set, or no clip" in capsys.readouterr().out
+    assert "nothing to hear of vgg13-deepfool: no such entry, or no clip" in capsys.readouterr().out
     report.main("events")
     assert "<h3>Listen</h3>" not in (tmp_path / "reports/events/index.html").read_text()
 

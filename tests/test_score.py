@@ -1,6 +1,7 @@
 """Scores of attacked sounds: each treated in every way and decided on by the victim that was attacked."""
 
 import copy
+import functools
 import inspect
 import shutil
 import subprocess
@@ -15,13 +16,13 @@ import torch
 import yaml
 
 from stages import score, victim
-from stages.frame import parameters, shards, weights
+from stages.frame import code, parameters, shards, weights
 from stages.frame.clip_table import stable_hash
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 from stages.frame.modules import find
 from stages.frame.treatment import Treatment
-from stages.scoring import hearing
+from stages.scoring import batches, hearing
 from stages.treatments import mp3, none, resample, reverb, white_noise
 
 RATE_HZ = 32000
@@ -230,6 +231,66 @@ def test_what_is_wrong_or_missing_is_told_in_one_line(changed, arguments, sectio
     assert "\n" not in str(told.value)
 
 
+@pytest.fixture
+def decided(monkeypatch):
+    """How many sounds victims are asked of."""
+    asked = []
+    decide = hearing.decide
+    monkeypatch.setattr(hearing, "decide", lambda *given: asked.append(len(given[2])) or decide(*given))
+    return asked
+
+
+def scored() -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in Path("data/events/scores/small-lbfgs").iterdir()}
+
+
+def test_of_a_new_treatment_and_of_an_edited_one_that_alone_is_scored(changed, decided, tmp_path, monkeypatch):
+    shutil.copytree(code.TOP / "stages", tmp_path / "copy/stages", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code, "TOP", tmp_path / "copy")
+    monkeypatch.setattr(code, "_imported", functools.cache(code._imported.__wrapped__))
+    changed()
+    assert sum(decided) == 11 * 5
+    before = scored()
+    changed()
+    assert (sum(decided), scored()) == (11 * 5, before)
+    names = [*EVENTS["treatments"], "noise_5dB"]
+    own = {"treatments": {"noise_5dB": {"treatment": "white_noise", "parameters": {"snr_db": 5}}}}
+    changed(**own, scored={"every": {"treatments": names}})
+    assert sum(decided) == 11 * 6
+    with_it = scored()
+    shutil.rmtree(".scratch")
+    changed(**own, scored={"every": {"treatments": names}})
+    assert scored() == with_it
+    decided.clear()
+    with (tmp_path / "copy/stages/treatments/mp3.py").open("a") as file:
+        file.write("# edited\n")
+    code._imported.cache_clear()
+    changed()
+    assert sum(decided) == 11
+    # The victim's weights are the same for all treatments.
+    file = Path("models/events/small/config.json")
+    file.write_text(file.read_text() + " ")
+    changed()
+    assert sum(decided) == 11 + 11 * 5
+
+
+def test_all_treatments_that_do_not_fit_are_told_at_once_before_any_clip_is_treated(changed, decided):
+    own = {
+        "too_high": {"treatment": "resample", "parameters": {"rate_hz": 40000}},
+        "no_such_rate": {"treatment": "mp3", "parameters": {"bitrate_kbps": 144}},
+        "strange": {"treatment": "mp4"},
+    }
+    with pytest.raises(UserError) as told:
+        changed(treatments=own, scored={"every": {"treatments": ["none", *own]}})
+    line = str(told.value)
+    assert "\n" not in line and not decided
+    assert "params.yaml: events.treatments.too_high: expected a treatment that fits; found " in line and "40000" in line
+    assert (
+        "params.yaml: events.treatments.no_such_rate: expected a treatment that fits; found " in line and "144" in line
+    )
+    assert "params.yaml: events.treatments.strange.treatment: expected a file" in line
+
+
 def test_mixtures_are_decided_on_by_somebody(changed):
     table = pd.DataFrame({"key": ["a"], "clip_id": ["a"], "text": ["x"], "label": [""], "split": ["test"]})
     table = table.assign(problem="", speaker="s", noise="hum", snr_db=3.0, duration_s=0.1)
@@ -255,10 +316,9 @@ def test_what_has_no_quality_is_counted_by_its_reason_and_said():
 
 
 def test_a_treatment_whose_samples_are_no_numbers_is_told():
-    rows = pd.DataFrame({"key": ["k"], "source": ["clip"], "trial": [0], "label": ["a"]})
-    broken = {"loud": lambda clips, seeds: [np.array([0.0, np.nan], "f4")]}
+    rows = pd.DataFrame({"key": ["k"], "source": ["clip"], "trial": [0], "label": ["a"], "treatment": "loud"})
     with pytest.raises(UserError, match="treatment loud of clip: expected finite numbers as samples; found 1 that"):
-        score._scored(rows, [np.zeros(2, "f4")], broken, {})
+        batches.treated(rows, [np.zeros(2, "f4")], lambda clips, seeds: [np.array([0.0, np.nan], "f4")], {})
 
 
 def test_every_entry_of_params_yaml_is_right():
@@ -269,7 +329,8 @@ def test_every_entry_of_params_yaml_is_right():
             of_images = study == "emotion"
             for one in entry.treatments or section["treatments"]:
                 given = parameters.entry(Treatment, f"{study}.treatments.{one}")
-                way = hearing.treated(study, one, given, of_images=of_images, sample_rate_hz=16000, device="cpu")
+                rate_hz = section["corpora"]["audio"]["decoding"]["sample_rate_hz"]
+                way = hearing.treated(study, one, given, of_images=of_images, sample_rate_hz=rate_hz, device="cpu")
                 treat = find("treatments", given.treatment, "treat", where="")
                 asked = {one.name for one in inspect.signature(treat).parameters.values() if one.default is one.empty}
                 assert asked - set(way.keywords) == {"waveforms", "seeds"} | ({"model"} if of_images else set())

@@ -11,6 +11,7 @@ from small_emotion import EMOTION
 from stages import score, victim
 from stages.frame import clip_table, shards
 from stages.frame.devices import Worker
+from stages.studies.emotion import sounds
 from stages.treatments import griffin_lim
 
 
@@ -89,3 +90,8 @@ def test_each_model_makes_sound_of_its_own_images_and_hears_it(home, of_two_mode
         inverted.load(row.sound)["audio"] for row in inverted.table.sort_values("source").head(2).itertuples()
     )
     assert np.abs(one.astype(int) - other).max() > 100
+
+
+def test_of_a_set_that_is_not_there_there_is_nothing_to_hear(home, monkeypatch):
+    monkeypatch.chdir(home)
+    assert sounds.clip("nothing") is None and sounds.clip("cnn4").label in ("high", "low")

@@ -4,12 +4,12 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from stages.attacking.entries import Attacked, Plan, Playback
-from stages.frame import parameters, shards
+from stages.attacking.entries import Attack, Attacked, Plan, Playback
+from stages.frame import code, parameters, shards
 from stages.frame.errors import UserError
 from stages.frame.modules import find
 from stages.frame.treatment import Treatment
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from stages.victim import Victim
+
+# The plan `judged` has rows of it, which no entry names.
+NOTHING = Attack(attack="none")
+# Found by name, so that a study where nothing is played does not depend on it.
+PLAYBACK = "stages/features/playback.py"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,9 +61,35 @@ def attacked(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.
         spoken_phrases=task.playback and task.playback.spoken_phrases,
     )
     clips = [{name: array for one in task.sets for name, array in one.load(clip).items()} for clip in rows.clip_id]
-    # The plan `judged` has rows of `none`, which no entry names.
-    run = task.runs.get(first.attack) or find("attacks", "none", "attack", where="attacks")
+    run = task.runs.get(first.attack) or find("attacks", NOTHING.attack, "attack", where="attacks")
     return made.attacked(rows.assign(through=task.entry.through or ""), clips, target, run, setting)
+
+
+def made_of(task: Task, attacks: dict[str, Attack], digest: Callable[..., str], rows: pd.DataFrame) -> list[Any]:
+    """All that a batch is made of besides its rows, of no other attack and no other model; see `shards.write_set`.
+
+    `attacks` are the entries by name; `digest` is `content.of_files`, which may know the files already.
+    """
+    from stages import victim as models
+
+    first, through = rows.iloc[0], task.through
+    given = attacks.get(first.attack, NOTHING)
+    own = ["stages/attacking/batches.py", f"stages/attacks/{given.attack}.py"]
+    own += [f"stages/treatments/{through.treatment}.py"] if through else []
+    own += [PLAYBACK] if task.playback else []
+    asked = [first.folder, *([Path("models", task.study, through.model)] if through and through.model else [])]
+    return [
+        *(given.attack, given.parameters, task.plan.unit, task.playback, task.entry.through, through),
+        *(task.entry.draws, task.device.split(":")[0], digest(*code.whole(*own)), digest(*read_besides(task))),
+        [digest(*models.made_by(one)) for one in asked],
+        [digest(one.folder) for one in task.sets],
+    ]
+
+
+def read_besides(task: Task) -> list[str | Path]:
+    """The files that a batch depends on besides clips and models."""
+    files = [] if task.playback is None else [task.playback.impulse_responses, task.playback.spoken_phrases]
+    return [*files, *(task.through.files if task.through else [])]
 
 
 def aimed_at(task: Task, folder: str) -> "Victim":
@@ -105,7 +136,6 @@ def _rooms(task: Task) -> "Tensor | None":
     """The impulse responses (rooms, taps) that attackers may know."""
     if task.playback is None:
         return None
-    # By its name, so that a study where nothing is played does not depend on the file.
     read_responses = find("features", "playback", "read_responses", where=f"{task.study}.playback")
     how = {"sample_rate_hz": task.sets[0].about["signal"]["sample_rate_hz"], "longest_s": task.playback.longest_s}
     return read_responses(task.playback.impulse_responses, held_out=False, **how).to(task.device)

@@ -1,8 +1,11 @@
 """Room of attacking: what params.yaml says of adversarial sets, in the sections `attacked`, `attacks` and `plans`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from stages.frame import parameters
+from stages.frame.modules import find
 from stages.frame.parameters import Count, Name, NonNegative, Positive
 from stages.frame.sound_files import LONGEST_RESPONSE_S
 
@@ -76,3 +79,15 @@ class Playback:
     noise_snr_db: NonNegative
     spoken_phrases: str
     longest_s: Positive = LONGEST_RESPONSE_S
+
+
+def opened(study: str, dotted: str) -> tuple[Attack, Callable]:
+    """An entry of the study's attacks, by its dotted name, and the attack with its own parameters.
+
+    Raises:
+        UserError: there is no such entry or no such attack, or it has other parameters.
+    """
+    where = f"{study}.attacks.{dotted}"
+    given = parameters.entry(Attack, where)
+    function = find("attacks", given.attack, "attack", where=f"{where}.attack")
+    return given, parameters.bind(function, f"{where}.parameters", given.parameters, passed=("setting",))

@@ -24,6 +24,11 @@ def needed(files: Iterable[Path]) -> set[Path]:
     return seen
 
 
+def whole(*files: str | Path) -> list[Path]:
+    """The files and all that they need, with their whole paths, sorted."""
+    return sorted(TOP / file for file in needed(map(Path, files)))
+
+
 def loaded() -> set[Path]:
     """The files of `stages` that this process has imported."""
     modules = (getattr(module, "__file__", None) for module in list(sys.modules.values()))

@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 NO_ROOM_BYTES = 65536
+Made = TypeVar("Made")
 
 
 class UserError(Exception):
@@ -20,11 +22,29 @@ class UserError(Exception):
 
     def __init__(self, where: object, expected: str, found: str, do: str):
         super().__init__(_one_line(f"{where}: expected {expected}; found {found}; {do}"))
-        self._given = str(where), expected, found, do
+        self.given = str(where), expected, found, do
 
     def __reduce__(self) -> tuple:
         """So that worker processes can raise it."""
-        return UserError, self._given
+        return UserError, self.given
+
+
+def each(make: Callable[[str], Made], names: Iterable[str]) -> dict[str, Made]:
+    """What `make` gives for each name.
+
+    Raises:
+        UserError: some names have one each; it tells of all of them.
+    """
+    made, errors = {}, []
+    for name in names:
+        try:
+            made[name] = make(name)
+        except UserError as error:
+            errors.append(error)
+    if errors:
+        *given, do = errors[0].given
+        raise UserError(*given, "; and ".join([do, *dict.fromkeys(map(str, errors[1:]))]))
+    return made
 
 
 @contextlib.contextmanager

@@ -2,20 +2,23 @@
 
 import contextlib
 import errno
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.frame import code
+from stages.frame import code, content
 from stages.frame.alone import alone
 from stages.frame.devices import Worker
-from stages.frame.errors import UserError, writing
+from stages.frame.errors import writing
 
 ONE_PROCESS = Worker()
+
+
+def top() -> Path:
+    """The folder of all that is no output: what is half done, and what is kept."""
+    return Path(os.environ.get("SCRATCH", ".scratch"))
 
 
 @contextlib.contextmanager
@@ -30,7 +33,7 @@ def scratch_folder(
     Raises:
         UserError: an input is missing, another run is at work in the folder, or the disk is full or closed.
     """
-    folder = Path(os.environ.get("SCRATCH", ".scratch"), _scratch_name(output, inputs, settings))
+    folder = top() / _scratch_name(output, inputs, settings)
     with contextlib.ExitStack() as held:
         held.enter_context(writing(folder))
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -67,13 +70,8 @@ def move(folder: Path, output: Path) -> None:
 
 
 def _scratch_name(output: str | Path, inputs: list[str | Path], settings: Any) -> str:
-    own = sorted(code.TOP / file for file in code.needed(code.loaded()))
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-    for path in [*own, *(file for given in inputs for file in _files(Path(given)))]:
-        digest.update(str(path.name).encode())
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return f"{'-'.join(Path(output).parts[-3:])}-{digest.hexdigest()[:16]}"
+    key = content.of_settings([settings, content.of_files(*code.whole(*code.loaded()), *inputs)])
+    return f"{'-'.join(Path(output).parts[-3:])}-{key[:16]}"
 
 
 def _remove(folder: Path) -> None:
@@ -82,9 +80,3 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(leaving, ignore_errors=True)
     folder.rename(leaving)
     shutil.rmtree(leaving)
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise UserError(path, "a file or folder", "nothing there", "run dvc repro, or see data/README.md")
-    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]

@@ -5,6 +5,7 @@ lie, and `shard-00000.safetensors` and so on. A shard is whole or absent, and is
 """
 
 import csv
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import about as schemas
-from stages.frame import clip_table, finite, json_files, progress
+from stages.frame import clip_table, content, finite, json_files, kept, progress
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 from stages.frame.scratch import move, scratch_folder
@@ -28,8 +29,11 @@ KINDS = ("BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "F
 AGAIN = "delete its folder and run dvc repro"
 # The folder of a learned front end, in a set of features and beside the models that were trained on the set.
 FRONT_END = "front_end"
+# In what is kept of a shard: no csv has it.
+END_OF_TABLE = b"\0"
 Arrays = dict[str, np.ndarray]
 Compute = Callable[[pd.DataFrame], tuple[pd.DataFrame, list[Arrays]]]
+MadeOf = Callable[[pd.DataFrame], Any]
 
 
 class ShardSet:
@@ -113,6 +117,7 @@ def write_set(
     apart: tuple[str, ...] = (),
     about: dict[str, Any] | None = None,
     front_end: Path | None = None,
+    made_of: MadeOf | None = None,
 ) -> None:
     """Writes the set that `compute` makes of the rows of `plan`, one shard of `clips_per_shard` rows at a time.
 
@@ -123,8 +128,10 @@ def write_set(
     Shards are dealt out among the workers. Each is kept in a scratch folder as soon as it is done, so that an
     interrupted stage goes on where it was; the folder is named by a hash of `settings`, the content of `inputs`, the
     plan and the stage's own code, so that nothing stale is ever picked up.
+    Where `made_of` tells all that a shard's rows are made of besides their plan, finished shards are kept beyond the
+    stage, and those that are made of the same are not computed again, see `stages.frame.kept`.
     """
-    parts = [own for _, own in plan.groupby(list(apart), sort=False)] if apart else [plan]
+    parts = [own for _, own in plan.groupby(list(apart), sort=False, dropna=False)] if apart else [plan]
     pieces = [
         own.iloc[start : start + clips_per_shard] for own in parts for start in range(0, len(own), clips_per_shard)
     ]
@@ -136,9 +143,13 @@ def write_set(
         missing = [number for number in own if not _is_done(scratch, number)]
         done = sum(len(pieces[number]) for number in own) - sum(len(pieces[number]) for number in missing)
         total = sum(len(pieces[number]) for number in own)
+        keys = {number: _key(pieces[number], made_of) for number in missing} if made_of else {}
         with progress.bar(total, description, "clip", done=done, shown=worker.rank == 0) as bar:
             for number in missing:
-                _write_shard(scratch, number, *compute(pieces[number]))
+                if not (keys and _taken(scratch, number, keys[number])):
+                    _write_shard(scratch, number, *compute(pieces[number]))
+                    if keys:
+                        _keep(scratch, number, keys[number])
                 bar.update(len(pieces[number]))
         worker.wait_for_all()
         if worker.rank == 0:
@@ -172,10 +183,42 @@ def _write_shard(scratch: Path, number: int, rows: pd.DataFrame, arrays: list[Ar
         save_file(tensors, unfinished)
         unfinished.rename(scratch / "set" / _shard_name(number))
     # The table comes last: it is what says that the shard is done.
-    table = _table(scratch, number)
-    unfinished = table.with_suffix(".unfinished")
-    rows.assign(shard=_shard_name(number) if tensors else "").to_csv(unfinished, index=False)
-    unfinished.rename(table)
+    table = rows.assign(shard=_shard_name(number) if tensors else "").to_csv(index=False)
+    _put(scratch, _table(scratch, number), table.encode())
+
+
+def _put(scratch: Path, file: Path, content: bytes) -> None:
+    """Writes a file of the scratch folder, which is never seen half-written."""
+    unfinished = scratch / f"{file.name}.unfinished"
+    unfinished.write_bytes(content)
+    unfinished.rename(file)
+
+
+def _key(rows: pd.DataFrame, made_of: MadeOf) -> str:
+    return content.of_settings([made_of(rows), rows.to_csv(index=False)])
+
+
+def _taken(scratch: Path, number: int, key: str) -> bool:
+    """Whether a shard was kept under this key, which then is the one of this number."""
+    held = kept.take(key)
+    if held is None:
+        return False
+    table, _, shard = held.partition(END_OF_TABLE)
+    header, *rows = csv.reader(io.StringIO(table.decode("utf-8"), newline=""))
+    place, renamed = header.index("shard"), io.StringIO(newline="")
+    for row in rows:
+        row[place] = _shard_name(number) if shard else ""
+    csv.writer(renamed, lineterminator="\n").writerows([header, *rows])
+    if shard:
+        _put(scratch, scratch / "set" / _shard_name(number), shard)
+    _put(scratch, _table(scratch, number), renamed.getvalue().encode())
+    return True
+
+
+def _keep(scratch: Path, number: int, key: str) -> None:
+    shard = scratch / "set" / _shard_name(number)
+    arrays = shard.read_bytes() if shard.exists() else b""
+    kept.keep(key, _table(scratch, number).read_bytes() + END_OF_TABLE + arrays)
 
 
 def _is_done(scratch: Path, number: int) -> bool:

@@ -10,6 +10,8 @@ from stages.frame.errors import UserError
 from stages.frame.modules import find
 
 STUDIES = Path(__file__).parents[1] / "studies"
+# The names of the paper's entries by section; of adversarial sets, where the study tells them, with their attacks.
+Papers = dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]]
 
 
 def part(study: str, file: str, attribute: str) -> Any:
@@ -24,18 +26,45 @@ def part(study: str, file: str, attribute: str) -> Any:
     return find(f"studies.{study}", file, attribute, where=study)
 
 
-def papers_alone(values: dict[str, Any], papers: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-    """A study's parameters without the entries that are somebody's own; `papers` names the paper's of each section."""
+def papers_alone(values: dict[str, Any], papers: Papers) -> dict[str, Any]:
+    """A study's parameters without the entries that are somebody's own; `papers` names the paper's of each section.
+
+    Of adversarial sets it may also name the paper's attacks, of which alone the sets then are.
+    """
     kept = {
         section: {name: entry for name, entry in values.get(section, {}).items() if name in names}
         for section, names in papers.items()
     }
+    for name, attacks in _attacks(papers).items():
+        if name in kept["attacked"]:
+            entry = kept["attacked"][name]
+            known = [dotted for dotted in entry["attacks"] if called(dotted) in attacks]
+            kept["attacked"][name] = entry | {"attacks": known}
     return values | kept
 
 
-def beyond(values: dict[str, Any], papers: dict[str, tuple[str, ...]]) -> set[str]:
-    """The names of the entries that `papers_alone` leaves out."""
-    return {name for section, names in papers.items() for name in values.get(section, {}) if name not in names}
+def beyond(values: dict[str, Any], papers: Papers) -> set[str]:
+    """The names of the entries, and of attacks in the paper's sets, that `papers_alone` leaves out."""
+    own = {name for section, names in papers.items() for name in values.get(section, {}) if name not in names}
+    for name, attacks in _attacks(papers).items():
+        own |= set(map(called, values["attacked"].get(name, {"attacks": ()})["attacks"])) - set(attacks)
+    return own
+
+
+def called(dotted: str) -> str:
+    """The name that an attack has in tables: the last part of an entry of `attacks`."""
+    return dotted.rpartition(".")[2]
+
+
+def of_named_attacks(rows: pd.DataFrame, entry: dict[str, Any]) -> pd.DataFrame:
+    """The rows of an adversarial set of the attacks that its entry names now, and those that are not attacked."""
+    return rows[rows.attack.isin(["none", *map(called, entry["attacks"])])]
+
+
+def _attacks(papers: Papers) -> dict[str, tuple[str, ...]]:
+    """The paper's attacks by adversarial set, where the study tells them."""
+    attacked = papers.get("attacked", ())
+    return attacked if isinstance(attacked, dict) else {}
 
 
 def rows_naming(made: dict[str, pd.DataFrame], names: set[str]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stages.frame import finite, parameters
+from stages.frame.errors import UserError
 from stages.frame.modules import find
 from stages.frame.treatment import Treatment
 
@@ -26,14 +27,23 @@ PASSED = ("sample_rate_hz", "seeds", "device")
 def treated(study: str, name: str, given: Treatment, *, of_images: bool, **told: Any) -> Way:
     """The treatment `name` of a study, as a function of clips, their `seeds`, and of images the `model` they are of.
 
+    Where it reads no file, which may still have to be made, it is asked of no clips once, so that what can't be at
+    their sampling rate is told before anything is computed.
+
     Raises:
-        UserError: there is no such treatment, or it has other parameters.
+        UserError: there is no such treatment, it has other parameters, or these do not fit the clips.
     """
     where = f"{study}.treatments.{name}"
     treat = find("treatments", given.treatment, "treat", where=f"{where}.treatment")
     values = given.parameters | ({"model": str(Path("models", study, given.model))} if given.model else {})
     passed = (*PASSED, "model") if of_images else PASSED
-    return partial(parameters.bind(treat, f"{where}.parameters", values, passed=passed), **told)
+    way = partial(parameters.bind(treat, f"{where}.parameters", values, passed=passed), **told)
+    try:
+        if not given.files:
+            way([], seeds=[], **({"model": ""} if of_images else {}))
+    except UserError as error:
+        raise UserError(f"params.yaml: {where}", "a treatment that fits", str(error), "change it") from error
+    return way
 
 
 def played(study: str, playback: dict[str, Any], **told: Any) -> Way:

@@ -1,6 +1,7 @@
 """Room of scoring: the versions in which the clips of a set are scored, and how each sounds before it is treated."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,15 @@ from stages.frame.shards import ShardSet
 Play = Callable[..., list[np.ndarray]]
 
 
-def planned(sets: dict[str, ShardSet], *, attacks: list[str] | None, mixtures: int | None, plays: int) -> pd.DataFrame:
-    """A row for each version of each chosen clip, those of one model and of like length together.
+def planned(
+    sets: dict[str, ShardSet],
+    *,
+    attacks: list[str] | None,
+    mixtures: int | None,
+    plays: int,
+    treatments: Iterable[str],
+) -> pd.DataFrame:
+    """A row for each version of each chosen clip under each treatment, those of one model and of like length together.
 
     A mixture comes `clean` and `noisy`; what an attack made as the `file` holds it, and `played` so many times, each a
     `trial`. `source` is the row's key in its `set`; `model` the folder of what was attacked, empty for mixtures.
@@ -24,6 +32,7 @@ def planned(sets: dict[str, ShardSet], *, attacks: list[str] | None, mixtures: i
         attacks: those whose clips are taken, None all.
         mixtures: how many of the test split are taken, of every speaker in turn (`clip_table.by_turns`); None all.
         plays: how often attacked clips are played.
+        treatments: by name.
     """
     plans = []
     for name, one in sets.items():
@@ -35,7 +44,8 @@ def planned(sets: dict[str, ShardSet], *, attacks: list[str] | None, mixtures: i
             trial = number if version == "played" else 0
             key = f"{name}/" + rows.source + f"/{version}" + (f"-{trial}" if trial else "")
             plans.append(rows.assign(key=key, version=version, trial=trial))
-    return pd.concat(plans, ignore_index=True).sort_values(["model", "duration_s", "key"], ignore_index=True)
+    plan = pd.concat(plans, ignore_index=True).sort_values(["model", "duration_s", "key"], ignore_index=True)
+    return pd.concat([plan.assign(key=plan.key + f"/{one}", treatment=one) for one in treatments], ignore_index=True)
 
 
 def _mixed(table: pd.DataFrame, count: int | None) -> pd.DataFrame:
@@ -66,6 +76,15 @@ def files(rows: pd.DataFrame, sets: dict[str, ShardSet], play: Play | None) -> l
         for place, waveform in zip(places, play([made[place] for place in places], seeds=seeds)):
             made[place] = in_16_bits(waveform)
     return made
+
+
+def digest(rows: pd.DataFrame, sets: dict[str, ShardSet]) -> str:
+    """A hash of what the sets hold of these rows, which `files` and `clean` are made of."""
+    total = hashlib.sha256()
+    for row in rows.itertuples():
+        for name, array in sets[row.set].load(row.source).items():
+            total.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return total.hexdigest()
 
 
 def clean(row: Any, sets: dict[str, ShardSet], clips: ShardSet) -> np.ndarray:

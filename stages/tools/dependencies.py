@@ -38,6 +38,8 @@ SWITCHES = {
     "playback": "stages/features/playback.py",
 }
 FRAME = Path("stages/frame")
+# Verbs that can be told to take every entry of a section, whose entries name files of the room that is called alike.
+TAKERS, SECTIONS = ("attack", "score"), ("attacks", "treatments")
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,13 @@ def declared(stage: Stage) -> set[Path]:
 def needed(stage: Stage, values: dict[str, Any]) -> set[Path]:
     """The files of `stages` that the stage's command can import or read, `values` being all parameters.
 
-    All of the ground floor, which is declared as one folder, is needed by everybody.
+    All of the ground floor, which is declared as one folder, is needed by everybody. So is a whole room where every
+    entry of its section is taken, as one can be added that names any file of it: an edit of that file is to be noticed.
     """
     modules = code.needed(_roots(stage, values)) | set(_files(FRAME))
+    for name in stage.params if stage.verb in TAKERS else ():
+        section = name.partition(".")[2]
+        modules |= set(_files(Path("stages", section))) if section in SECTIONS else set()
     return modules | _beside(modules)
 
 

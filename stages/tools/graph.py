@@ -5,6 +5,7 @@ from typing import Any
 
 from stages.frame.alone import another_run
 from stages.frame.errors import UserError
+from stages.tools import removed
 
 # Where DVC writes the number of the process that works on its notes.
 HELD = Path(".dvc/tmp/lock")
@@ -13,7 +14,8 @@ HELD = Path(".dvc/tmp/lock")
 def outdated(targets: list[str], values: dict[str, Any]) -> dict[str, set[str]]:
     """The stages that the targets need and that have to run, or that follow one which has to.
 
-    Each comes with those of them it waits for. `values` is all of params.yaml.
+    A target is a stage, or what one writes. Each comes with those of them it waits for. `values` is all of params.yaml;
+    what it no longer names goes first, see `removed.forget`.
 
     Raises:
         UserError: a dvc.lock is cut off, names are missing in params.yaml, or another command of DVC is at work.
@@ -24,8 +26,11 @@ def outdated(targets: list[str], values: dict[str, Any]) -> dict[str, set[str]]:
     try:
         with Repo(".") as repo:
             graph = repo.index.graph
-            stages = {one for name in targets for one in repo.stage.collect(name, with_deps=True, graph=graph)}
+            writers = {Path(out.fs_path): stage.addressing for stage in repo.index.stages for out in stage.outs}
+            names = [writers.get(Path(name).absolute(), name) for name in targets]
+            stages = {one for name in names for one in repo.stage.collect(name, with_deps=True, graph=graph)}
             with repo.lock:
+                removed.forget(repo)
                 changed = {stage for stage in stages if _changed(stage, values)}
             waits_for = {stage: set(graph.successors(stage)) for stage in stages}
     except DvcException as error:

@@ -1,7 +1,7 @@
 """Tool: entry of `make reproduce`: runs the stages that changed, several at a time, and prints what came out.
 
-With `--only NAME` those stages alone that an entry of one's own needs, a victim, attack, set or treatment; its rows of
-the table `table_yours` are printed.
+With `--only NAME` those stages alone that an entry of one's own needs, a victim, attack, set or treatment of a study;
+its rows of the table `table_yours` are printed.
 
 DVC runs one stage after another, and reads params.yaml and a lock again for each. Here its graph is read once, what is
 up to date is not asked for again, and what is not is dealt out to a few processes that stay.
@@ -19,18 +19,13 @@ from stages.frame import parameters
 from stages.frame.alone import alone
 from stages.frame.errors import UserError, told_in_one_line
 from stages.reporting.study import part
-from stages.tools import at_work, graph, workers
+from stages.tools import at_work, entries, graph, workers
+from stages.tools import only as own
 
 STUDIES = Path("stages/studies")
 ACTIVE = Path(".dvc/tmp/reproduce.lock")
-# The study whose sets are scored one by one.
-OF_SETS = "events"
 # What headline numbers are counted in, by the end of their names.
 UNITS = {"_percent": "%", "_db": "dB"}
-COLUMNS = (
-    *("entry", "accuracy", "attacked", "fooled", "snr_db", "forwards", "backwards"),
-    *("treatment", "Adv", "GT", "GT_low", "GT_high", "Diff", "n"),
-)
 # Parameters that say where something lies that a stage reads and no stage writes, unless it is built in.
 PLACES = ("root", "weights", "impulse_response", "impulse_responses", "spoken_phrases")
 
@@ -38,7 +33,7 @@ PLACES = ("root", "weights", "impulse_response", "impulse_responses", "spoken_ph
 def main(study: str | None, jobs: int, only: str | None = None) -> None:
     """Brings the study's page (all studies' pages without one) up to date and prints its headline numbers.
 
-    With `only` the sets of the study (of events, without one) that this entry has part in are attacked and scored.
+    With `only` the sets alone that an entry of this name has part in are attacked and scored, see `stages.tools.only`.
 
     Raises:
         UserError: a corpus is not where params.yaml says, a study is unknown, there is no process to work in, a lock
@@ -55,8 +50,8 @@ def main(study: str | None, jobs: int, only: str | None = None) -> None:
     if study and study not in known:
         raise UserError("STUDY", f"one of {', '.join(known)}", study, "correct it")
     if only:
-        study = study or OF_SETS
-        entries = sets_with(only, study, values[study])
+        study = study or own.study_with(only, known, values)
+        sets = own.sets_with(only, study, values[study])
     chosen = [study] if study else known
     for name in chosen:
         check_places(name, values)
@@ -64,52 +59,21 @@ def main(study: str | None, jobs: int, only: str | None = None) -> None:
     with alone(ACTIVE, Path.cwd()):
         at_work.check()
         if only:
-            targets = [f"{STUDIES}/{study}/dvc.yaml:score@{name}" for name in entries]
+            targets = own.made_for(only, study, values[study], sets)
         else:
             targets = [f"{STUDIES}/{study}/dvc.yaml:report" if study else "index"]
         waits_for = graph.outdated(targets, values)
         if waits_for:
+            for name in chosen:
+                entries.check(name, values[name])
             workers.run(waits_for, jobs)
     if only:
-        print_yours(study, only, values[study] | {"attacked": entries})
+        own.print_rows(study, only, values[study] | {"attacked": sets})
         return
     for name in chosen:
         _print_headline(name)
     page = Path("reports", study or "", "index.html")
     print(f"\n{time.monotonic() - started:.0f} s. The page: {page.resolve().as_uri()}")
-
-
-def sets_with(only: str, study: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The entries of `attacked` in which an entry of the study has part; a treatment has in all, if any in one's own.
-
-    Raises:
-        UserError: the study's sets are not scored one by one, or there is no such victim, attack, set or treatment.
-    """
-    if study != OF_SETS:
-        raise UserError("ONLY", f"an entry of {OF_SETS}", f"STUDY={study}", "see the study's README for its stages")
-    attacked = values["attacked"]
-    if only in values["treatments"]:
-        papers = part(study, "tables", "PAPERS")["attacked"]
-        return {name: one for name, one in attacked.items() if name not in papers} or attacked
-    found = {name: one for name, one in attacked.items() if only in (name, *one["victims"], *one["attacks"])}
-    if not found:
-        known = {*values["victims"], *values["finished"], *values["attacks"], *values["treatments"], *attacked}
-        do = "add an entry of `attacked` that has it" if only in known else f"name one of {', '.join(sorted(known))}"
-        raise UserError("ONLY", f"a victim, attack, set or treatment of {study}", repr(only), do)
-    return found
-
-
-def print_yours(study: str, only: str, values: dict[str, Any]) -> None:
-    """Prints the rows of `table_yours` that the entry `only` has, of the sets of `attacked`."""
-    victims = {name for one in values["attacked"].values() for name in one["victims"]}
-    trained = {
-        section: {n: e for n, e in values[section].items() if n in victims} for section in ("victims", "finished")
-    }
-    read, yours = (part(study, "tables", name) for name in ("read", "yours"))
-    told = {only} if only in values["treatments"] else {*values["attacked"], *victims}
-    table = yours(read(values | trained), told)
-    columns = [name for name in COLUMNS if name in table]
-    print(f"\n{study}, {only} (shares in %):\n{table[columns].to_string(index=False, na_rep='')}")
 
 
 def check_places(study: str, values: dict[str, Any]) -> None:

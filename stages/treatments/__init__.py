@@ -5,7 +5,8 @@
 takes float32 mono arrays in [-1, 1), one per clip and of any lengths of at least one sample, and returns new float32
 arrays of the same lengths, in step with the originals (no delay): what really happens, the true codec. A clip's result
 depends on its samples and its seed, never on its batch mates. Results may leave [-1, 1): the verb that calls clips and
-rounds to 16 bits, before and after. A treatment that asks for `model` gets the folder of a trained one.
+rounds to 16 bits, before and after. Of no clips it returns none, and tells what does not fit: verbs ask so before
+anything is computed. A treatment that asks for `model` gets the folder of a trained one.
 
 For attackers who know of it the file also has
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from disks import closed, other_disk, room_for
 
-from stages.frame.errors import UserError, told_in_one_line, writing
+from stages.frame.errors import UserError, each, told_in_one_line, writing
 
 KEPT = "and run again; finished shards are kept"
 
@@ -133,3 +133,16 @@ def test_what_stands_in_the_place_of_a_folder_is_named(folder):
     (folder / "file").touch()
     line = told(lambda: (folder / "file/below").mkdir())
     assert line.startswith(f"error: {folder / 'file/below'}: expected a place to read and write; found Not a directory")
+
+
+def test_what_is_wrong_with_several_is_told_of_all_in_one_line():
+    def twice(name):
+        if name in "ace":
+            raise UserError(name, "b or d", repr(name), "correct it")
+        return 2 * name
+
+    assert each(twice, "bd") == {"b": "bb", "d": "dd"}
+    with pytest.raises(UserError) as told:
+        each(twice, "abcde")
+    one = "{0}: expected b or d; found '{0}'; correct it"
+    assert str(told.value) == "; and ".join(one.format(name) for name in "ace")

@@ -266,3 +266,52 @@ def test_an_existing_output_is_replaced_whole(tmp_path):
     (tmp_path / "out" / "stale").write_text("")
     write(tmp_path / "out")
     assert not (tmp_path / "out" / "stale").exists()
+
+
+GROUPS = {"a": 4, "b": 5}
+
+
+def write_groups(output: Path, groups: dict[str, int], *, keeps: bool = True, version: int = 1) -> list[str]:
+    """A set of so many clips of each group; of which groups shards were computed. Clips `b...` have no arrays."""
+    computed = []
+    table = pd.DataFrame([{"clip_id": f"clip{n}", "group": group} for group, n in groups.items() for n in range(n)])
+
+    def of_group(rows):
+        computed.append(rows.group.iloc[0])
+        made, arrays = compute(rows)
+        key, nothing = made.group + made.clip_id, rows.group.iloc[0] == "b"
+        return made.assign(key=key, odd='a "b", c\n'), [{}] * len(rows) if nothing else arrays
+
+    shards.write_set(
+        table,
+        output,
+        of_group,
+        inputs=[],
+        settings=1,
+        worker=Worker(),
+        description="test",
+        clips_per_shard=3,
+        apart=("group",),
+        made_of=(lambda rows: version) if keeps else None,
+    )
+    return computed
+
+
+def test_only_new_shards_are_computed_and_the_bytes_are_those_without_what_is_kept(tmp_path):
+    assert write_groups(tmp_path / "first", GROUPS) == ["a", "a", "b", "b"]
+    assert write_groups(tmp_path / "again", GROUPS) == []
+    assert digest(tmp_path / "again") == digest(tmp_path / "first")
+    # Before the others, so that these have other numbers now; and with one clip more in a shard of its own.
+    more = {"c": 2} | GROUPS | {"b": 7}
+    assert write_groups(tmp_path / "more", more) == ["c", "b", "b"]
+    assert write_groups(tmp_path / "whole", more, keeps=False) == ["c", "a", "a", "b", "b", "b"]
+    assert digest(tmp_path / "more") == digest(tmp_path / "whole")
+    assert write_groups(tmp_path / "other", GROUPS, version=2) == ["a", "a", "b", "b"]
+
+
+def test_a_damaged_piece_is_computed_again(tmp_path, scratch):
+    write_groups(tmp_path / "first", GROUPS)
+    for damaged in (scratch / "kept").iterdir():
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"X")
+    assert write_groups(tmp_path / "again", GROUPS) == ["a", "a", "b", "b"]
+    assert digest(tmp_path / "again") == digest(tmp_path / "first")

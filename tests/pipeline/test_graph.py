@@ -55,6 +55,17 @@ def test_stages_of_all_studies_are_named_alike(stages):
         assert all(param.split(".")[0] == study for param in stage.params)
 
 
+def test_no_study_reads_what_is_anothers(stages):
+    """So that without a victim of one study no other's report is out of date."""
+    for stage in stages:
+        study = stage.command[3]
+        for dep in stage.deps if study != "index" else ():
+            if dep.parts[0] in ("data", "models", "reports"):
+                assert dep.parts[1] in (study, "embedded"), (stage.address, dep)
+            if dep.parts[:2] == ("stages", "studies"):
+                assert dep.parts[2] == study, (stage.address, dep)
+
+
 def test_locks_hold_no_stage_that_is_gone(stages):
     addresses = {stage.address for stage in stages}
     for lock in [Path("dvc.lock"), *(Path(f"stages/studies/{study}/dvc.lock") for study in STUDIES)]:

@@ -129,4 +129,4 @@ def write(items: dict[str, tuple[str, ...]]) -> dict:
     shards.write_set(inverted, "data/emotion/scores/inverted", as_sound, **about)
     signal = {"signal": {"sample_rate_hz": 16000}}
     shards.write_set(clip_list(), "data/emotion/audio", recorded, **about, about=signal)
-    return {"attacked": {name: {} for name in items}}
+    return {"attacked": {name: {"attacks": ["fgsm", "bim", "pgd"]} for name in items}}

@@ -106,7 +106,7 @@ def write(measured: transfer.Measured) -> dict:
     shards.write_set(attacks, "data/transfer/adversarial/speech_heads", attacked, **about)
     section = {
         "victims": {name: {"inputs": feature, "recipe": "own"} for name, feature in victims.items()},
-        "attacked": {"speech_heads": {}},
+        "attacked": {"speech_heads": {"attacks": ["fgsm", "bim"]}},
         "recipes": {"own": {"few": 100}},
     }
     section["victims"]["lld_heads"]["training"] = {"few": None}

@@ -3,7 +3,7 @@
 import pytest
 
 from stages.frame.errors import UserError
-from stages.tools import graph, reproduce, workers
+from stages.tools import graph, only, reproduce, workers
 
 GRAPH = {
     "report": {"score", "other"},
@@ -85,3 +85,41 @@ def test_a_place_that_is_none_is_told(root):
     """DVC has an AssertionError for it."""
     with pytest.raises(UserError, match=rf"params.yaml: mine.corpora.audio.root: expected .*; found {root!r}; see"):
         reproduce.check_places("mine", {"mine": {"corpora": {"audio": {"root": root}}}})
+
+
+STUDIES = {
+    "one": {
+        "victims": {"net": {}},
+        "attacks": {"group": {"own": {"attack": "x"}}, "fgsm": {"attack": "fgsm"}},
+        "attacked": {
+            "a": {"victims": ["net/single", "other"], "attacks": ["group.own"]},
+            "b": {"victims": ["theirs"], "attacks": ["fgsm"]},
+        },
+        "treatments": {"half": {}},
+        "scored": {"clean": {"sets": ["noisy"]}, "all": {"sets": ["adversarial/a"]}},
+    },
+    "two": {"victims": {"lone": {}}, "attacks": {"fgsm": {"attack": "fgsm"}}, "attacked": {}},
+}
+
+
+def test_a_name_alone_finds_its_study_and_what_is_to_be_made():
+    for name, sets in {"net": "a", "own": "a", "b": "b", "theirs": "b"}.items():
+        found = only.sets_with(name, "one", STUDIES["one"])
+        assert list(found) == [sets]
+        assert only.made_for(name, "one", STUDIES["one"], found) == [f"data/one/adversarial/{sets}"]
+    assert only.made_for("half", "one", STUDIES["one"], {}) == ["data/one/scores/all"]
+    assert only.made_for("x", "events", {}, {"a": 0}) == ["data/events/scores/a"]
+    for name in ("net", "own", "a", "half"):
+        assert only.study_with(name, ["one", "two"], STUDIES) == "one"
+    assert only.study_with("lone", ["one", "two"], STUDIES) == "two"
+
+
+def test_a_name_of_no_study_or_of_several_is_told():
+    with pytest.raises(UserError, match="ONLY: expected a name of one study; found 'fgsm' in one, two; say which"):
+        only.study_with("fgsm", ["one", "two"], STUDIES)
+    with pytest.raises(UserError, match="ONLY: expected a victim, attack, set or treatment of a study; found 'nobody'"):
+        only.study_with("nobody", ["one", "two"], STUDIES)
+    with pytest.raises(UserError, match="found 'lone'; add an entry of `attacked` that has it"):
+        only.sets_with("lone", "two", STUDIES["two"])
+    with pytest.raises(UserError, match="found 'nobody'; name one of fgsm, lone"):
+        only.sets_with("nobody", "two", STUDIES["two"])

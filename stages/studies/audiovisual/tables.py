@@ -4,6 +4,7 @@ Intervals are at 95 % and take into account that clips share speakers. A detecto
 its threshold for F1 is the best one on validation clips under the same attack.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable
@@ -18,7 +19,8 @@ from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.measures.transcripts import word_error_counts
 from stages.reporting.cells import PER_CENT, cell, error_rate, finite, possible, published, share, table, with_clusters
-from stages.reporting.study import rows_naming
+from stages.reporting.study import of_named_attacks
+from stages.reporting.yours import yours as of_yours
 from stages.studies.audiovisual import detection, streams
 from stages.studies.audiovisual.claims import claims
 from stages.studies.audiovisual.judged import auc
@@ -28,11 +30,16 @@ READERS = ("lrw", "grid")
 # The entries of params.yaml that are the paper's. Its tables and claims are of these alone.
 PAPERS = {
     "victims": ("word_reader", "sentence_reader", "sync_clean", "sync_noise"),
-    "attacked": ("words", "sentences", "streams"),
+    "attacked": {
+        "words": ("fgsm", "basic_iterative"),
+        "sentences": ("partial", "full"),
+        "streams": ("fgsm_sound", "fgsm_picture", "basic_iterative_sound", "basic_iterative_picture"),
+    },
     "detected": ("words", "sentences"),
     "detectors": ("sync_clean", "sync_noise", "frame_difference", "quietest_moment"),
 }
 DATA, MODELS = Path("data/audiovisual"), Path("models/audiovisual")
+ALONE = "adversarial/streams"
 WORDS, SENTENCES = CORPORA = ("words", "sentences")
 FRAMES_PER_S = 25
 # What had to be mended in clips when their mouths were cut out.
@@ -136,8 +143,9 @@ def read(parameters: dict[str, Any]) -> Measured:
     if len({one["clips"] for one in detected.values()}) < len(detected):
         where = "params.yaml: audiovisual.detected"
         raise UserError(where, "one of each corpus", ", ".join(detected), "leave one out")
+    sets = {f"adversarial/{name}": one for name, one in parameters["attacked"].items()}
     detections = _joined(
-        clip_table.read(DATA / "detections" / name / "clips.csv").assign(corpus=one["clips"], set=one["set"])
+        _of_set(DATA / "detections" / name, one["set"], sets).assign(corpus=one["clips"], set=one["set"])
         for name, one in detected.items()
     )
     return Measured(
@@ -146,13 +154,18 @@ def read(parameters: dict[str, Any]) -> Measured:
         _of_models(synchronisers, "offsets.csv", "detector"),
         # Epsilons of a single input look like numbers.
         detections.assign(epsilon=detections.epsilon.astype(str)),
-        clip_table.read(DATA / "adversarial/streams/clips.csv").assign(corpus=WORDS),
+        _of_set(DATA / ALONE, ALONE, sets).assign(corpus=WORDS),
         [
             name
             for name in dict.fromkeys(name for one in detected.values() for name in one["detectors"])
             if name in parameters["detectors"]
         ],
     )
+
+
+def _of_set(folder: Path, name: str, sets: dict[str, dict]) -> pd.DataFrame:
+    """The table in a folder, of the attacks that the adversarial set of this name has now."""
+    return of_named_attacks(clip_table.read(folder / "clips.csv"), sets.get(name, {"attacks": ()}))
 
 
 def _trained_by(method: str, victims: dict[str, dict]) -> dict[str, dict]:
@@ -197,9 +210,10 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     return made
 
 
-def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
-    """The rows of the tables that name an entry of `own`, which are not the paper's."""
-    return rows_naming(tables(measured), own)
+def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
+    """The rows of entries of `own`, which are not the paper's, see `stages.reporting.yours`."""
+    made = functools.partial(of_yours, "audiovisual", papers=PAPERS)
+    return made(parameters, own, lambda values: tables(read(values)))
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:

@@ -6,6 +6,7 @@ data are the clips as they are, "fake" data what an attack made of them, of the 
 models of the paper's development column were trained on the split train, those of its test column also on validation.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from stages.frame.errors import UserError
 from stages.frame.shards import ShardSet
 from stages.measures.recall import one_tailed_z
 from stages.reporting.cells import PER_CENT, cell, finite, one, published, table
-from stages.reporting.study import rows_naming
+from stages.reporting.study import of_named_attacks
+from stages.reporting.yours import yours as of_yours
 from stages.studies.emotion import robustness
 from stages.studies.emotion.check import LOWERED, check
 from stages.studies.emotion.claims import claims
@@ -28,12 +30,14 @@ from stages.studies.emotion.scores import (
     BEST_EPSILON,
     BEST_NETWORK,
     BEST_REGIME,
+    CHECK,
     DEFENDED,
     NOISES,
     REGIMES,
     RIVALS,
     SPLITS,
     scores,
+    uar_of,
     value,
 )
 
@@ -41,7 +45,11 @@ PAPER = Path(__file__).with_name("paper.csv")
 READERS = ("italian_emotion",)
 # The entries of params.yaml that are the paper's. Its tables and claims are of these alone.
 NETWORKS = ("cnn4", "resnet50", "vgg16")
-PAPERS = {"victims": NETWORKS, "attacked": NETWORKS, "treatments": ("through_sound",)}
+PAPERS = {
+    "victims": NETWORKS,
+    "attacked": dict.fromkeys(NETWORKS, (*ATTACKS, CHECK)),
+    "treatments": ("through_sound",),
+}
 CONFIDENCES = ("clean_confidence", "confidence", "decision_confidence")
 TITLE = "Speech emotion: fast gradient attacks against adversarial training"
 NOTE = (
@@ -117,12 +125,13 @@ def read(parameters: dict[str, Any]) -> Measured:
     if not parameters["attacked"]:
         raise UserError("params.yaml: emotion.attacked", "an adversarial set", "none", "see params.yaml in git")
     sets = {name: ShardSet(Path("data/emotion/adversarial", name)) for name in parameters["attacked"]}
-    attacked = {name: named(own.table) for name, own in sets.items()}
+    entries = parameters["attacked"]
+    attacked = {name: named(of_named_attacks(own.table, entries[name])) for name, own in sets.items()}
     images = {network: sets[name] for name, own in attacked.items() for network in own.network.unique()}
     inverted = named(clip_table.read("data/emotion/scores/inverted/clips.csv"))
-    inverted = inverted[inverted.set.isin([f"adversarial/{name}" for name in sets])]
+    of_sets = [of_named_attacks(inverted[inverted.set == f"adversarial/{name}"], one) for name, one in entries.items()]
     clips = clip_table.read("data/emotion/audio/clips.csv")
-    return Measured(clips, pd.concat(attacked.values(), ignore_index=True), inverted, images)
+    return Measured(clips, pd.concat(attacked.values(), ignore_index=True), pd.concat(of_sets), images)
 
 
 def named(rows: pd.DataFrame) -> pd.DataFrame:
@@ -161,9 +170,10 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     return made
 
 
-def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
-    """The rows of the tables that name an entry of `own`, which are not the paper's."""
-    return rows_naming(tables(measured), own)
+def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
+    """The rows of entries of `own`, which are not the paper's, see `stages.reporting.yours`."""
+    made = functools.partial(of_yours, "emotion", papers=PAPERS, also=uar_of)
+    return made(parameters, own, lambda values: tables(read(values)))
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:

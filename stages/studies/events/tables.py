@@ -125,14 +125,15 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     return made
 
 
-def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
+def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
     """A row for each set and treatment of which one is among `own`, entries that are not the paper's.
 
     How many of the attacked clips fell and how far they were moved, and what the treatment made of those that fell (of
     all, in sets that nobody attacked), see `_attacks` and `_shares_by`; `accuracy` is the victim's on the test split. A
     victim that is not attacked has a row of its own. There are no rows where nothing was scored.
     """
-    scores, keys = measured.scores, ["entry", "model", "attack", "treatment"]
+    measured, keys = read(parameters), ["entry", "model", "attack", "treatment"]
+    scores = measured.scores
     if scores.empty:
         return pd.DataFrame(columns=keys)
     rows, nothing = (

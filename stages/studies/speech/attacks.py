@@ -45,7 +45,7 @@ def table_4(
         for recogniser in recognisers:
             for enhancer in (NONE, *enhancers):
                 where = {"attack": name, "recogniser": recogniser, "enhancer": enhancer}
-                row, n = _met(heard, attack, recogniser, enhancer)
+                row, n = met(heard, attack, recogniser, enhancer)
                 made.append(where | row | printed(paper, ("rosa", "wer"), table="table_4", **where) | {"n": n})
     return ordered(made, ("attack", "recogniser", "enhancer", *MET, "n"))
 
@@ -61,14 +61,14 @@ def transfer(transferred: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
         pairs = transferred[transferred.attack == attack][["victim", "heard_by"]].drop_duplicates()
         for victim, recogniser in pairs.itertuples(index=False):
             where = {"attack": name, "recogniser": recogniser, "enhancer": NONE}
-            row, n = _met(transferred[transferred.victim == victim], attack, recogniser, NONE)
+            row, n = met(transferred[transferred.victim == victim], attack, recogniser, NONE)
             known = paper if victim == ATTACKED else paper.head(0)
             row |= printed(known, ("rosa", "wer"), table="table_4", **where)
             made.append({"attack": name, "victim": victim, "recogniser": recogniser} | row | {"n": n})
     return ordered(made, ("attack", "victim", "recogniser", *MET, "n"))
 
 
-def _met(heard: pd.DataFrame, attack: str, heard_by: str, treatment: str) -> tuple[dict[str, Any], int]:
+def met(heard: pd.DataFrame, attack: str, heard_by: str, treatment: str) -> tuple[dict[str, Any], int]:
     """The columns `MET` of what a recogniser hears, and of how many played clips they tell."""
     played, files = (heard_as(heard, attack, heard_by, treatment, one) for one in ("played", "file"))
     met = share(played.hit, played.cluster, "rosa") | share(files.hit, files.cluster, "rosa_file")

@@ -7,7 +7,6 @@ import pandas as pd
 
 from stages.frame import parameters, shards
 from stages.frame.columns import typed
-from stages.frame.errors import UserError
 from stages.reporting.sound import Clip, Sound, before_and_after, waveform
 from stages.studies.speech.measured import NONE
 
@@ -18,11 +17,8 @@ def clip(entry: str) -> Clip | None:
     """A clip under the attack of this name: before and after, what was added, played, and enhanced after that.
 
     It is the first on which the attack succeeded, of the first adversarial set that has it and was not made through an
-    enhancer; where none fell, the first; None where none was attacked. The enhancers are the hardened ones, and hear
-    the first trial.
-
-    Raises:
-        UserError: no such set has an attack of this name.
+    enhancer; where none fell, the first; None where no such set has this attack, or no clip was attacked. The enhancers
+    are the hardened ones, and hear the first trial.
     """
     given = parameters.section("speech")
     holders = [
@@ -31,8 +27,7 @@ def clip(entry: str) -> Clip | None:
         if not one.get("through") and entry in [attack.rpartition(".")[2] for attack in one["attacks"]]
     ]
     if not holders:
-        where, expected = "params.yaml: speech.listening", "attacks of entries of attacked without an enhancer"
-        raise UserError(where, expected, entry, "correct it")
+        return None
     adversarial, clips = shards.ShardSet(DATA / "adversarial" / holders[0]), shards.ShardSet(DATA / "audio")
     rows = shown(typed(adversarial.table.assign(through=NONE), ("snr_db",), ("success",)), entry)
     if rows.empty:

@@ -14,11 +14,12 @@ import pandas as pd
 
 from stages.frame import clip_table
 from stages.frame.errors import UserError
-from stages.reporting.cells import PER_CENT, cell, finite, possible
-from stages.reporting.study import rows_naming
+from stages.reporting.cells import PER_CENT, Cells, cell, error_rate, finite, possible, table
+from stages.reporting.study import of_named_attacks
+from stages.reporting.yours import yours as of_yours
 from stages.studies.speech import attacks, quality
 from stages.studies.speech.claims import claims
-from stages.studies.speech.heard import ATTACKED, prepared, with_numbers
+from stages.studies.speech.heard import ATTACKED, prepared, wer_target, with_numbers
 from stages.studies.speech.measured import NONE, Measured
 
 PAPER = Path(__file__).with_name("paper.csv")
@@ -28,7 +29,14 @@ ENHANCERS = ("dnn", "wave_u_net", "u_net_attention")
 HARDENED = tuple(f"{name}_hardened" for name in ENHANCERS)
 PAPERS = {
     "victims": ("deepspeech", "deepspeech_hardened", *ENHANCERS, *HARDENED),
-    "attacked": ("gradient", "evolutionary", "gradient_hardened", "evolutionary_hardened", "adaptive"),
+    "attacked": {
+        "gradient": ("direct", "carlini_wagner", "over_the_air", "in_band", "noise", "none", "smallest", "spoken"),
+        "evolutionary": ("evolutionary", "edit_distance", "evolutionary_smallest"),
+        "gradient_hardened": ("over_the_air", "noise", "none"),
+        "evolutionary_hardened": ("evolutionary",),
+        "adaptive": ("smallest", "spoken", "evolutionary_through"),
+    },
+    "treatments": (NONE, *ENHANCERS, *HARDENED),
 }
 DATA, MODELS = Path("data/speech"), Path("models/speech")
 
@@ -159,9 +167,12 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     return made
 
 
-def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
-    """The rows of the tables that name an entry of `own`, which are not the paper's."""
-    return rows_naming(tables(measured), own)
+def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
+    """The rows of entries of `own`, which are not the paper's, see `stages.reporting.yours`."""
+    made = functools.partial(of_yours, "speech", papers=PAPERS, also=_words)
+    treatments = own & set(parameters["treatments"])
+    rows = made(parameters, own - treatments, lambda values: tables(read(values)))
+    return pd.concat([rows, _treated(parameters, treatments)], ignore_index=True) if treatments else rows
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
@@ -197,11 +208,13 @@ def _scored(scored: dict[str, dict]) -> tuple[str, str]:
 def _heard(entry: str, parameters: dict[str, Any], models: dict[str, str]) -> pd.DataFrame:
     """What is heard of an entry's clips, their treatments called as the `models` that make them."""
     table = clip_table.read(DATA / "scores" / entry / "clips.csv")
-    attacked = table.set.str.startswith("adversarial/")
-    known = table.set.str.removeprefix("adversarial/").isin(parameters["attacked"]) | ~attacked
+    attacks = {f"adversarial/{name}": one for name, one in parameters["attacked"].items()}
+    of_mixtures = table[~table.set.str.startswith("adversarial/")]
+    known = [of_named_attacks(own, attacks[name]) for name, own in table.groupby("set", sort=False) if name in attacks]
+    table = pd.concat([of_mixtures, *known]).sort_index()
     # Whose enhancer is somebody's own is no treatment of the paper's.
     treatments = [name for name in parameters["treatments"] if models.get(name, NONE) in (NONE, *parameters["victims"])]
-    table = table[known & table.treatment.isin(treatments)]
+    table = table[table.treatment.isin(treatments)]
     return prepared(table.assign(treatment=table.treatment.replace(models)), "decision")
 
 
@@ -222,11 +235,30 @@ def _attacked(parameters: dict[str, Any], models: dict[str, str]) -> pd.DataFram
     """The attacked clips of all entries, and the SNR at which each was as loud as its attack may be."""
     made = []
     for entry, one in parameters["attacked"].items():
-        table = clip_table.read(DATA / "adversarial" / entry / "clips.csv")
+        table = of_named_attacks(clip_table.read(DATA / "adversarial" / entry / "clips.csv"), one)
         loudest = {name.rpartition(".")[2]: _loudest_db(parameters["attacks"], name) for name in one["attacks"]}
         through = table.through.replace({"": NONE} | models)
         made.append(table.assign(entry=entry, through=through, loudest_db=table.attack.map(loudest)))
     return pd.concat(made, ignore_index=True)
+
+
+def _treated(parameters: dict[str, Any], treatments: set[str]) -> pd.DataFrame:
+    """What each recogniser hears of attacked clips after treatments of one's own, as files and played."""
+    heard = clip_table.read(DATA / "scores" / _scored(parameters["scored"])[1] / "clips.csv")
+    heard = prepared(heard[heard.treatment.isin(treatments)], "decision")
+    rows = []
+    for where, own in heard.groupby(["set", "attack", "treatment", "heard_by"], sort=False):
+        entry, attack, treatment, heard_by = where
+        told, played = attacks.met(own, attack, heard_by, treatment)
+        names = {"entry": entry.removeprefix("adversarial/"), "attack": attack, "treatment": treatment}
+        rows.append(names | {"heard_by": heard_by} | told | {"n": played})
+    return table(rows)
+
+
+def _words(rows: pd.DataFrame) -> Cells:
+    """The WER of what is heard of attacked files, against what was said and against the target."""
+    heard = prepared(rows, "adversarial_prediction")
+    return error_rate(heard, "wer") | wer_target(heard)
 
 
 def _loudest_db(attacks: dict[str, Any], name: str) -> float:

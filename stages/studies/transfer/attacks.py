@@ -25,7 +25,7 @@ def under_attack(attacks: pd.DataFrame) -> pd.DataFrame:
         before = clean[(clean.victim == victim) & (clean.variant == model)]
         right = own[own.clean_prediction == own.label]
         row = {"model": model, "attack": NAMES.get(attack, attack), "epsilon": epsilon}
-        row |= _recall(before, "clean_prediction", "ua_clean") | _recall(own, "adversarial_prediction", "ua")
+        row |= recall(before, "ua_clean", "clean_prediction") | recall(own)
         row |= {"n": len(own)} | share(right.success, right.speaker, "success")
         snr_db = own.snr_db.replace([-math.inf, math.inf], math.nan).mean()
         row |= {"right_before": len(right), "snr_db": snr_db, "left_out": len(planned) - len(own)}
@@ -34,7 +34,8 @@ def under_attack(attacks: pd.DataFrame) -> pd.DataFrame:
     return table(made, columns)
 
 
-def _recall(rows: pd.DataFrame, decision: str, name: str) -> Cells:
+def recall(rows: pd.DataFrame, name: str = "ua", decision: str = "adversarial_prediction") -> Cells:
+    """The mean recall of the classes of what is decided on rows, NaN for none."""
     if rows.empty:
         return cells(name)
     interval = uar_interval(rows.label, rows[decision], rows.speaker)

@@ -6,6 +6,7 @@ over all sessions; of several draws it is their mean. Intervals are at 95 % and 
 speakers.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +21,16 @@ from stages.frame.errors import UserError
 from stages.measures.paired import mcnemar, sign_flips
 from stages.measures.recall import uar, uar_interval
 from stages.reporting.cells import PER_CENT, cell, cells, finite, published, table
-from stages.reporting.study import rows_naming
-from stages.studies.transfer.attacks import text_robustness, under_attack
+from stages.reporting.study import of_named_attacks
+from stages.reporting.yours import yours as of_yours
+from stages.studies.transfer.attacks import recall, text_robustness, under_attack
 from stages.studies.transfer.claims import claims
 from stages.studies.transfer.recalls import by_speaker, change, chosen, draws, eight_times_as_many, ua
 
 PAPER = Path(__file__).with_name("paper.csv")
 READERS = ("iemocap",)
 # The entries of params.yaml that are the paper's. Its tables and claims are of these alone.
-PAPERS = {"victims": ("lld_heads", "wav2vec_heads", "bimodal"), "attacked": ("speech_heads",)}
+PAPERS = {"victims": ("lld_heads", "wav2vec_heads", "bimodal"), "attacked": {"speech_heads": ("fgsm", "bim")}}
 HEADS = ("mean", "mean_max", "attention", "mlp")
 FEATURES = ("lld", "wav2vec")
 BIMODAL = "the recurrent model, speech and text"
@@ -122,7 +124,10 @@ def read(parameters: dict[str, Any]) -> Measured:
     decisions = pd.concat(decided, ignore_index=True)
     decisions["size"] = decisions["size"].astype(str)
     clips = clip_table.read("data/transfer/audio/clips.csv")
-    attacks = [clip_table.read(Path("data/transfer/adversarial", name, "clips.csv")) for name in parameters["attacked"]]
+    attacks = [
+        of_named_attacks(clip_table.read(Path("data/transfer/adversarial", name, "clips.csv")), one)
+        for name, one in parameters["attacked"].items()
+    ]
     return Measured(clips, decisions, with_numbers(pd.concat(attacks, ignore_index=True)), _few(parameters))
 
 
@@ -161,9 +166,10 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     return made
 
 
-def yours(measured: Measured, own: set[str]) -> pd.DataFrame:
-    """The rows of the tables that name an entry of `own`, which are not the paper's."""
-    return rows_naming(tables(measured), own)
+def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
+    """The rows of entries of `own`, which are not the paper's, see `stages.reporting.yours`."""
+    made = functools.partial(of_yours, "transfer", papers=PAPERS, also=recall)
+    return made(parameters, own, lambda values: tables(read(values)))
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:

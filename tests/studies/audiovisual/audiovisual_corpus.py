@@ -7,6 +7,7 @@ import pandas as pd
 
 from stages.frame import shards
 from stages.frame.devices import Worker
+from stages.studies.audiovisual.tables import PAPERS
 
 CORPORA = ("words", "sentences")
 READERS = {"words": "lrw", "sentences": "grid"}
@@ -185,7 +186,10 @@ def given() -> dict:
         "corpora": {name: {"reader": READERS[name], "root": f"data/embedded/{name}"} for name in CORPORA},
         "victims": {f"{name[:-1]}_reader": {"inputs": name, "method": "lip_reading"} for name in CORPORA}
         | {name: {"inputs": "sentences", "method": "synchronisation"} for name in DETECTORS[:2]},
-        "attacked": {name: {"inputs": name, "plan": name} for name in CORPORA},
+        "attacked": {
+            name: {"inputs": name if name in CORPORA else "words", "plan": name, "attacks": list(attacks)}
+            for name, attacks in PAPERS["attacked"].items()
+        },
         "detected": {name: {"set": f"adversarial/{name}", "clips": name, "detectors": DETECTORS} for name in CORPORA},
         "detectors": {name: {} for name in DETECTORS},
         "listening": list(CORPORA),

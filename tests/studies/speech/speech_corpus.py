@@ -17,7 +17,7 @@ RECOGNISERS = ["deepspeech", "deepspeech_hardened"]
 # wave_u_net_hardened was not asked to enhance anything: someone's own choice.
 ASKED = ["none", *PLAIN, "dnn_hardened", "u_net_attention_hardened"]
 # Nor need a treatment be called as its model.
-CALLED = {name: name for name in ["none", *PLAIN, *HARDENED]} | {"wave_u_net": "mine"}
+CALLED = {name: name for name in ["none", *PLAIN, *HARDENED]}
 ENTRIES = {
     "gradient": {
         "direct": 10.12,
@@ -91,7 +91,7 @@ def attacked(entry: str) -> pd.DataFrame:
             failed = fell is None or attack in ("noise", "mine<b>")
             key = f"{clip}/open-the-door/{attack.strip('<b>')}"
             row = {"clip_id": clip, "speaker": SPEAKER[clip], "split": "test", "text": TEXT, "duration_s": 1.5}
-            row |= {"target": TARGET, "attack": attack, "key": key}
+            row |= {"label": "", "fold": "", "target": TARGET, "attack": attack, "epsilon": "", "key": key}
             row |= {"victim": RECOGNISERS[entry.endswith("hardened")]}
             row |= {"through": "u_net_attention_hardened" if entry == "adaptive" else "", "clean_prediction": TEXT}
             row |= {"clean_confidence": 0.8, "adversarial_prediction": TEXT if failed else TARGET, "confidence": 0.7}

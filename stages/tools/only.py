@@ -1,0 +1,90 @@
+"""Tool: what `make reproduce ONLY=NAME` runs and prints: the sets in which one entry of a study has part."""
+
+from typing import Any
+
+from stages.frame.errors import UserError
+from stages.reporting.study import called, part
+
+# The study whose sets are scored one by one.
+OF_SETS = "events"
+COLUMNS = (
+    *("entry", "model", "split", "accuracy", "attack", "epsilon", "attacked", "fooled"),
+    *("success", "success_low", "success_high", "right_after", "uar", "ua", "wer", "wer_target"),
+    *("snr_db", "forwards", "backwards", "treatment", "heard_by"),
+    *("Adv", "GT", "GT_low", "GT_high", "Diff", "rosa", "rosa_low", "rosa_high", "n"),
+)
+# Of events, whose table is wide, the set tells these.
+TOLD_BY_SETS = ("model", "attack", "success", "success_low", "success_high")
+
+
+def study_with(only: str, known: list[str], values: dict[str, Any]) -> str:
+    """The study of which `only` names a victim, attack, set or treatment.
+
+    Raises:
+        UserError: there is none, or there are several.
+    """
+    found = [study for study in known if only in _names(values[study])]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UserError("ONLY", "a name of one study", f"{only!r} in {', '.join(found)}", "say which: STUDY=...")
+    raise UserError("ONLY", "a victim, attack, set or treatment of a study", repr(only), "see params.yaml")
+
+
+def sets_with(only: str, study: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The entries of `attacked` in which an entry of the study has part; a treatment has in all, if any in one's own.
+
+    Raises:
+        UserError: there is no such victim, attack, set or treatment, or it is in no set.
+    """
+    attacked = values["attacked"]
+    if only in values.get("treatments", {}):
+        papers = part(study, "tables", "PAPERS")["attacked"]
+        return {name: one for name, one in attacked.items() if name not in papers} or attacked
+    named = {name: {name, *_victims(one), *map(called, one["attacks"])} for name, one in attacked.items()}
+    found = {name: one for name, one in attacked.items() if only in named[name]}
+    if not found:
+        known = _names(values)
+        do = "add an entry of `attacked` that has it" if only in known else f"name one of {', '.join(sorted(known))}"
+        raise UserError("ONLY", f"a victim, attack, set or treatment of {study}", repr(only), do)
+    return found
+
+
+def made_for(only: str, study: str, values: dict[str, Any], sets: dict[str, Any]) -> list[str]:
+    """The folders to be made: scores of the sets; where several are scored at once, for treatments alone."""
+    if study == OF_SETS:
+        return [f"data/{study}/scores/{name}" for name in sets]
+    if only in values.get("treatments", {}):
+        scored = [name for name, one in values["scored"].items() if one["sets"][0].startswith("adversarial/")]
+        return [f"data/{study}/scores/{name}" for name in scored]
+    return [f"data/{study}/adversarial/{name}" for name in sets]
+
+
+def print_rows(study: str, only: str, values: dict[str, Any]) -> None:
+    """Prints the rows of `table_yours` that the entry `only` has, of the sets of `attacked`."""
+    sets = set(values["attacked"])
+    victims = {victim for one in values["attacked"].values() for victim in _victims(one)}
+    if study == OF_SETS:
+        # Nothing but what was made is read.
+        values = values | {
+            section: {name: entry for name, entry in values[section].items() if name in victims}
+            for section in ("victims", "finished")
+        }
+        told, hidden = {only} if only in values["treatments"] else sets | victims, TOLD_BY_SETS
+    else:
+        told, hidden = sets if only in sets | victims else {only}, ()
+    table = part(study, "tables", "yours")(values, told)
+    columns = [name for name in COLUMNS if name in table and name not in hidden]
+    unit = " (shares in %)" if study == OF_SETS else ""
+    print(f"\n{study}, {only}{unit}:\n{table[columns].to_string(index=False, na_rep='')}")
+
+
+def _names(values: dict[str, Any]) -> set[str]:
+    """The names of a study's victims, attacks, sets and treatments."""
+    sections = ("victims", "finished", "attacks", "treatments", "attacked")
+    attacks = {called(dotted) for one in values.get("attacked", {}).values() for dotted in one["attacks"]}
+    return {name for section in sections for name in values.get(section, {})} | attacks
+
+
+def _victims(entry: dict[str, Any]) -> set[str]:
+    return {victim.split("/")[0] for victim in entry["victims"]}

@@ -1,0 +1,80 @@
+"""Entries that were taken out again: what they left is gone, and nothing is out of date for it."""
+
+from pathlib import Path
+
+import clones
+import pytest
+import yaml
+
+from stages.frame import parameters
+from stages.tools import graph
+
+GRAPH = """
+vars: ["../../../params.yaml:one"]
+stages:
+  score:
+    foreach: ${one.entries}
+    do:
+      wdir: ../../..
+      cmd: mkdir -p data/one/${key} && echo ${item} > data/one/${key}/clips.csv
+      params: ["one.entries.${key}"]
+      outs: ["data/one/${key}"]
+  report:
+    wdir: ../../..
+    cmd: cat data/one/a/clips.csv > report.csv
+    params: [one.entries.a]
+    deps: [data/one]
+    outs: [report.csv]
+"""
+REPORT = "stages/studies/one/dvc.yaml:report"
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes params.yaml of a repository that has run with the entry `a`, and what is out of date then."""
+    monkeypatch.chdir(tmp_path)
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
+        clones.run(tmp_path, *command)
+    (tmp_path / ".gitignore").write_text("/data/\n")
+    (tmp_path / "stages/studies/one").mkdir(parents=True)
+    (tmp_path / "stages/studies/one/dvc.yaml").write_text(GRAPH)
+
+    def entries(**values):
+        Path("params.yaml").write_text(yaml.safe_dump({"one": {"entries": values}}))
+        return graph.outdated([REPORT], parameters.read())
+
+    entries(a=1)
+    clones.run(tmp_path, "dvc", "repro", "-q", "-R", "stages")
+    return entries
+
+
+def test_a_folder_that_is_read_is_without_the_entry_what_it_was_before(write, tmp_path):
+    lock = Path("stages/studies/one/dvc.lock")
+    before = lock.read_text()
+    assert REPORT in write(a=1, b=2)
+    clones.run(tmp_path, "dvc", "repro", "-q", "-R", "stages")
+    assert Path("data/one/b/clips.csv").exists() and "score@b" in lock.read_text()
+    assert write(a=1, b=2) == {}
+    # What lies beside it is nobody's business; report.csv was of a folder that held b.
+    Path("data/one.txt").touch()
+    assert list(write(a=1)) == [REPORT]
+    assert not Path("data/one/b").exists() and Path("data/one/a").exists() and Path("data/one.txt").exists()
+    clones.run(tmp_path, "dvc", "repro", "-q", "-R", "stages")
+    assert lock.read_text() == before
+    # With its entry it comes back from the cache.
+    write(a=1, b=2)
+    told = clones.run(tmp_path, "dvc", "repro", "-R", "stages").stdout
+    assert "score@b' is cached - skipping run" in told and Path("data/one/b/clips.csv").read_text() == "2\n"
+
+
+def test_what_a_stage_of_another_name_writes_now_stays(write, tmp_path):
+    path = Path("stages/studies/one/dvc.yaml")
+    path.write_text(path.read_text().replace("  score:", "  scored:"))
+    assert "stages/studies/one/dvc.yaml:scored@a" in write(a=1)
+    assert Path("data/one/a/clips.csv").exists() and "score@a" not in path.with_suffix(".lock").read_text()
+
+
+def test_of_a_graph_that_never_ran_nothing_goes(write):
+    Path("stages/studies/one/dvc.lock").unlink()
+    assert set(write(a=1)) == {REPORT, "stages/studies/one/dvc.yaml:score@a"}
+    assert Path("data/one/a/clips.csv").exists()
