@@ -24,6 +24,8 @@ if __name__ == "__main__":
 def repository(tmp_path, monkeypatch):
     """Makes a repository of one stage with this command, and goes there."""
     monkeypatch.chdir(tmp_path)
+    # Nobody loads libraries for stages that are no Python.
+    monkeypatch.setenv("DEVICES", "2")
 
     def made(command: str) -> Path:
         clones.run(tmp_path, "git", "init", "-q")
@@ -56,7 +58,7 @@ def test_a_long_stage_is_named_once_in_a_while(repository, monkeypatch, capsys):
 def test_when_the_run_is_killed_nothing_of_it_stays(repository):
     folder = repository("echo begun; sleep 600")
     (folder / "run.py").write_text(RUN)
-    environment = os.environ | {"PYTHONPATH": str(clones.ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(clones.ROOT), "DEVICES": "1"}
     process = subprocess.Popen([sys.executable, "-u", "run.py"], stdout=subprocess.PIPE, text=True, env=environment)
     assert "begun\n" in process.stdout
     started = psutil.Process(process.pid).children(recursive=True)
