@@ -43,7 +43,7 @@ def test_a_process_that_is_killed_is_told(repository):
 
 
 def test_a_stage_that_fails_is_told(repository):
-    repository("false")
+    repository("exit 3")
     with pytest.raises(UserError, match=r"dvc.yaml:work: expected a stage that ends well"):
         workers.run({"dvc.yaml:work": set()}, 1)
 
