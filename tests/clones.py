@@ -22,6 +22,11 @@ def run(folder: Path, *command: str, check: bool = True, **environment: str) -> 
     return done
 
 
+def dvc(folder: Path, *arguments: str) -> str:
+    """What DVC prints, in half the time of the command `dvc`."""
+    return run(folder, sys.executable, "-m", "stages.tools.quick_dvc", *arguments).stdout
+
+
 def clone(folder: Path) -> Path:
     """The working tree as it stands, in a repository of its own."""
     files = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.splitlines()

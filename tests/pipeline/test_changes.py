@@ -94,7 +94,7 @@ def test_what_is_told_to_be_outdated_is_what_dvc_says(changed):
     set_parameter("events.plans.untargeted.clips_per_label", 2)
     path = Path("stages/networks/lip_reader.py")
     path.write_text(path.read_text() + "\n# a change\n")
-    told = json.loads(clones.run(changed, "dvc", "status", "--json").stdout)
+    told = json.loads(clones.dvc(changed, "status", "--json"))
     stale = graph.outdated(["index"], parameters.read())
     assert set(told) <= set(stale)
     # What follows them directly is the rest.
@@ -118,19 +118,18 @@ def test_one_changed_step_is_run_and_no_more(own):
 
 
 def test_an_experiment_runs_across_the_folders(own):
-    """`dvc exp run -S`, `dvc metrics diff`, `dvc params diff` and `dvc plots diff` at the top."""
+    """`dvc exp run -S`, and what shows its parameters, metrics, plots and graph, at the top."""
     report = "stages/studies/transfer/dvc.yaml:report"
     name = "transfer.attacks.bim.parameters.relative_step"
     clones.run(own, "git", "config", "user.email", "test@example.org")
     clones.run(own, "git", "config", "user.name", "Test")
     clones.run(own, "dvc", "exp", "run", "-q", "-S", f"{name}=0.25", report)
-    assert f"{name}" in clones.run(own, "dvc", "params", "diff", "--md").stdout
-    shown = clones.run(own, "dvc", "exp", "show", "--csv").stdout
-    assert "reports/transfer/metrics.json" in shown
-    clones.run(own, "dvc", "metrics", "diff", "--all")
-    clones.run(own, "dvc", "plots", "show", "-o", "shown")
+    assert name in clones.dvc(own, "params", "diff", "--md")
+    assert "reports/transfer/metrics.json" in clones.dvc(own, "exp", "show", "--csv")
+    clones.dvc(own, "metrics", "diff", "--all")
+    clones.dvc(own, "plots", "show", "-o", "shown")
     assert (own / "shown" / "index.html").is_file()
-    assert "report" in clones.run(own, "dvc", "dag", report).stdout
+    assert "report" in clones.dvc(own, "dag", report)
 
 
 def test_stages_in_a_folder_of_their_study(changed):

@@ -2,6 +2,8 @@
 
 import hashlib
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import clones
@@ -13,25 +15,38 @@ from stages.frame import parameters
 from stages.tools import dependencies, warm
 
 
+@pytest.fixture(scope="module")
+def stages(smoke) -> list[dependencies.Stage]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(smoke)
+        return dependencies.stages()
+
+
+@pytest.fixture(scope="module")
+def waiting() -> Iterator[str]:
+    """The `python` that has the libraries loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        with warm.started():
+            yield shutil.which("python")
+
+
 @pytest.mark.parametrize("study", [*STUDIES, "index"])
-def test_every_stage_reads_only_what_it_declares(smoke, tmp_path, monkeypatch, study):
-    monkeypatch.chdir(smoke)
-    values = parameters.read()
-    stages = [stage for stage in dependencies.stages() if study in stage.command[3:4]]
-    assert stages
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    with warm.started():
-        python = shutil.which("python")
-        for number, stage in enumerate(stages):
-            folder = tmp_path / str(number)
-            _deprived(stage, values, smoke, folder)
-            # One study by a Python that is started anew: the bytes are those of the one that waits.
-            command = ([python] if study != "transfer" else ["python"]) + list(stage.command[1:])
-            done = clones.run(folder, *command, check=False)
-            assert done.returncode == 0, f"{stage.address} reads what it does not declare:\n{done.stderr[-2000:]}"
-            for output in stage.outs:
-                assert digest(folder / output) == digest(smoke / output), f"{stage.address}: {output} has other bytes"
-            shutil.rmtree(folder)
+def test_every_stage_reads_only_what_it_declares(smoke, stages, waiting, tmp_path, study):
+    values = parameters.read(smoke / "params.yaml")
+    # One stage of each verb by a Python that is started anew: the bytes are those of the one that waits.
+    anew = {stage.verb: stage for stage in stages}.values()
+    own = [stage for stage in stages if study in stage.command[3:4]]
+    assert own
+    for number, stage in enumerate(own):
+        folder = tmp_path / str(number)
+        _deprived(stage, values, smoke, folder)
+        python = sys.executable if stage in anew else waiting
+        done = clones.run(folder, python, *stage.command[1:], check=False)
+        assert done.returncode == 0, f"{stage.address} reads what it does not declare:\n{done.stderr[-2000:]}"
+        for output in stage.outs:
+            assert digest(folder / output) == digest(smoke / output), f"{stage.address}: {output} has other bytes"
+        shutil.rmtree(folder)
 
 
 def _deprived(stage: dependencies.Stage, values: dict, source: Path, folder: Path) -> None:

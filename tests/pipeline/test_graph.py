@@ -21,7 +21,7 @@ def stages():
 
 def test_nothing_runs_in_a_fresh_clone():
     """The locks, metrics and tables in git are those of this code and these parameters."""
-    lines = clones.run(clones.ROOT, "dvc", "repro", "--dry", "--allow-missing").stdout.splitlines()
+    lines = clones.dvc(clones.ROOT, "repro", "--dry", "--allow-missing").splitlines()
     assert [line for line in lines if line.startswith("Running stage")] == []
 
 

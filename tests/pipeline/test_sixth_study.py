@@ -18,7 +18,7 @@ sixth:
       decoder: audio
       decoding: {recorded_at_hz: 44100, sample_rate_hz: 32000, average_channels: false}
   recipes:
-    short: {seed: 1, epochs: 8, batch_size: 8, learning_rate: 5.0e-3, decay: 0.7, decay_every_epochs: 2,
+    short: {seed: 1, epochs: 4, batch_size: 8, learning_rate: 5.0e-3, decay: 0.7, decay_every_epochs: 2,
             mixup_alpha: 0.2, masked_above: 1.0, averaged_epochs: 3}
   victims:
     small:

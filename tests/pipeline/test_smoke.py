@@ -14,7 +14,8 @@ from test_graph import STUDIES
 
 from stages.frame import parameters
 from stages.frame.alone import alone
-from stages.tools import graph
+from stages.frame.errors import UserError
+from stages.tools import graph, reproduce
 
 TABLES = {
     "events": [*(f"table_{n}.csv" for n in range(1, 6)), "table_attacks.csv", "figure_1.csv", "figure_1.png"],
@@ -137,10 +138,9 @@ def test_what_is_missing_is_one_line_before_anything_runs(changed, name, missing
     text = Path("params.yaml").read_text()
     assert name in text
     Path("params.yaml").write_text(text.replace(name, missing))
-    done = clones.reproduce(changed, check=False)
-    assert done.returncode == 1
-    line = f"error: params.yaml: {told}: expected a file or folder; found nothing at data/nowhere; see data/README.md"
-    assert done.stderr.strip() == line
+    line = f"params.yaml: {told}: expected a file or folder; found nothing at data/nowhere; see data/README.md"
+    with pytest.raises(UserError, match=f"^{re.escape(line)}$"):
+        reproduce.main(None, jobs=1)
 
 
 def test_what_does_not_fit_is_one_line_before_anything_runs(changed):

@@ -25,6 +25,8 @@ if __name__ == "__main__":
 def repository(tmp_path, monkeypatch):
     """Makes a repository of one stage with this command, and goes there."""
     monkeypatch.chdir(tmp_path)
+    # Nobody loads libraries for stages that are no Python.
+    monkeypatch.setenv("DEVICES", "2")
 
     def made(command: str) -> Path:
         clones.run(tmp_path, "git", "init", "-q")
@@ -42,7 +44,7 @@ def test_a_process_that_is_killed_is_told(repository):
 
 
 def test_a_stage_that_fails_is_told(repository):
-    repository("false")
+    repository("exit 3")
     with pytest.raises(UserError, match=r"dvc.yaml:work: expected a stage that ends well"):
         workers.run({"dvc.yaml:work": set()}, 1)
 
@@ -59,7 +61,7 @@ def test_a_long_stage_is_named_once_in_a_while_and_timed_at_its_end(repository, 
 def test_when_the_run_is_killed_nothing_of_it_stays(repository):
     folder = repository("echo begun; sleep 600")
     (folder / "run.py").write_text(RUN)
-    environment = os.environ | {"PYTHONPATH": str(clones.ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(clones.ROOT), "DEVICES": "1"}
     process = subprocess.Popen([sys.executable, "-u", "run.py"], stdout=subprocess.PIPE, text=True, env=environment)
     assert "begun\n" in process.stdout
     started = psutil.Process(process.pid).children(recursive=True)

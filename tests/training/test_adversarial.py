@@ -329,7 +329,7 @@ def test_a_recipe_that_makes_no_sense_is_refused():
 
 
 @pytest.mark.parametrize("network", ["cnn4", "resnet50", "vgg16"])
-def test_at_the_papers_scale_a_step_of_training_changes_all_weights(network):
+def test_at_the_papers_scale_the_loss_reaches_all_weights(network):
     files = (TOP / "params.yaml", TOP / "scales" / "paper.yaml")
     values, changes = (parameters.section("emotion", file) for file in files)
     scale.apply(values, changes, "paper")
@@ -339,10 +339,7 @@ def test_at_the_papers_scale_a_step_of_training_changes_all_weights(network):
     assert values["features"]["log_mel"]["parameters"]["frames"] == 373
     torch.manual_seed(0)
     module = victim.build(network, 7, values["victims"][network]["parameters"], where="t", signal={"mels": 64}).train()
-    before = [weight.detach().clone() for weight in module.parameters()]
-    optimiser = torch.optim.Adam(module.parameters(), made.learning_rate)
     loss = adversarial.adversarial_loss(module, torch.randn(2, 373, 64), torch.tensor([0, 6]), 0.1, made)
     loss.backward()
-    optimiser.step()
     assert torch.isfinite(loss)
-    assert all((old != new).any() for old, new in zip(before, module.parameters()))
+    assert all(weight.grad.any() for weight in module.parameters())

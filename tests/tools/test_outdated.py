@@ -1,0 +1,27 @@
+"""What is out of date where stages that read the same file have run at different times."""
+
+from pathlib import Path
+
+import clones
+
+from stages.tools import graph
+
+GRAPH = """
+stages:
+  first: {cmd: cp given first, deps: [given], outs: [first]}
+  second: {cmd: cp given second, deps: [given], outs: [second]}
+"""
+
+
+def test_a_file_has_changed_for_those_alone_that_read_it_before(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clones.run(tmp_path, "git", "init", "-q")
+    clones.run(tmp_path, "dvc", "init", "-q")
+    Path("dvc.yaml").write_text(GRAPH)
+    Path("given").write_text("one")
+    clones.run(tmp_path, "dvc", "repro", "-q")
+    assert graph.outdated(["first", "second"], {}) == {}
+    Path("given").write_text("two")
+    clones.run(tmp_path, "dvc", "repro", "-q", "second")
+    assert graph.outdated(["first", "second"], {}) == {"first": set()}
+    assert graph.outdated(["second", "first"], {}) == {"first": set()}
