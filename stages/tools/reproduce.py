@@ -18,7 +18,6 @@ from typing import Any
 from stages.frame import parameters
 from stages.frame.alone import alone
 from stages.frame.errors import UserError, told_in_one_line
-from stages.reporting.study import part
 from stages.tools import at_work, entries, graph, workers
 from stages.tools import only as own
 
