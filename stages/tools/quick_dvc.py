@@ -35,6 +35,7 @@ def prepare() -> None:
     from dvc import dvcfile
     from dvc.output import Output
     from dvc.repo.experiments.executor.base import BaseExecutor
+    from dvc.stage import cache
     from dvc.utils import strictyaml
     from dvc.utils.serialize import _yaml
 
@@ -43,6 +44,7 @@ def prepare() -> None:
     Output._get_hash_meta = _once_a_folder(Output._get_hash_meta)
     dvcfile.modify_yaml = _by_entry(dvcfile.modify_yaml)
     BaseExecutor._repro_and_track = staticmethod(_staging_what_is_new())
+    cache._can_hash = _where_all_is_there(cache._can_hash)
     dvcfile.Lockfile.dump_stages = _uninterrupted(dvcfile.Lockfile.dump_stages)
 
 
@@ -156,6 +158,19 @@ def _staging_what_is_new() -> Callable[..., Any]:
         return ran
 
     return reproduced
+
+
+def _where_all_is_there(can_hash: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """DVC's `can_hash` of a stage, which says whether it may be in the cache of runs.
+
+    With `repro --dry` DVC fails at a stage that reads what another one would have made.
+    """
+
+    @functools.wraps(can_hash)
+    def can(stage: Any) -> bool:
+        return all(one.exists for one in stage.deps) and can_hash(stage)
+
+    return can
 
 
 def _exchanged(lock: str, entry: str) -> str:

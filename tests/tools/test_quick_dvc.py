@@ -72,6 +72,15 @@ def test_an_experiment_has_what_git_does_not_know_yet(repository):
     assert {"mine", "table"} <= set(files["quick"].split()) and files["quick"] == files["plain"]
 
 
+def test_a_dry_run_says_what_would_run_for_something_new(repository):
+    """Also where it reads what is not there yet."""
+    new = "  first:\n    cmd: touch a\n    outs: [a]\n  second:\n    cmd: touch b\n    deps: [a]\n    outs: [b]\n"
+    Path("dvc.yaml").write_text(GRAPH + new)
+    told = quick("repro", "--dry", "second")
+    assert "Running stage 'first':\n> touch a\n" in told and "Running stage 'second':\n> touch b\n" in told
+    assert not Path("a").exists()
+
+
 def test_a_text_is_parsed_once_and_each_time_anew_for_its_caller():
     parsed = []
 
