@@ -1,8 +1,9 @@
 """Tool: DVC that does nothing twice and writes locks whole: `python -m stages.tools.quick_dvc ...` for `dvc ...`.
 
 DVC parses params.yaml anew for each stage that has parameters, and looks through all of it for each of them; hashes a
-folder anew for each stage that reads it; parses and writes a whole lock of some thousand lines for each stage that
-ran; and it writes the lock in place, where Ctrl-C leaves one that stops all later runs.
+folder anew for each stage that reads it; parses and writes a whole lock of some thousand lines for each stage that ran;
+and stages the files of each stage of an experiment in git, changed or not. It writes a lock in place, where Ctrl-C
+leaves one that stops all later runs.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import os
 import pickle
 import re
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -32,12 +34,17 @@ def prepare() -> None:
     import dpath
     from dvc import dvcfile
     from dvc.output import Output
+    from dvc.repo.experiments.executor.base import BaseExecutor
+    from dvc.stage import cache
+    from dvc.utils import strictyaml
     from dvc.utils.serialize import _yaml
 
-    _yaml.parse_yaml = _remembered(_yaml.parse_yaml)
+    _yaml.parse_yaml = strictyaml.parse_yaml = _remembered(_yaml.parse_yaml)
     dpath.get = _step_by_step(dpath.get)
     Output._get_hash_meta = _once_a_folder(Output._get_hash_meta)
     dvcfile.modify_yaml = _by_entry(dvcfile.modify_yaml)
+    BaseExecutor._repro_and_track = staticmethod(_staging_what_is_new())
+    cache._can_hash = _where_all_is_there(cache._can_hash)
     dvcfile.Lockfile.dump_stages = _uninterrupted(dvcfile.Lockfile.dump_stages)
 
 
@@ -125,6 +132,45 @@ def _by_entry(modify: Callable[..., Any]) -> Callable[..., Any]:
         Path(path).write_text(text, encoding="utf-8")
 
     return modified
+
+
+def _staging_what_is_new() -> Callable[..., Any]:
+    """What DVC reproduces a stage of an experiment by, for which it stages the stage's files in git.
+
+    Here that is done where git does not know one: what changed in those that it knows becomes part of the experiment's
+    commit anyhow.
+    """
+    unknown: list[str] | None = None
+
+    def reproduced(stage: Any, **named: Any) -> Any:
+        nonlocal unknown
+        from dvc.repo.reproduce import _reproduce_stage
+        from dvc.stage.utils import _get_stage_files
+
+        ran = _reproduce_stage(stage, **named)
+        if unknown is None or ran:
+            command = ["git", "-C", stage.repo.root_dir, "ls-files", "-z", "--others", "--exclude-standard"]
+            told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            unknown = [f"{stage.repo.root_dir}/{name}" for name in told.split("\0") if name]
+        places = [str(Path(stage.path).parent), *(one.fs_path for one in [*stage.deps, *stage.outs])]
+        if not named.get("dry") and any(f"{name}/".startswith(f"{one}/") for name in unknown for one in places):
+            stage.repo.scm_context.add(_get_stage_files(stage))
+        return ran
+
+    return reproduced
+
+
+def _where_all_is_there(can_hash: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """DVC's `can_hash` of a stage, which says whether it may be in the cache of runs.
+
+    With `repro --dry` DVC fails at a stage that reads what another one would have made.
+    """
+
+    @functools.wraps(can_hash)
+    def can(stage: Any) -> bool:
+        return all(one.exists for one in stage.deps) and can_hash(stage)
+
+    return can
 
 
 def _exchanged(lock: str, entry: str) -> str:

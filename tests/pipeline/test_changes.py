@@ -1,6 +1,8 @@
 """A change reruns what depends on it, and little else."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import clones
@@ -126,10 +128,13 @@ def test_an_experiment_runs_across_the_folders(own):
     clones.run(own, "dvc", "exp", "run", "-q", "-S", f"{name}=0.25", report)
     assert name in clones.dvc(own, "params", "diff", "--md")
     assert "reports/transfer/metrics.json" in clones.dvc(own, "exp", "show", "--csv")
+    options = shlex.split(re.search(r"dvc exp show --md (.*)`", (clones.ROOT / "README.md").read_text())[1])
+    assert max(map(len, clones.dvc(own, "exp", "show", *options).splitlines())) <= 200
     clones.dvc(own, "metrics", "diff", "--all")
     clones.dvc(own, "plots", "show", "-o", "shown")
     assert (own / "shown" / "index.html").is_file()
-    assert "report" in clones.dvc(own, "dag", report)
+    drawn = clones.dvc(own / "stages/studies/transfer", "dag", "train@bimodal")
+    assert "train@bimodal" in drawn and max(map(len, drawn.splitlines())) <= 200
 
 
 def test_stages_in_a_folder_of_their_study(changed):

@@ -54,6 +54,33 @@ def test_it_is_dvc(repository):
     assert clones.run(repository, "dvc", "status").stdout == "Data and pipelines are up to date.\n"
 
 
+def test_an_experiment_has_what_git_does_not_know_yet(repository):
+    """A file of one's own that a stage read before, and what a stage writes beside it."""
+    own = "  own:\n    cmd: touch table\n    deps: [mine]\n    outs: [table: {cache: false}]\n"
+    Path("dvc.yaml").write_text(GRAPH + own)
+    Path("mine").touch()
+    clones.run(repository, "dvc", "repro", "-q")
+    assert clones.run(repository, "git", "ls-files", "mine", "table").stdout == ""
+    quick("exp", "run", "-n", "quick", "-S", "work.count=2")
+    clones.run(repository, "git", "reset", "-q")
+    clones.run(repository, "dvc", "exp", "run", "-n", "plain", "-S", "work.count=3")
+    references = clones.run(repository, "git", "for-each-ref", "--format=%(refname)", "refs/exps/**/*").stdout.split()
+    files = {
+        reference.rpartition("/")[2]: clones.run(repository, "git", "ls-tree", "-r", "--name-only", reference).stdout
+        for reference in references
+    }
+    assert {"mine", "table"} <= set(files["quick"].split()) and files["quick"] == files["plain"]
+
+
+def test_a_dry_run_says_what_would_run_for_something_new(repository):
+    """Also where it reads what is not there yet."""
+    new = "  first:\n    cmd: touch a\n    outs: [a]\n  second:\n    cmd: touch b\n    deps: [a]\n    outs: [b]\n"
+    Path("dvc.yaml").write_text(GRAPH + new)
+    told = quick("repro", "--dry", "second")
+    assert "Running stage 'first':\n> touch a\n" in told and "Running stage 'second':\n> touch b\n" in told
+    assert not Path("a").exists()
+
+
 def test_a_text_is_parsed_once_and_each_time_anew_for_its_caller():
     parsed = []
 
