@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.corpora import grid, lrw
-from stages.corpora.embedded import faces, talking_faces, visemes
+from stages.corpora.embedded import faces, looks, talking_faces, visemes
 from stages.corpora.embedded.voices import speak, speak_with_events
 from stages.features import face_mesh, mouth_crops
 from stages.features.video import read_video
@@ -168,7 +168,7 @@ def test_a_face_mesh_sees_what_the_lips_do():
     correlations = []
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        person = faces.face(rng, woman=seed % 3 == 0)
+        person = looks.face(rng, woman=seed % 3 == 0)
         drawn = faces.frames(person, lips, height=288, width=360, noise=3.0, rng=rng)
         gaps = lip_gaps([cv2.cvtColor(yuv, cv2.COLOR_YUV2RGB_I420) for yuv in drawn])
         by_lag = [np.corrcoef(gaps[3:-3], np.roll(aperture, lag)[3:-3])[0, 1] for lag in range(-3, 4)]

@@ -17,7 +17,7 @@ from scipy.io import wavfile
 from scipy.signal import resample_poly
 
 from stages.corpora import grid, lrw
-from stages.corpora.embedded import faces, visemes
+from stages.corpora.embedded import faces, looks, visemes
 from stages.corpora.embedded.cores import each
 from stages.corpora.embedded.manners import room_noise
 from stages.corpora.embedded.voices import SpeechEvent, speak_with_events
@@ -148,7 +148,7 @@ class Person:
     pitch: float
     pitch_range: float
     smoothing_s: float
-    face: faces.Face
+    face: looks.Face
 
 
 @functools.cache
@@ -161,7 +161,7 @@ def person_of(seed: int, number: int) -> Person:
         pitch=rng.uniform(35, 65),
         pitch_range=rng.uniform(30, 70),
         smoothing_s=rng.uniform(0.03, 0.045),
-        face=faces.face(rng, woman=number in WOMEN),
+        face=looks.face(rng, woman=number in WOMEN),
     )
 
 
