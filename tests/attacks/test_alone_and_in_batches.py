@@ -4,13 +4,45 @@ import importlib
 
 import pytest
 import torch
-from small_victims import affine
-from test_attacks import CASES, FEWER, SETTINGS, goal_for, points, run
+from minimal_attacks import CASES, FEWER, SETTINGS, goal_for, points, run
+from small_victims import affine, relu_net
 
 from stages.attacking import problem
 from stages.attacking.problem import Setting
 from stages.frame.errors import UserError
 from stages.victim import Goal
+
+
+@pytest.mark.parametrize(("name", "targeted"), CASES)
+def test_an_example_does_not_depend_on_its_batch(name, targeted):
+    victim = relu_net(4, 8, 16, seed=3)
+    x = points(6, 8, seed=8)
+    goal, fewer = goal_for(victim, x, targeted), FEWER.get(name, {})
+    together = run(name, victim, x, goal, **fewer)
+    assert len(together.iterations.unique()) > 1
+    for row in range(len(x)):
+        alone = run(name, victim, x[row : row + 1], Goal(goal.labels[row : row + 1], targeted), **fewer)
+        assert torch.allclose(together.adversarial["audio"][row], alone.adversarial["audio"][0], atol=1e-9)
+        assert together.success[row] == alone.success[0]
+        assert together.iterations[row] == alone.iterations[0]
+
+
+@pytest.mark.parametrize(("name", "targeted"), CASES)
+def test_in_single_precision_the_verdict_alone_is_that_in_a_batch(name, targeted):
+    victim = affine(4, 8, seed=7)
+    victim.module.float()
+    x = points(6, 8, seed=8).float()
+    goal, fewer = goal_for(victim, x, targeted), FEWER.get(name, {})
+    together = run(name, victim, x, goal, **fewer)
+    assert together.success.any()
+    for row in range(len(x)):
+        own = Goal(goal.labels[row : row + 1], targeted)
+        found = together.adversarial["audio"][row : row + 1]
+        assert together.success[row] == own.reached(victim.decode(victim.logits({"audio": found}))[0])[0]
+        alone = run(name, victim, x[row : row + 1], own, **fewer)
+        assert together.success[row] == alone.success[0]
+        sizes = [problem.norm(one - x[row : row + 1]).item() for one in (found, alone.adversarial["audio"])]
+        assert sizes[0] == pytest.approx(sizes[1], rel=0.03)
 
 
 @pytest.mark.parametrize(("name", "targeted"), CASES)

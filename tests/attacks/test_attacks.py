@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from minimal_attacks import CASES, FEWER, SETTINGS, goal_for, points, run
 from small_victims import affine, affine_distance, relu_distance, relu_net
 
 import stages.attacks as attacks_room
@@ -15,35 +16,6 @@ from stages.attacking import problem
 from stages.attacking.problem import Setting
 from stages.frame.errors import UserError
 from stages.victim import Goal, Victim
-
-SETTINGS = {
-    "deepfool": {
-        "iterations": 50, "overshoot": 0.02, "candidates": 10, "kept_candidates": 3, "step_growth": 0.0,
-        "growth_after": 0, "bisections": 0,
-    },
-    "cw": {"iterations": 300, "searches": 6, "confidence": 0.0, "learning_rate": 3e-3, "initial_c": 1.0},
-    "cw_normalised": {"iterations": 60, "confidence": 0.0, "step": 0.15, "last_step": 0.01, "resize": 0.1},
-    "lbfgs": {"iterations": 20, "searches": 6, "history": 10},
-}  # fmt: skip
-# Where it need not come to the very boundary.
-FEWER = {"cw": {"iterations": 100, "searches": 4, "learning_rate": 1e-2}}
-CASES = [(name, False) for name in SETTINGS if name != "lbfgs"] + [
-    (name, True) for name in SETTINGS if name != "deepfool"
-]
-
-
-def run(name, victim, x, goal, **changes):
-    attack = importlib.import_module(f"stages.attacks.{name}").attack
-    return attack(victim, {"audio": x}, goal, setting=Setting(bounds=victim.bounds), **{**SETTINGS[name], **changes})
-
-
-def points(count, size, seed, scale=0.2):
-    return scale * torch.randn(count, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def goal_for(victim, x, targeted):
-    labels = victim.decode(victim.logits({"audio": x}))[0]
-    return Goal((labels + 1) % len(victim.labels) if targeted else labels, targeted)
 
 
 def test_every_attack_is_in_the_table():
@@ -115,38 +87,6 @@ def test_bounds_kept_input_untouched_no_nan(name, targeted):
 
 
 @pytest.mark.parametrize(("name", "targeted"), CASES)
-def test_an_example_does_not_depend_on_its_batch(name, targeted):
-    victim = relu_net(4, 8, 16, seed=3)
-    x = points(6, 8, seed=8)
-    goal, fewer = goal_for(victim, x, targeted), FEWER.get(name, {})
-    together = run(name, victim, x, goal, **fewer)
-    assert len(together.iterations.unique()) > 1
-    for row in range(len(x)):
-        alone = run(name, victim, x[row : row + 1], Goal(goal.labels[row : row + 1], targeted), **fewer)
-        assert torch.allclose(together.adversarial["audio"][row], alone.adversarial["audio"][0], atol=1e-9)
-        assert together.success[row] == alone.success[0]
-        assert together.iterations[row] == alone.iterations[0]
-
-
-@pytest.mark.parametrize(("name", "targeted"), CASES)
-def test_in_single_precision_the_verdict_alone_is_that_in_a_batch(name, targeted):
-    victim = affine(4, 8, seed=7)
-    victim.module.float()
-    x = points(6, 8, seed=8).float()
-    goal, fewer = goal_for(victim, x, targeted), FEWER.get(name, {})
-    together = run(name, victim, x, goal, **fewer)
-    assert together.success.any()
-    for row in range(len(x)):
-        own = Goal(goal.labels[row : row + 1], targeted)
-        found = together.adversarial["audio"][row : row + 1]
-        assert together.success[row] == own.reached(victim.decode(victim.logits({"audio": found}))[0])[0]
-        alone = run(name, victim, x[row : row + 1], own, **fewer)
-        assert together.success[row] == alone.success[0]
-        sizes = [problem.norm(one - x[row : row + 1]).item() for one in (found, alone.adversarial["audio"])]
-        assert sizes[0] == pytest.approx(sizes[1], rel=0.03)
-
-
-@pytest.mark.parametrize(("name", "targeted"), CASES)
 def test_a_failure_is_the_clean_input_and_no_success(name, targeted):
     """A constant classifier can't be fooled; failed rows must not come back as zeros and count as successes."""
     victim = affine(3, 6, seed=9)
@@ -186,94 +126,6 @@ def test_inputs_of_any_shape(name, targeted, shape):
     assert result.success.all()
 
 
-def test_deepfool_does_not_scale_its_steps_with_the_range():
-    """On (-1, 1) some toolkits double the perturbation; one step goes 1e-4 beyond an affine boundary, times 1.02."""
-    victim = affine(2, 20, seed=15)
-    x = points(8, 20, seed=16)
-    result = run("deepfool", victim, x, goal_for(victim, x, False))
-    expected = 1.02 * (affine_distance(victim, x) + 1e-4)
-    assert torch.allclose(problem.norm(result.adversarial["audio"] - x), expected, rtol=1e-9)
-    assert result.iterations.tolist() == [1] * 8
-
-
-def test_deepfool_goes_to_the_nearest_boundary_not_to_that_of_the_smallest_gap():
-    victim = affine(3, 2, seed=0)
-    victim.module.network.weight.copy_(torch.tensor([[0.0, 0.0], [0.1, 0.0], [0.0, 10.0]]))
-    victim.module.network.bias.copy_(torch.tensor([1.0, 0.95, 0.0]))
-    # Gaps of 0.05 and of 1, at distances of 0.5 and of 0.1.
-    x = torch.zeros(1, 2, dtype=torch.float64)
-    result = run("deepfool", victim, x, Goal(torch.tensor([0]), False))
-    assert torch.allclose(result.adversarial["audio"], torch.tensor([[0.0, 1.02 * 0.1001]], dtype=torch.float64))
-
-
-def test_deepfool_as_published_crosses_where_the_box_holds_it():
-    """Clipped steps fall short of the boundary, and those that follow become too short without the published 1e-4."""
-    victim = relu_net(4, 8, 16, seed=2)
-    x = points(64, 8, seed=3, scale=3.0).clamp(-1, 1)
-    result = run("deepfool", victim, x, goal_for(victim, x, False))
-    assert ((result.adversarial["audio"].abs() == 1) & (x.abs() < 1)).any()
-    assert result.success.all()
-
-
-@pytest.mark.parametrize("seed", [3, 4])
-def test_lbfgs_comes_nearer_than_the_start_that_it_is_given(seed):
-    """Also where the target is decided at a probability far below one half, as among ten labels."""
-    victim = relu_net(10, 20, 40, seed=seed)
-    victim.module.network[0].weight *= 3
-    x = points(24, 20, seed=5, scale=0.3)
-    goal = goal_for(victim, x, True)
-    whole = problem.Problem(victim, {"audio": x}, goal, victim.bounds, None)
-    start, found = problem.adversarial_start(whole, whole.examples)
-    result = run("lbfgs", victim, x, goal)
-    assert found.all() and result.success.all()
-    shares = problem.norm(result.adversarial["audio"] - x) / problem.norm(start - x)
-    assert shares.max() <= 1
-    assert (shares < 0.95).double().mean() > 0.2
-
-
-def test_binary_search_keeps_old_and_new_c_apart():
-    """From a c far too small and one far too large the search must come to the same distance."""
-    victim = affine(3, 10, seed=17)
-    x = points(8, 10, seed=18)
-    goal = goal_for(victim, x, False)
-    exact = affine_distance(victim, x)
-    for c in (1e-4, 1e3):
-        changes = {"iterations": 150, "learning_rate": 6e-3, "searches": 14, "initial_c": c}
-        found = problem.norm(run("cw", victim, x, goal, **changes).adversarial["audio"] - x)
-        assert (found / exact).max() < 1.03
-
-
-def test_a_long_descent_comes_within_one_percent_of_a_curved_boundary():
-    """From near the long axis of an ellipsoid the gradient leads along it, which is a tenth too far."""
-    squared_curvatures = torch.tensor([1.0] + [4.0] * 29, dtype=torch.float64)
-
-    class Ellipsoid(torch.nn.Module):
-        def forward(self, inputs):
-            inside = 0.25 - (squared_curvatures * inputs["audio"].square()).sum(1)
-            return torch.stack([inside, torch.zeros_like(inside)], 1)
-
-    victim = Victim(Ellipsoid(), ["inside", "outside"], bounds={"audio": (-1.0, 1.0)})
-    x = points(8, 30, seed=33, scale=1e-3)
-    x[:, 0] += 0.3
-    result = run("cw_normalised", victim, x, Goal(torch.zeros(8, dtype=torch.long), False), iterations=300)
-    assert result.success.all()
-    ratio = problem.norm(result.adversarial["audio"] - x) / torch.stack(
-        [ellipsoid_distance(row, squared_curvatures, 0.25) for row in x]
-    )
-    assert ratio.min() >= 1 - 1e-6
-    assert ratio.max() <= 1.01
-
-
-def ellipsoid_distance(x, squared_curvatures, level):
-    """From inside, by Lagrange: the nearest point is x / (1 + k a), k the root of a monotone function."""
-    low, high = -1 / squared_curvatures.max(), torch.zeros((), dtype=torch.float64)
-    for _ in range(100):
-        middle = (low + high) / 2
-        outside = (squared_curvatures * (x / (1 + middle * squared_curvatures)).square()).sum() > level
-        low, high = (middle, high) if outside else (low, middle)
-    return (x / (1 + high * squared_curvatures) - x).norm()
-
-
 @pytest.mark.parametrize(("name", "targeted"), CASES)
 def test_a_clip_without_a_gradient_is_no_lost_one(name, targeted):
     """Linear steps have nowhere to go where the score is flat; from louder and louder noise they have."""
@@ -302,19 +154,6 @@ def test_more_budget_is_never_less_success(seed):
     assert (much.success | ~little.success).all()
     shorter = problem.norm(much.adversarial["audio"] - x) <= 1.05 * problem.norm(little.adversarial["audio"] - x)
     assert (~shorter & little.success).sum() <= 1
-
-
-def test_confidence_is_reached():
-    victim = affine(3, 10, seed=21)
-    x = points(6, 10, seed=22)
-    goal = goal_for(victim, x, True)
-    for name in ("cw", "cw_normalised"):
-        result = run(name, victim, x, goal, confidence=0.3, **FEWER.get(name, {}))
-        scores = victim.logits({"audio": result.adversarial["audio"]})
-        own = scores.gather(1, goal.labels[:, None])[:, 0]
-        other = scores.scatter(1, goal.labels[:, None], -torch.inf).amax(1)
-        assert result.success.all()
-        assert (own - other >= 0.3 - 1e-6).all()
 
 
 def test_passes_are_counted():
