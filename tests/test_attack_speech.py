@@ -64,6 +64,25 @@ def test_gradients_pass_an_enhancer(speech_home):
     assert not torch.allclose(audio.grad, behind)
 
 
+def test_one_at_a_time_nothing_of_a_clip_depends_on_what_else_is_attacked(speech_home, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEVICE", "cpu")
+    rows = {}
+    for clips in (1, 2):
+        home = tmp_path / str(clips)
+        (home / "data/speech").mkdir(parents=True)
+        for part in ("data/speech/audio", "models", "rooms", "phrases"):
+            (home / part).symlink_to(speech_home / part)
+        changed = SPEECH | {"plans": {"phrases": SPEECH["plans"]["phrases"] | {"batch_size": 1, "clips": clips}}}
+        (home / "params.yaml").write_text(yaml.safe_dump({"speech": changed}, sort_keys=False))
+        monkeypatch.chdir(home)
+        attack.main("speech", "through")
+        made = shards.ShardSet(home / "data/speech/adversarial/through")
+        told = made.table.drop(columns="shard").astype(str).itertuples(index=False)
+        rows[clips] = {row.key: (row, made.load(row.key)["audio"].tobytes()) for row in told}
+    assert len(rows[2]) == 2 * len(rows[1]) > 0
+    assert rows[1] == {key: rows[2][key] for key in rows[1]}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -59,7 +59,7 @@ class Plan:
 
     Attributes:
         plan: the function.
-        batch_size: clips that are attacked together.
+        batch_size: clips that are attacked together; see `Result` for what these have to do with each other.
         unit: what epsilons and steps are counted in, of each input (1/32768 for steps of 16 bits).
     """
 

@@ -67,6 +67,13 @@ class Result:
     An example whose `success` is False is returned unperturbed by attacks that search for the smallest perturbation,
     and perturbed nonetheless by those that are given its size. One whose `success` is True meets the goal as a file
     holds it, alone and in any batch.
+
+    An attack that takes all examples through every step finds the same values whoever is beside them in batches of one
+    shape. In batches of another shape kernels round otherwise, from which searches of many steps part: in float32 sizes
+    against vgg13 differed by up to 4.6 %, 10 of 18 clips against the small DeepSpeech got other perturbations alone, of
+    up to twice the size, and one of three targets against crnn was found in a batch and not alone; float64 only puts
+    that off. What is said of a file holds all the same. Where the rest must not matter, a plan's `batch_size` is 1.
+
     `adversarial` has the form of the inputs; the other fields have one entry an example: `iterations` of the attack,
     the passes through the victim that it cost, `forwards` and `backwards`, and `zero_gradient`, whether it failed and
     met a gradient that is zero everywhere, which says nothing of how robust the victim is.

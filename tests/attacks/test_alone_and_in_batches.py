@@ -9,8 +9,10 @@ from small_victims import affine, relu_net
 
 from stages.attacking import problem
 from stages.attacking.problem import Setting
+from stages.attacks import over_the_air, targeted_transcription
 from stages.frame.errors import UserError
-from stages.victim import Goal
+from stages.networks import deepspeech
+from stages.victim import Goal, Transcriber
 
 
 @pytest.mark.parametrize(("name", "targeted"), CASES)
@@ -123,3 +125,35 @@ def test_a_gradient_that_is_zero_is_told_from_robustness(name, targeted):
         name, victim, x, Goal((victim.module.network.bias.argmax() + targeted) % 3 + 0 * goal.labels, targeted)
     )
     assert result.zero_gradient.all() and not result.success.any()
+
+
+OF_TRANSCRIPTS = {
+    over_the_air: {
+        "snr_db": 0.0, "iterations": 30, "relative_step": 0.2, "shrink": None, "checked_every": 10, "band_hz": None,
+        "noise_snr_db": None, "rooms_per_step": 0, "checked_rooms": 1, "needed": 1.0,
+    },
+    targeted_transcription: {
+        "iterations": 30, "relative_step": 0.2, "shrink": 0.8, "checked_every": 10, "tolerated_wer": 0.0,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("room", OF_TRANSCRIPTS)
+def test_in_batches_of_one_shape_it_is_no_matter_who_is_beside(room):
+    """Against a recurrent network in single precision, where another shape would lead elsewhere."""
+    torch.manual_seed(5)
+    sizes = {"coefficients": 13, "context": 2, "hidden_units": [32, 32, 32], "lstm_units": 24, "last_units": 32}
+    module = deepspeech.build(3, sample_rate_hz=16_000, window_s=0.025, hop_s=0.02, dropout=0.0, **sizes)
+    victim = Transcriber(module, [" ", "a", "b"], bounds={"audio": (-1.0, 1.0)})
+    audio, lengths = 0.1 * torch.randn(5, 4000), torch.tensor([4000, 2800, 3400, 3100, 4000])
+    audio *= torch.arange(4000) < lengths[:, None]
+    setting = Setting(bounds=victim.bounds, epsilon={"audio": 0.1}, quantum={"audio": 2**-15})
+
+    def attacked(rows):
+        goal = Goal(victim.encode([["ab", "b a", "ba"][row % 3] for row in rows]), True)
+        inputs = {"audio": audio[rows], "audio_length": lengths[rows]}
+        return room.attack(victim, inputs, goal, setting=setting, **OF_TRANSCRIPTS[room]).adversarial["audio"][0]
+
+    first = attacked([0, 1, 2])
+    assert (first - audio[0]).abs().max() > 1e-3
+    assert torch.equal(first, attacked([0, 4, 3]))

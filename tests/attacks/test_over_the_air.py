@@ -178,6 +178,20 @@ def test_alone_and_beside_longer_clips_it_is_the_same(values):
         assert difference.count_nonzero() <= 0.01 * length
 
 
+@pytest.mark.parametrize("values", [DIRECT, OVER_THE_AIR | {"snr_db": 4.0} | BAND])
+def test_in_single_precision_the_verdict_alone_is_that_beside_others(values):
+    victim, inputs = victim_and_inputs()
+    victim.module.float()
+    inputs["audio"] = inputs["audio"].float()
+    together = run(values, victim, inputs)
+    assert together.success.any()
+    for row, length in enumerate(inputs["audio_length"].tolist()):
+        own = {"audio": inputs["audio"][row : row + 1, :length], "audio_length": inputs["audio_length"][row : row + 1]}
+        alone = run(values, victim, own, PHRASES[row : row + 1])
+        assert together.success[row] == alone.success[0]
+        assert snr_db(alone, own)[0].item() == pytest.approx(snr_db(together, inputs)[row].item(), abs=0.05)
+
+
 def test_every_pass_is_counted():
     victim, inputs = victim_and_inputs()
     calls = []
