@@ -1,6 +1,7 @@
 """Small studies, each made once for all tests: folders in which the verbs up to the attacks have run."""
 
 import shutil
+import signal
 
 import once
 import pytest
@@ -8,6 +9,11 @@ import small_emotion
 import small_faces
 import small_speech
 import small_transfer
+
+
+def pytest_configure():
+    """What tests start can be interrupted, also where they run in the background of a shell, which ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

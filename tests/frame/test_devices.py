@@ -4,6 +4,8 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,8 @@ MEET = """
 import datetime, sys, time
 from stages.frame import devices
 from stages.frame.errors import UserError, told_in_one_line
-devices.WORD_EVERY_S, devices.LONGEST_START = 0.5, datetime.timedelta(seconds=float(sys.argv[3]))
+devices.WORD_EVERY_S = 0.5
+devices.LONGEST_START, devices.LONGEST_SHARE = (datetime.timedelta(seconds=float(one)) for one in sys.argv[3:])
 with told_in_one_line():
     worker = devices.launch()
     if worker.rank == 0 and sys.argv[2] == "fails":
@@ -49,7 +52,9 @@ def plain_environment(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def run(script: str, output: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+def run(
+    script: str, output: Path, *arguments: str, launcher: tuple[str, ...] = (), **environment: str
+) -> subprocess.CompletedProcess:
     """The end of the script, run from a file beside the output: Fabric starts it again by its name."""
     path = output.with_suffix(".py")
     path.parent.mkdir(exist_ok=True)
@@ -57,13 +62,13 @@ def run(script: str, output: Path, *arguments: str, **environment: str) -> subpr
     scratch = str(output.with_suffix(".scratch"))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "SCRATCH": scratch, "DEVICE": "cpu", **environment}
     # The limit is there for what hangs, however busy the machine is.
-    command = [sys.executable, path, output, *arguments]
+    command = [sys.executable, *launcher, path, output, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800)
 
 
-def written(output: Path, **environment: str) -> tuple[dict[str, str], set[str]]:
+def written(output: Path, **how: str | tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
     """The files of the set with their digests, and the ranks of those that computed."""
-    done = run(WRITE, output, **environment)
+    done = run(WRITE, output, **how)
     assert done.returncode == 0, done.stderr
     ranks = {path.name for path in output.parent.glob("rank*")}
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in output.iterdir()}, ranks
@@ -74,6 +79,11 @@ def test_two_processes_write_the_same_shards_as_one(tmp_path):
     together, ranks = written(tmp_path / "two" / "out", DEVICES="2")
     assert alone == together
     assert ranks == {"rank0", "rank1"}
+
+
+def test_torchrun_may_have_started_them(tmp_path):
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+    assert written(tmp_path / "out", launcher=torchrun, DEVICES="2")[1] == {"rank0", "rank1"}
 
 
 def test_a_batch_script_of_slurm_can_leave_the_start_to_the_stage(tmp_path):
@@ -112,21 +122,34 @@ def test_machines_that_can_not_meet_are_told_at_once(monkeypatch):
 
 def test_one_who_waits_for_others_to_start_says_so_and_gives_up(tmp_path):
     meeting = {"NODES": "2", "MASTER_ADDR": "127.0.0.1", "NODE_RANK": "0"}
-    done = run(MEET, tmp_path / "out", "comes", "3", **meeting)
+    done = run(MEET, tmp_path / "out", "comes", "3", "600", **meeting)
     assert done.returncode == 1
     assert "waiting for all 2 processes (DEVICES=1, NODES=2) to start\n" in done.stderr
     assert "error: environment variables DEVICE, DEVICES, NODES: expected processes that start" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_one_who_waits_for_anothers_share_says_so(tmp_path):
-    done = run(MEET, tmp_path / "out", "comes", "600", DEVICES="2")
-    assert done.returncode == 0
+def test_one_who_waits_for_anothers_share_says_so_and_gives_up_when_it_takes_too_long(tmp_path):
+    done = run(MEET, tmp_path / "out", "comes", "600", "1.5", DEVICES="2")
+    assert done.returncode == 1
     assert "process 2 of 2: waiting for the others to do their share\n" in done.stderr
+    assert "error: process 2 of 2: expected the others to come here; found " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_over_is_not_said_any_more(monkeypatch, capsys):
+    monkeypatch.setattr(devices, "WORD_EVERY_S", 0.01)
+    before = set(threading.enumerate())
+    with devices._saying("at work"):
+        (says,) = set(threading.enumerate()) - before
+        time.sleep(0.1)
+    says.join(60)
+    assert not says.is_alive()
+    assert capsys.readouterr().err.startswith("at work\nat work\n")
 
 
 def test_when_one_fails_the_others_end_with_a_line_each(tmp_path):
-    done = run(MEET, tmp_path / "out", "fails", "600", DEVICES="2")
+    done = run(MEET, tmp_path / "out", "fails", "600", "600", DEVICES="2")
     assert done.returncode == 1
     told = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert told[0] == "error: the stage: expected this; found that; do so"

@@ -29,3 +29,18 @@ def test_headings_spell_units_and_measures(tmp_path):
     heads, rows = page._table(tmp_path / "table.csv")
     assert heads == ["SNR needed dB", "WER n gram", "duration (s)"]
     assert [cell["value"] for cell in rows[0]] == ["1.25", "0.50", "2.00"]
+
+
+def test_markup_in_labels_and_titles_is_shown_as_it_is_written(tmp_path):
+    markup = "<img src=x onerror=alert(1)>"
+    (tmp_path / "table.csv").write_text(f"label,n\n{markup},3\n")
+    (tmp_path / "listening").mkdir()
+    clip = dict.fromkeys(["entry", "label", "target", "clip_id", "sound", "decision"], markup)
+    clip |= {"strength": "", "gain_db": "0", "confidence": "0.5", "stem": "a", "video": ""}
+    (tmp_path / "listening/listening.csv").write_text(f"{','.join(clip)}\n{','.join(clip.values())}\n")
+    summary = {"title": markup, "corpus": markup, "built_in": False, "metrics": {"unreadable_clips": 0}}
+    written = page.write_study(
+        tmp_path, summary, note=markup, tables={"table": markup}, figures={"figure.png": markup}
+    ).read_text()
+    assert "<img src=x" not in written
+    assert written.count("&lt;img src=x") >= 12

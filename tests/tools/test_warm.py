@@ -14,10 +14,13 @@ import pytest
 from stages.tools import warm
 
 MODULE = """
-import os, sys
+import atexit, os, subprocess, sys
 own = sorted(name for name in sys.modules if name.startswith("stages"))
 print(sys.argv[1:], os.getcwd(), os.environ["TOLD"], "torch" in sys.modules, __name__, own)
 print("to stderr", file=sys.stderr)
+if sys.argv[1] == "starts":
+    atexit.register(print, "at the end")
+    print(subprocess.run(["false"]).returncode, os.environ.get("OF_THE_SERVER"))
 if sys.argv[1] == "exit": sys.exit(int(sys.argv[2]))
 if sys.argv[1] == "say": sys.exit("error: one line")
 if sys.argv[1] == "raise": raise ValueError("seen in full")
@@ -42,8 +45,16 @@ with warm.started():
 
 @pytest.fixture(scope="module")
 def started():
-    with warm.started():
-        yield
+    """The process that waits for stages, of an environment that has one variable more than those who ask."""
+    os.environ["OF_THE_SERVER"] = "yes"
+    try:
+        before = set(psutil.Process().children())
+        with warm.started():
+            del os.environ["OF_THE_SERVER"]
+            (server,) = set(psutil.Process().children()) - before
+            yield server
+    finally:
+        os.environ.pop("OF_THE_SERVER", None)
 
 
 @pytest.fixture
@@ -82,6 +93,16 @@ def test_it_ends_as_it_would(stage, arguments, status, told):
     assert done.returncode == status
     assert done.stderr.startswith("to stderr\n")
     assert done.stderr.endswith(told or "to stderr\n")
+
+
+def test_what_a_stage_starts_is_its_own_and_what_it_does_at_its_end_is_done(stage):
+    assert stage("starts").stdout.splitlines()[1:] == ["1 None", "at the end"]
+
+
+def test_it_stays_after_an_interrupt_and_keeps_no_ended_stage(stage, started):
+    started.send_signal(signal.SIGINT)
+    assert stage("one").returncode == 0
+    assert soon(lambda: not started.children())
 
 
 def soon(true) -> bool:

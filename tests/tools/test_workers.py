@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -58,16 +59,31 @@ def test_a_long_stage_is_named_once_in_a_while_and_timed_at_its_end(repository, 
     assert int(re.search(r"dvc.yaml:work: done in (\d+) s\n", told)[1]) >= 2
 
 
-def test_when_the_run_is_killed_nothing_of_it_stays(repository):
+def test_a_stage_begins_when_those_it_waits_for_are_done_and_has_its_share_of_the_cores(repository, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    folder = repository("sleep 1; touch out")
+    with Path("dvc.yaml").open("a") as file:
+        file.write("  second:\n    cmd: test -e out && echo $OMP_NUM_THREADS > threads\n    outs: [threads]\n")
+    workers.run({"dvc.yaml:second": {"dvc.yaml:work"}, "dvc.yaml:work": set()}, 2)
+    assert (folder / "threads").read_text() == f"{max(1, os.cpu_count() // 2)}\n"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_when_the_run_is_killed_or_interrupted_nothing_of_it_stays(repository, how):
+    """An interrupt from the keyboard reaches all processes of the run."""
     folder = repository("echo begun; sleep 600")
     (folder / "run.py").write_text(RUN)
     environment = os.environ | {"PYTHONPATH": str(clones.ROOT), "DEVICES": "1"}
-    process = subprocess.Popen([sys.executable, "-u", "run.py"], stdout=subprocess.PIPE, text=True, env=environment)
+    command, streams = [sys.executable, "-u", "run.py"], {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, **streams, text=True, env=environment, start_new_session=True)
     assert "begun\n" in process.stdout
     started = psutil.Process(process.pid).children(recursive=True)
     assert len(started) > 2
-    process.kill()
-    process.wait()
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)
+    else:
+        process.kill()
+    process.wait(300)
     limit = time.monotonic() + 300
     while any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started):
         assert time.monotonic() < limit
