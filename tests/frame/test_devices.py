@@ -45,10 +45,16 @@ with told_in_one_line():
 SLURM = {"SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
 SLURM |= {"SLURM_NODELIST": "localhost", "SLURM_JOB_NODELIST": "localhost", "SLURM_NTASKS": "2"}
 
+# What srun adds, alone: no word of which process this is.
+SRUN = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_JOB_NAME": "train"}
+# What torchrun tells each of two processes.
+TORCHRUN = {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1", "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2"}
+TORCHRUN |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29400", "TORCHELASTIC_RUN_ID": "1"}
+
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch):
-    for name in ("DEVICE", "DEVICES", "NODES", "WORLD_SIZE", "MASTER_ADDR", *SLURM, "SLURM_STEP_NUM_TASKS"):
+    for name in ("DEVICE", "DEVICES", "NODES", *TORCHRUN, *SLURM, *SRUN):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -99,10 +105,18 @@ def test_slurms_tasks_that_nobody_starts_are_told(monkeypatch):
         devices.launch()
 
 
-def test_tasks_of_srun_that_are_not_those_asked_for_are_told(monkeypatch):
-    for name, value in (SLURM | {"SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "DEVICE": "cpu"}).items():
+@pytest.mark.parametrize(
+    ("variables", "found"),
+    [
+        (SLURM | SRUN, "devices=2"),
+        (SRUN | {"DEVICES": "2"}, "'SLURM_[A-Z]+'"),
+        (TORCHRUN, "devices=1"),
+    ],
+)
+def test_those_started_from_outside_that_are_not_those_asked_for_are_told(monkeypatch, variables, found):
+    for name, value in (variables | {"DEVICE": "cpu"}).items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=r"DEVICE, DEVICES, NODES: expected processes that start together; .*devices=2"):
+    with pytest.raises(UserError, match=rf"DEVICES, NODES: expected processes that start together; .*{found}"):
         devices.launch()
 
 
@@ -180,3 +194,8 @@ def test_one_process_needs_no_fabric(monkeypatch):
     monkeypatch.setenv("DEVICE", "cpu")
     worker = devices.launch()
     assert (worker.rank, worker.count, worker.fabric, worker.device) == (0, 1, None, "cpu")
+
+
+def test_of_what_a_library_says_at_length_the_first_line_is_told():
+    assert devices._short(RuntimeError("\n  no such device\nfirst frame\nsecond frame")) == "no such device"
+    assert devices._short(ValueError("x" * 500)) == "x" * 200

@@ -79,12 +79,14 @@ def test_a_pool_ends_with_a_killed_parent(parent):
         time.sleep(0.05)
 
 
-def test_a_pool_works_on_after_an_interrupt(parent):
+def test_a_pool_works_on_after_an_interrupt_and_ends(parent):
     for one in psutil.Process(parent.pid).children():
         one.send_signal(signal.SIGINT)
     parent.stdin.write("\n")
     parent.stdin.flush()
     assert parent.stdout.readline() == "again\n"
+    parent.stdin.close()
+    assert parent.wait(300) == 0
 
 
 def test_what_must_not_be_cut_is_waited_for(tmp_path):
