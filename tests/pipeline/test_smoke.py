@@ -75,9 +75,9 @@ def test_nothing_runs_again_when_nothing_changed(smoke, monkeypatch):
 
 
 def test_metrics_and_plots_of_all_studies_are_shown_at_the_top(smoke):
-    shown = json.loads(clones.run(smoke, "dvc", "metrics", "show", "--json").stdout)[""]["data"]
+    shown = json.loads(clones.dvc(smoke, "metrics", "show", "--json"))[""]["data"]
     assert set(shown) == {f"reports/{study}/metrics.json" for study in STUDIES}
-    lines = clones.run(smoke, "dvc", "metrics", "show").stdout.splitlines()
+    lines = clones.dvc(smoke, "metrics", "show").splitlines()
     assert len(lines) == 1 + len(STUDIES) and max(map(len, lines)) <= 200
     told = clones.run(smoke, "dvc", "stage", "list", "--all", "--name-only").stdout
     assert "stages/studies/events/dvc.yaml:train@vgg13" in told
@@ -87,11 +87,10 @@ def test_a_clone_with_what_it_pulls_is_whole(smoke, tmp_path):
     """What a run makes is in git or in the cache, which lies as a remote's files do."""
     clones.run(tmp_path, "git", "clone", "-q", str(smoke), "clone")
     clones.run(tmp_path / "clone", "dvc", "remote", "add", "--local", "-d", "made", str(smoke / ".dvc/cache"))
-    clones.run(tmp_path / "clone", "dvc", "pull", "-q")
-    told = clones.run(tmp_path / "clone", sys.executable, "-m", "stages.tools.quick_dvc", "status").stdout
-    assert told == "Data and pipelines are up to date.\n"
-    shown = clones.run(tmp_path / "clone", "dvc", "plots", "diff", "HEAD", "-o", "shown")
-    assert (tmp_path / "clone/shown/index.html").is_file() and "Could not find" not in shown.stderr
+    clones.dvc(tmp_path / "clone", "pull", "-q")
+    assert clones.dvc(tmp_path / "clone", "status") == "Data and pipelines are up to date.\n"
+    clones.dvc(tmp_path / "clone", "plots", "diff", "HEAD", "-o", "shown")
+    assert (tmp_path / "clone/shown/index.html").is_file()
 
 
 def test_each_run_records_processor_and_versions(smoke):
