@@ -1,5 +1,5 @@
 # make reproduce [STUDY=events]   set up, run the pipeline (of one study), print the headline numbers
-# make reproduce ONLY=mine        run what one victim, attack or treatment of events needs, print its table
+# make reproduce ONLY=mine        run what one victim, attack, set or treatment needs, print its rows
 # make test                       set up, lint, test
 # make seeds STUDY=events N=3     repeat a study under N seeds: how far its headline numbers spread
 # make scale SCALE=paper|smoke    write a scale into params.yaml
