@@ -61,7 +61,7 @@ def twin(folder: Path, target: Path) -> Path:
 
     def copy(source: str, destination: str) -> None:
         parts = Path(source).relative_to(folder).parts
-        if parts[0] in ("data", "models") or parts[:2] == (".dvc", "cache"):
+        if parts[0] in ("data", "models", ".scratch") or parts[:2] == (".dvc", "cache"):
             os.link(source, destination)
         else:
             shutil.copy2(source, destination)

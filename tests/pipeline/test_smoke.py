@@ -144,14 +144,14 @@ def test_what_is_missing_is_one_line_before_anything_runs(changed, name, missing
 
 def test_what_does_not_fit_is_one_line_before_anything_runs(changed):
     text = Path("params.yaml").read_text()
-    for right, wrong in (("rate_hz: 20000", "rate_hz: 40000"), ("bitrate_kbps: 320", "bitrate_kbps: 144")):
+    for right, wrong in (("rate_hz: 20000", "rate_hz: 40000"), ("bitrate_kbps: 48", "bitrate_kbps: 144")):
         assert right in text
         text = text.replace(right, wrong)
     Path("params.yaml").write_text(text)
     done = clones.reproduce(changed, "events", check=False)
     assert done.returncode == 1 and "Running stage" not in done.stdout
     (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("error: params.yaml: events.treatments.mp3_320k: expected a treatment that fits")
+    assert line.startswith("error: params.yaml: events.treatments.mp3_48k: expected a treatment that fits")
     assert "; and params.yaml: events.treatments.resample_20kHz: " in line
 
 
