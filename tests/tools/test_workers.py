@@ -21,6 +21,30 @@ if __name__ == "__main__":
     workers.run({"dvc.yaml:work": set()}, 1)
 """
 
+BEGUN = """
+import multiprocessing, time
+from stages.tools import quick_dvc, workers
+
+def work(begun):
+    workers._begin()
+    from dvc.dvcfile import Lockfile
+    with quick_dvc.writing, open("lock", "w") as file:
+        file.write(f"{hasattr(Lockfile.dump_stages, '__wrapped__')}, wh")
+        begun.set()
+        time.sleep(1)
+        file.write("ole")
+    time.sleep(600)
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    begun = context.Event()
+    worker = context.Process(target=work, args=(begun,))
+    worker.start()
+    begun.wait()
+    print(worker.pid, flush=True)
+    time.sleep(600)
+"""
+
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
@@ -88,3 +112,15 @@ def test_when_the_run_is_killed_or_interrupted_nothing_of_it_stays(repository, h
     while any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started):
         assert time.monotonic() < limit
         time.sleep(0.1)
+
+
+def test_a_process_of_the_pool_writes_locks_whole_and_ends_with_a_killed_run(tmp_path):
+    (tmp_path / "run.py").write_text(BEGUN)
+    environment = os.environ | {"PYTHONPATH": str(clones.ROOT)}
+    run = subprocess.Popen([sys.executable, "run.py"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    worker = psutil.Process(int(run.stdout.readline()))
+    run.kill()
+    run.wait()
+    psutil.wait_procs([worker], timeout=300)
+    assert not worker.is_running()
+    assert (tmp_path / "lock").read_text() == "True, whole"
