@@ -77,6 +77,8 @@ def learn(work: Work, recipe: Recipe) -> None:
     weights.fit(model, state, folder / "model.bin", expected="the variables of a Whisper", do=DO)
     model.generation_config.suppress_tokens = told["suppress_ids"]
     model.generation_config.begin_suppress_tokens = told["suppress_ids_begin"]
+    model.generation_config.max_length = config["max_target_positions"]
+    model.generation_config.no_timestamps_token_id = tokenizer.token_to_id("<|notimestamps|>")
     model.generation_config.is_multilingual = config["vocab_size"] >= MULTILINGUAL
     model.save_pretrained(work.finished)
     transformers.WhisperTokenizer(tokenizer_object=tokenizer).save_pretrained(work.finished)

@@ -120,6 +120,7 @@ def test_the_model_is_what_it_was(root, source, kept, tolerance):
     assert made.config.eos_token_id == model.config.eos_token_id
     assert made.generation_config.suppress_tokens == model.generation_config.suppress_tokens
     assert made.generation_config.begin_suppress_tokens == model.generation_config.begin_suppress_tokens
+    assert made.generation_config.max_length == model.config.max_target_positions
     prefixes = [transformers.WhisperTokenizer.from_pretrained(one).prefix_tokens for one in (source, finished)]
     assert prefixes[0] == prefixes[1]
 
