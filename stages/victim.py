@@ -333,7 +333,8 @@ def load(folder: str | Path, *, device: str) -> Victim:
     if (folder.parent / FRONT_END).is_dir():
         module = Encoded(_learned_front_end(folder.parent / FRONT_END, config, device), module)
     bounds = {name: tuple(limits or (-math.inf, math.inf)) for name, limits in config["bounds"].items()}
-    made = Transcriber if config["decides"] == "text" else Victim
+    # A network may bring a kind of victim of its own.
+    made = getattr(module, "kind", Transcriber if config["decides"] == "text" else Victim)
     attacked_on = config.get("attacked_on", "logits")
     return made(module.to(device), config["labels"], bounds=bounds, attacked_on=attacked_on)
 

@@ -30,13 +30,7 @@ def read_checkpoint(path: Path, *, address: str, sha256: str | None) -> Any:
     """
     import torch
 
-    if not path.is_file():
-        raise UserError(path, "a checkpoint", "no such file", f"fetch {address}")
-    if sha256 is not None:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != sha256:
-            raise UserError(path, f"the SHA-256 {sha256}", found, f"fetch {address} again")
+    check_file(path, address=address, sha256=sha256)
     try:
         if sha256 is None and zipfile.is_zipfile(path):
             _check_sums(path)
@@ -51,6 +45,22 @@ def read_checkpoint(path: Path, *, address: str, sha256: str | None) -> Any:
         else:
             found, do = f"a damaged file ({type(error).__name__})", f"fetch {address} again"
         raise UserError(path, "tensors and plain values alone", found, do) from error
+
+
+def check_file(path: Path, *, address: str, sha256: str | None) -> None:
+    """Passes a file that is there and, unless `sha256` is null, the one that it is to be.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not path.is_file():
+        raise UserError(path, "a checkpoint", "no such file", f"fetch {address}")
+    if sha256 is None:
+        return
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != sha256:
+        raise UserError(path, f"the SHA-256 {sha256}", found, f"fetch {address} again")
 
 
 def _check_sums(path: Path) -> None:

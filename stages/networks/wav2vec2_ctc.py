@@ -31,16 +31,15 @@ CERTAIN = 30.0
 class Wav2vec2Ctc(nn.Module):
     """Waveforms to logits; made by `build`. Takes `audio` (clips, samples) in [-1, 1) and `audio_length` (clips,).
 
-    `order` says which of the model's outputs is each character, and last the blank.
+    `network` takes clips of one length to outputs (clips, steps, outputs), a step being what the `convolutions`, of
+    each the kernel and the stride, make of samples. `order` says which output is each character, and last the blank.
     """
 
     takes = ("audio",)
 
-    def __init__(
-        self, model: nn.Module, order: list[int], convolutions: list[tuple[int, int, int]], *, normalise: bool
-    ):
+    def __init__(self, network: nn.Module, order: list[int], convolutions: list[tuple[int, int]]):
         super().__init__()
-        self.model, self.order, self.convolutions, self.normalise = model, order, convolutions, normalise
+        self.network, self.order, self.convolutions = network, order, convolutions
 
     def prepare(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """What is attacked: the clips as they are."""
@@ -48,7 +47,7 @@ class Wav2vec2Ctc(nn.Module):
 
     def steps_of(self, lengths: Tensor) -> Tensor:
         """Steps of clips of so many samples, none of those too short for one."""
-        for _, kernel, stride in self.convolutions:
+        for kernel, stride in self.convolutions:
             lengths = (lengths - kernel).div(stride, rounding_mode="floor") + 1
         return lengths.clamp_min(0)
 
@@ -67,12 +66,23 @@ class Wav2vec2Ctc(nn.Module):
         logits[..., -1] = CERTAIN
         for length in lengths[steps > 0].unique().tolist():
             own = (lengths == length).nonzero()[:, 0].to(audio.device)
-            waveforms = audio[own, :length]
-            if self.normalise:
-                waveforms = nn.functional.layer_norm(waveforms, waveforms.shape[1:])
-            values = self.model(waveforms)[0][..., self.order]
+            values = self.network(audio[own, :length])[..., self.order]
             logits = logits.index_put((own[:, None], torch.arange(values.shape[1], device=audio.device)), values)
         return logits
+
+
+class OfTorchaudio(nn.Module):
+    """A model of torchaudio's, which may ask for waveforms of mean 0 and variance 1, as clips to outputs."""
+
+    def __init__(self, model: nn.Module, *, normalise: bool):
+        super().__init__()
+        self.model, self.normalise = model, normalise
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Outputs (clips, steps, outputs) of clips of one length."""
+        if self.normalise:
+            waveforms = nn.functional.layer_norm(waveforms, waveforms.shape[1:])
+        return self.model(waveforms)[0]
 
 
 def build(number_of_labels: int, *, sample_rate_hz: int, bundle: BUNDLES) -> nn.Module:
@@ -104,9 +114,9 @@ def build(number_of_labels: int, *, sample_rate_hz: int, bundle: BUNDLES) -> nn.
         )
     pipeline = getattr(torchaudio.pipelines, bundle)
     outputs = [label.lower().replace("|", " ") for label in pipeline.get_labels(blank=BLANK)]
+    model = torchaudio.models.wav2vec2_model(**pipeline._params)
     return Wav2vec2Ctc(
-        torchaudio.models.wav2vec2_model(**pipeline._params),
+        OfTorchaudio(model, normalise=pipeline._normalize_waveform),
         [outputs.index(label) for label in (*ALPHABET, BLANK)],
-        pipeline._params["extractor_conv_layer_config"],
-        normalise=pipeline._normalize_waveform,
+        [(kernel, stride) for _, kernel, stride in pipeline._params["extractor_conv_layer_config"]],
     )

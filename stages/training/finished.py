@@ -39,13 +39,18 @@ def train(task: Task, recipe: Recipe) -> Outcome:
         UserError: labels that are given twice or lack one of the corpus, sound of another rate, or weights that are
             missing, damaged or another network's.
     """
-    _check(task, recipe)
+    check(task, recipe.labels, recipe.sample_rate_hz)
     signal = task.clips.about["signal"]
     given = {"where": "the victim's parameters", "signal": signal}
     module = victim.build(task.config["network"], len(recipe.labels), task.config["parameters"], **given)
     _load(module, Path(recipe.weights))
-    weights.save(task.finished, module, task.config | {"labels": recipe.labels})
-    task = replace(task, labels=recipe.labels)
+    return judged(task, module, recipe.labels)
+
+
+def judged(task: Task, module: nn.Module, labels: list[str]) -> Outcome:
+    """Writes a classifier whose outputs mean `labels`, and its decisions, as `train` does."""
+    weights.save(task.finished, module, task.config | {"labels": labels})
+    task = replace(task, labels=labels)
     decided = decisions(module.to(task.device), task, BATCH_SIZE)
     decided.to_csv(task.finished / "decisions.csv", index=False)
     test = decided[decided.split == "test"]
@@ -53,21 +58,26 @@ def train(task: Task, recipe: Recipe) -> Outcome:
     outcome = by_share("accuracy", (test.decision == test.label).mean(), chance=chance, clips=len(test))
     if not outcome.no_better_than:
         return outcome
-    order = f"; are the labels in the order of the network's outputs ({', '.join(recipe.labels)})?"
+    order = f"; are the labels in the order of the network's outputs ({', '.join(labels)})?"
     return replace(outcome, no_better_than=outcome.no_better_than + order)
 
 
-def _check(task: Task, recipe: Recipe) -> None:
-    twice = sorted({label for label in recipe.labels if recipe.labels.count(label) > 1})
-    lacking = sorted(set(task.labels) - set(recipe.labels))
+def check(task: Task, labels: list[str], sample_rate_hz: int) -> None:
+    """Passes a corpus that a classifier of these labels, trained on sound of this rate, can be judged on.
+
+    Raises:
+        UserError: labels that are given twice or lack one of the corpus, or sound of another rate.
+    """
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    lacking = sorted(set(task.labels) - set(labels))
     if twice or lacking:
         found = ", ".join([*(f"{label!r} twice" for label in twice), *(f"none {label!r}" for label in lacking)])
         where, expected = "params.yaml: labels of a finished victim", "each label once, all of the corpus's among them"
         raise UserError(where, expected, found, "name what each output of the network means, in their order")
     rate_hz = task.clips.about["signal"]["sample_rate_hz"]
-    if rate_hz != recipe.sample_rate_hz:
-        do = f"set decoding.sample_rate_hz of the corpus to {recipe.sample_rate_hz}"
-        raise UserError(task.clips.folder, f"sound at {recipe.sample_rate_hz} Hz", f"{rate_hz} Hz", do)
+    if rate_hz != sample_rate_hz:
+        do = f"set decoding.sample_rate_hz of the corpus to {sample_rate_hz}"
+        raise UserError(task.clips.folder, f"sound at {sample_rate_hz} Hz", f"{rate_hz} Hz", do)
 
 
 def _load(module: nn.Module, path: Path) -> None:

@@ -113,5 +113,6 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, model):
     with pytest.raises(UserError, match="expected the network wav2vec2_ctc; found deepspeech"):
         published_recogniser.train(task(tmp_path / "other", network="deepspeech"), recipe)
     (tmp_path / "texts").mkdir()
-    with pytest.raises(UserError, match=r"clip clip2: expected a text of .*; found 'é' in 'café'"):
+    torch.save(state, tmp_path / "weights.pth")
+    with pytest.raises(UserError, match=r"the text 'café': expected characters of .*; found 'é'"):
         published_recogniser.train(task(tmp_path / "texts", texts=("go", "on", "café", "no")), recipe)
