@@ -57,7 +57,12 @@ class Task:
     @property
     def settings(self) -> list[Any]:
         """All parameters that the work depends on."""
-        return [self.entry, self.grid, [run.entry for run in self.runs], [one.given for one in self.ways.values()]]
+        return [
+            self.entry,
+            self.grid,
+            [run.entry for run in self.runs],
+            [(one.given, one.draws) for one in self.ways.values()],
+        ]
 
     @cached_property
     def quantum(self) -> dict[str, float] | None:
@@ -126,7 +131,8 @@ def audited(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
     first = rows.iloc[0]
     bare = _victim(task, first.folder)
     if first.defence in task.ways:
-        defence = defences.treated(bare, task.ways[first.defence], draws=task.grid.draws)
+        way = task.ways[first.defence]
+        defence = defences.treated(bare, way, draws=way.draws or task.grid.draws)
     else:
         hardened = _victim(task, str(Path("models", task.of, task.entry.trained[first.defence])))
         defence = defences.trained(bare, hardened)

@@ -60,9 +60,10 @@ def crossed(defence: Defence, batch: Batch, runs: list[Run], grid: Grid) -> pd.D
 
     `right_clean` and `right` are the shares of the grid's hearings that are decided rightly, before and after the
     attack, by the same draws, which no attacker has seen. An attacker who knows of the defence keeps the best of what
-    it makes and of what it would have made without knowing, by its own looks. Where that gains nothing it tries again
-    with twice the steps: `times` is 2. `reached` is in the unit of the budget; `forwards` and `backwards` are passes
-    through the victim of all that led to the example.
+    it makes and of what it would have made without knowing, by its own looks. Where that gains nothing at the loudest
+    budget it tries again with twice the steps, from what it would have made without knowing if it can: `times` is 2. An
+    attack by scores is at that budget alone. `reached` is in the unit of the budget; `forwards` and `backwards` are
+    passes through the victim of all that led to the example.
     """
     clean = _right(defence, batch, batch.inputs, grid.hearings)
     parts = []
@@ -71,7 +72,7 @@ def crossed(defence: Defence, batch: Batch, runs: list[Run], grid: Grid) -> pd.D
         own = batch if chosen.all() else batch.only(np.asarray(chosen))
         if not chosen.any():
             continue
-        for budget in grid.budgets:
+        for budget in grid.budgets[-1:] if run.entry.access == "scores" else grid.budgets:
             parts += _Try(defence, own, grid, run, budget).parts()
         if run.entry.access == "gradient":
             unlimited = _Try(defence, own, grid, run, grid.unlimited)
@@ -98,14 +99,16 @@ class _Try:
         if "unaware" in self.run.entry.knowledge:
             made["unaware"] = self._unaware()
         if "aware" in self.run.entry.knowledge:
-            made["aware"] = self._aware(self.run.once, made.get("unaware"))
+            made["aware"] = self._aware(made.get("unaware"), self.run.once)
         parts = {knowledge: self.told(result, knowledge) for knowledge, result in made.items()}
-        if {"unaware", "aware"} <= parts.keys():
+        if {"unaware", "aware"} <= parts.keys() and self.budget == self.grid.budgets[-1]:
             left = parts["aware"].right
             idle = ((left > 0) & (left >= parts["unaware"].right)).to_numpy()
             if idle.any():
                 rest = replace(self, batch=self.batch.only(idle))
-                again = rest._aware(self.run.twice, _of(made["unaware"], idle))
+                first = _of(made["unaware"], idle)
+                start = {"start": first.adversarial} if self.run.entry.continues else {}
+                again = rest._aware(first, self.run.twice, **start)
                 parts["again"] = rest.told(again, "aware", times=2)
         return list(parts.values())
 
@@ -141,16 +144,15 @@ class _Try:
             self.batch.unaware[key] = self.made(self.run.once, self.defence.bare)
         return self.batch.unaware[key]
 
-    def _aware(self, attack: Callable[..., Result], unaware: Result | None) -> Result:
-        """The best of what is made from the clean clips, of what is made without knowing, and of what is made of that.
+    def _aware(self, unaware: Result | None, attack: Callable[..., Result], **start: Inputs) -> Result:
+        """The better one of what was made without knowing of the defence and of what is made through it.
 
-        Where there are several, each was as many passes' work as led to all.
+        The passes are those of both.
         """
         aimed = self.defence.aimed()
-        found = [] if unaware is None else [unaware]
-        if unaware is not None and self.run.entry.continues:
-            found.append(self.made(attack, aimed, start=unaware.adversarial))
-        found.append(self.made(attack, aimed))
+        if unaware is None:
+            return self.made(attack, aimed)
+        found = [unaware, self.made(attack, aimed, **start)]
         looks = LOOKS if self.defence.chance else 1
         best = _seen(aimed, [one.adversarial for one in found], self.batch.goal, looks).argmin(0)
         return Result(

@@ -82,7 +82,11 @@ class Attack:
 
 @dataclass(frozen=True, kw_only=True)
 class Combination:
-    """An entry of `<study>.combinations`: treatments one after another, or one of them by chance at each hearing."""
+    """An entry of `<study>.combinations`: treatments one after another, or one of them by chance at each hearing.
+
+    `draws` is how often an aware attacker draws it at each look, None as often as the grid says.
+    """
 
     how: Literal["one_after_another", "by_chance"]
     treatments: list[str]
+    draws: Count | None = None

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,13 @@ class Way:
     """What clips go through: `treat(waveforms, seeds=...)`, and `through()`, the same for an attacker.
 
     For both see `stages.treatments`; each call of `through` begins its chance anew. `given` are the entries that it is
-    made of.
+    made of, `draws` as in `Combination`.
     """
 
     treat: Callable[..., list[np.ndarray]]
     through: Callable[[], Through]
     given: tuple[Treatment, ...]
+    draws: int | None = None
 
 
 def way(study: str, name: str, audited_study: str, **told: Any) -> Way:
@@ -50,7 +51,8 @@ def way(study: str, name: str, audited_study: str, **told: Any) -> Way:
     if name in combinations:
         given = parameters.entry(Combination, f"{study}.combinations.{name}")
         parts = [way(study, part, audited_study, **told) for part in given.treatments]
-        return _chain(parts) if given.how == "one_after_another" else _choice(parts)
+        combined = _chain(parts) if given.how == "one_after_another" else _choice(parts)
+        return replace(combined, draws=given.draws)
     own = parameters.section(study).get("treatments", {})
     of = study if name in own else audited_study
     given = parameters.entry(Treatment, f"{of}.treatments.{name}")

@@ -100,10 +100,10 @@ def test_who_knows_of_a_linear_treatment_needs_no_more_than_the_distance_through
     for row, exactly in enumerate(snr_db.tolist()):
         own = batch.only(np.arange(3) == row)
         margin_db = 20 * math.log10(1.02)
-        grid = replace(GRID, budgets=[exactly + margin_db, exactly - margin_db])
+        grid = replace(GRID, budgets=[exactly - margin_db, exactly + margin_db])
         rows = crossed(defence, own, [run(pgd_l2.attack, ["unaware", "aware"], **PGD)], grid)
         assert (rows.right_clean == 1).all()
-        short, enough = grid.budgets
+        enough, short = grid.budgets
         assert (left(rows, "aware", short) == 1).all()
         assert (left(rows, "aware", enough) == 0).all()
         assert (left(rows, "unaware", enough) == 1).all()  # half of it is lost on the way
