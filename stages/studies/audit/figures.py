@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from stages.studies.audit.tables import at_loudest
+
 COLOURS = {"none": "#888888", "unaware": "#1f6fb2", "aware": "#b8432f"}
 TOLD = {"none": "noise as loud", "unaware": "attacker does not know of it", "aware": "attacker knows of it"}
 
@@ -28,8 +30,7 @@ def draw(made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> None:
 
 def sentence(own: pd.DataFrame) -> str:
     """What a picture tells: the defence of which most is left at the loudest budget, and what it was thought to be."""
-    budget = own.budget.min() if (own.budget_in == "snr_db").all() else own.budget.max()
-    loudest = own[own.budget == budget]
+    loudest = at_loudest(own)
     best = loudest.loc[loudest.aware.idxmax()]
     return (
         f"Against an attacker who knows of it the best defence, {best.defence}, leaves {100 * best.aware:.0f} % "

@@ -41,6 +41,8 @@ PAPERS: dict[str, tuple[str, ...]] = {}
 READERS = ()
 UNIT = ""
 NUMBERS = ("budget", "right", "right_clean", "reached", "forwards", "backwards", "times")
+# What defends nothing.
+CONTROLS = ("none", "as_it_is", "single")
 KNOWLEDGE = ("none", "unaware", "aware")
 VICTIM = ["study", "victim"]
 KEYS = ["study", "victim", "defence", "attack", "access", "knowledge", "budget", "budget_in", "times"]
@@ -93,21 +95,17 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
     """The headline numbers: for each study the defence of which most is left, at the loudest budget."""
     values = {}
     for study, own in made["table_defences"].groupby("study", sort=False):
-        loudest = own[own.budget.map(str) == str(_loudest(own))]
-        best = loudest.sort_values("aware", ascending=False).iloc[0]
-        bare = loudest[loudest.defence.isin(("none", "as_it_is", "single"))].iloc[0]
-        values |= {
-            f"{study}_best_unaware": best.unaware,
-            f"{study}_best_aware": best.aware,
-            f"{study}_bare": bare.unaware,
-        }
+        loudest = at_loudest(own)
+        best = loudest.loc[loudest.aware.idxmax()]
+        values |= {f"{study}_best_unaware": best.unaware, f"{study}_best_aware": best.aware}
+        values |= {f"{study}_bare": one for one in loudest[loudest.defence.isin(CONTROLS)].aware}
     victims = made["table_victims"]
     return finite(values | {"cells_flagged": int((victims["flags"] != "").sum())})
 
 
-def _loudest(own: pd.DataFrame) -> float:
-    """The loudest budget, which of SNRs is the lowest."""
-    return own.budget.min() if (own.budget_in == "snr_db").all() else own.budget.max()
+def at_loudest(own: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the loudest budget, which of SNRs is the lowest."""
+    return own[own.budget == (own.budget.min() if (own.budget_in == "snr_db").all() else own.budget.max())]
 
 
 def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
