@@ -15,7 +15,7 @@ from stages.frame import clip_table
 from stages.frame.columns import typed
 from stages.measures import testing
 from stages.measures.testing import median_interval
-from stages.reporting.cells import cells, finite, share, table, with_clusters
+from stages.reporting.cells import PER_CENT, cells, finite, share, table, with_clusters
 from stages.studies.audit.flags import flags
 
 TITLE = "The audit: what defences are worth against attackers who know of them"
@@ -35,6 +35,22 @@ FIGURES = {
     "figure_events.png": "Sound events: still decided rightly behind treatments",
     "figure_emotion.png": "Speech emotion: still decided rightly by trainings",
     "figure_transfer.png": "Emotion from few labels: still decided rightly behind treatments",
+}
+# The headline numbers of a study's victims: unattacked, with no defence, against who does not and who does know of it.
+NAMES = {
+    "events": ("clean_percent", "attacked_percent", "defended_percent", "aware_percent"),
+    "emotion": ("clean_trained_percent", "attacked_trained_percent", "trained_percent", "aware_trained_percent"),
+}
+HEADLINES = {
+    "clean_percent": "sounds decided rightly behind the best treatment, unattacked",
+    "attacked_percent": "attacked sounds decided rightly with none",
+    "defended_percent": "behind the best one, if attackers do not know of it",
+    "aware_percent": "behind it, if they do",
+    "clean_trained_percent": "emotions decided rightly by the best training, unattacked",
+    "attacked_trained_percent": "attacked emotions decided rightly without it",
+    "trained_percent": "with it, if attackers do not know of it",
+    "aware_trained_percent": "with it, if they do",
+    "flagged": "defences of a victim whose numbers are doubtful",
 }
 # No paper has these tables, and none its readers.
 PAPERS: dict[str, tuple[str, ...]] = {}
@@ -92,15 +108,15 @@ def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
-    """The headline numbers: for each study the defence of which most is left, at the loudest budget."""
+    """The headline numbers, of the loudest budgets: of each study the defence of which most is left by who knows."""
     values = {}
-    for study, own in made["table_defences"].groupby("study", sort=False):
-        loudest = at_loudest(own)
-        best = loudest.loc[loudest.aware.idxmax()]
-        values |= {f"{study}_best_unaware": best.unaware, f"{study}_best_aware": best.aware}
-        values |= {f"{study}_bare": one for one in loudest[loudest.defence.isin(CONTROLS)].aware}
-    victims = made["table_victims"]
-    return finite(values | {"cells_flagged": int((victims["flags"] != "").sum())})
+    for study, own in made["table_defences"].groupby("study"):
+        if study in NAMES:
+            loudest = at_loudest(own)
+            best = loudest.loc[loudest.aware.idxmax()]
+            bare = loudest.aware[loudest.defence.isin(CONTROLS)].max()
+            values |= dict(zip(NAMES[study], PER_CENT * np.array([best.clean, bare, best.unaware, best.aware])))
+    return finite(values | {"flagged": int((made["table_victims"]["flags"] != "").sum())})
 
 
 def at_loudest(own: pd.DataFrame) -> pd.DataFrame:
