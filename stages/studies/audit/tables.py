@@ -14,7 +14,6 @@ import pandas as pd
 from stages.frame import clip_table
 from stages.frame.columns import typed
 from stages.measures import testing
-from stages.measures.testing import median_interval
 from stages.reporting.cells import PER_CENT, cells, finite, share, table, with_clusters
 from stages.studies.audit.flags import flags
 
@@ -23,8 +22,8 @@ NOTE = (
     "Shares of the clips that the bare victim decides rightly which are still decided rightly: after noise as loud as "
     "an attack (none), after an attack on the bare victim (unaware), and after one through the defence (aware), each "
     "heard through the true defence by draws that no attacker has seen. What counts of a clip is the worst of all "
-    "attacks. The difference is unaware less aware on the same clips; p is corrected over all of these differences "
-    "(Benjamini and Yekutieli)."
+    "attacks. The difference is unaware less aware on the same clips, of attacks with as many steps; p is corrected "
+    "over all of these differences (Benjamini and Yekutieli)."
 )
 TABLES = {
     "table_defences": "What is left of each defence, all victims of a study",
@@ -125,7 +124,11 @@ def at_loudest(own: pd.DataFrame) -> pd.DataFrame:
 
 
 def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """A row for each defence and budget: what is left after the worst attack by what attackers know."""
+    """A row for each defence and budget: what is left after the worst attack by what attackers know.
+
+    The difference is that of attacks with as many steps, so that it is what knowing gains, and nothing where there is
+    no defence.
+    """
     made = []
     for where, own in rows.groupby([*keys, "defence", "budget", "budget_in"], sort=False):
         clips = ["victim", "clip_id", "cluster"]
@@ -135,7 +138,9 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         row |= share(clean.right_clean, clean.cluster, "clean")
         for name in KNOWLEDGE:
             row |= share(worst[name], worst.cluster, name)
-        tested = testing.mean((worst.unaware - worst.aware).to_numpy(), worst.cluster.to_numpy())
+        once = own[(own.times == 1) & own.attack.isin(own.attack[own.knowledge == "unaware"])]
+        pairs = once.pivot_table(index=clips, columns="knowledge", values="right", aggfunc="min").reset_index()
+        tested = testing.mean((pairs.unaware - pairs.aware).to_numpy(), pairs.cluster.to_numpy())
         row |= cells("difference", tested.effect, tested.low, tested.high)
         p = min(1.0, 2 * min(tested.supports, tested.contradicts))
         made.append(row | {"p": p, "n": len(worst), "clusters": worst.cluster.nunique()})
@@ -149,8 +154,7 @@ def _cells(rows: pd.DataFrame) -> pd.DataFrame:
         row = dict(zip(KEYS, where)) | EMPTY
         row |= {"norm": NORMS[row["budget_in"]], "state": "run", "n": len(own), "clusters": own.cluster.nunique()}
         row |= share(own.right_clean, own.cluster, "clean") | share(own.right, own.cluster, "right")
-        reached = own.reached[np.isfinite(own.reached)]
-        row |= cells("reached", reached.median(), *median_interval(reached.to_numpy()))
+        row["reached"] = own.reached[np.isfinite(own.reached)].median()
         row |= {"forwards": own.forwards.mean(), "backwards": own.backwards.mean()}
         made.append(row | {"zero_gradient": int(own.zero_gradient.sum())})
     return table(made)
