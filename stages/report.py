@@ -35,10 +35,11 @@ def _report(study: str) -> Path:
     """Writes what is known of the study; the path of its page."""
     of_tables = partial(part, study, "tables")
     read, values = of_tables("read"), parameters.section(study)
+    corpora = _corpora(study, values)
     measured = read(papers_alone(values, of_tables("PAPERS")))
-    unreadable = _unreadable(study, values["corpora"])
+    unreadable = _unreadable(corpora)
     made = of_tables("tables")(measured)
-    if not on_the_papers(values["corpora"], of_tables("READERS")):
+    if not on_the_papers(corpora, of_tables("READERS")):
         made = without_paper(made)
     own = beyond(values, of_tables("PAPERS"))
     yours = of_tables("yours")(values, own) if own else pd.DataFrame(columns=["entry"])
@@ -46,7 +47,7 @@ def _report(study: str) -> Path:
     verdicts = list(made["claims"].verdict) if "claims" in made else []
     counted = {"claims_supported": verdicts.count("supported"), "unreadable_clips": len(unreadable)}
     metrics = of_tables("metrics")(made) | counted
-    summary = {"title": of_tables("TITLE")} | _corpus(values["corpora"]) | {"metrics": metrics}
+    summary = {"title": of_tables("TITLE")} | _corpus(corpora) | {"metrics": metrics}
     summary["meanings"] = of_tables("HEADLINES") | COUNTED
     summary["verdicts"] = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
     folder = REPORTS / study
@@ -74,9 +75,17 @@ def _draw(study: str, made: dict[str, pd.DataFrame], measured: Any, folder: Path
         part(study, "figures", "draw")(made, measured, folder)
 
 
-def _unreadable(study: str, corpora: dict[str, Any]) -> pd.DataFrame:
+def _corpora(study: str, values: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What was measured on, by study and name; of an audit, which has none, what the studies have that it audits."""
+    if "corpora" in values:
+        return {(study, name): corpus for name, corpus in values["corpora"].items()}
+    audited = part(study, "tables", "studies")(values)
+    return {(of, name): corpus for of in audited for name, corpus in parameters.section(f"{of}.corpora").items()}
+
+
+def _unreadable(corpora: dict[tuple[str, str], Any]) -> pd.DataFrame:
     """The clips that no table counts, with what is wrong with them."""
-    clips = pd.concat([clip_table.read(Path("data", study, name, "clips.csv")) for name in corpora])
+    clips = pd.concat([clip_table.read(Path("data", study, name, "clips.csv")) for study, name in corpora])
     return clips.loc[clips.problem != "", ["clip_id", "file", "problem"]]
 
 

@@ -72,7 +72,8 @@ def test_an_edited_network_reruns_its_own_victims(changed, study):
     stale = graph.outdated(["index"], parameters.read())
     trained = {name.split("@")[1] for name in stale if name.rpartition(":")[2].startswith("train")}
     assert trained == victims
-    assert {name.split("/")[2] for name in stale if "/" in name} == {study}
+    # The audit attacks the victims of other studies.
+    assert {name.split("/")[2] for name in stale if "/" in name} - {"audit"} == {study}
     assert not any(name.rpartition(":")[2].startswith(("embed", "prepare", "mix", "featurise")) for name in stale)
 
 

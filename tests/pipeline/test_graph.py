@@ -35,7 +35,9 @@ def test_the_house_stays_small(stages):
     def lines(name: str) -> int:
         return len((clones.ROOT / name).read_text().splitlines())
 
-    assert len(stages) <= 130
+    audits = [stage for stage in stages if stage.command[3] == "audit"]
+    assert len(audits) <= 30
+    assert len(stages) - len(audits) <= 130
     assert lines("dvc.yaml") <= 120
     assert lines("params.yaml") <= 1250
     for study in STUDIES:
@@ -52,7 +54,8 @@ def test_stages_of_all_studies_are_named_alike(stages):
         assert name.split("_")[0] == ("index" if stage.command[3] == "index" else stage.verb)
         study = stage.command[3]
         assert study == "index" or stage.address.startswith(f"stages/studies/{study}/dvc.yaml:")
-        assert all(param.split(".")[0] == study for param in stage.params)
+        # The audit is of other studies' victims.
+        assert study == "audit" or all(param.split(".")[0] == study for param in stage.params)
 
 
 def test_no_study_reads_what_is_anothers(stages):

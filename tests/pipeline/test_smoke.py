@@ -35,15 +35,21 @@ TABLES = {
         *(f"table_{n}.csv" for n in ("corpora", "recognisers", "levels", "1", "2", "3", "4", "4_hardened", "transfer")),
         *("table_attacks.csv", "table_magnitude.csv", "figure_2.png", "figure_3.csv", "figure_3.png"),
     ],
+    "audit": [
+        *("cells.csv", "table_defences.csv", "table_victims.csv"),
+        *(f"figure_{study}.png" for study in ("events", "emotion", "transfer")),
+    ],
 }
 EVERYWHERE = ["metrics.json", "summary.json", "environment.json", "claims.csv", "unreadable.csv", "index.html"]
+# No paper claims anything of the audit, and nothing of it can be heard.
+OF_PAPERS = ["claims.csv", "listening/listening.csv"]
 
 
 @pytest.mark.parametrize("study", TABLES)
 def test_every_table_and_figure_is_there(smoke, study):
     folder = smoke / "reports" / study
     for name in [*TABLES[study], *EVERYWHERE, "listening/listening.csv"]:
-        assert (folder / name).stat().st_size, name
+        assert (study == "audit" and name in OF_PAPERS) or (folder / name).stat().st_size, name
     assert set(TABLES) == set(STUDIES)
 
 

@@ -1,0 +1,183 @@
+"""Room of studies: the tables of the audit, what is left of each defence against whom.
+
+`right` is the share of clips that are still decided rightly. Intervals and tests take clips of one speaker for one
+cluster, and where a corpus names no speakers all that was made of one clip.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.frame import clip_table
+from stages.frame.columns import typed
+from stages.measures import testing
+from stages.reporting.cells import PER_CENT, cells, finite, share, table, with_clusters
+from stages.studies.audit.flags import flags
+
+TITLE = "The audit: what defences are worth against attackers who know of them"
+NOTE = (
+    "Shares of the clips that the bare victim decides rightly which are still decided rightly: after noise as loud as "
+    "an attack (none), after an attack on the bare victim (unaware), and after one through the defence (aware), each "
+    "heard through the true defence by draws that no attacker has seen. What counts of a clip is the worst of all "
+    "attacks. The difference is unaware less aware on the same clips, of attacks with as many steps; p is corrected "
+    "over all of these differences (Benjamini and Yekutieli)."
+)
+TABLES = {
+    "table_defences": "What is left of each defence, all victims of a study",
+    "table_victims": "The same for each victim",
+    "cells": "All cells: each attack alone",
+}
+FIGURES = {
+    "figure_events.png": "Sound events: still decided rightly behind treatments",
+    "figure_emotion.png": "Speech emotion: still decided rightly by trainings",
+    "figure_transfer.png": "Emotion from few labels: still decided rightly behind treatments",
+}
+# The headline numbers of a study's victims: unattacked, with no defence, against who does not and who does know of it.
+NAMES = {
+    "events": ("clean_percent", "attacked_percent", "defended_percent", "aware_percent"),
+    "emotion": ("clean_trained_percent", "attacked_trained_percent", "trained_percent", "aware_trained_percent"),
+}
+HEADLINES = {
+    "clean_percent": "sounds decided rightly behind the best treatment, unattacked",
+    "attacked_percent": "attacked sounds decided rightly with none",
+    "defended_percent": "behind the best one, if attackers do not know of it",
+    "aware_percent": "behind it, if they do",
+    "clean_trained_percent": "emotions decided rightly by the best training, unattacked",
+    "attacked_trained_percent": "attacked emotions decided rightly without it",
+    "trained_percent": "with it, if attackers do not know of it",
+    "aware_trained_percent": "with it, if they do",
+    "flagged": "defences of a victim whose numbers are doubtful",
+}
+# No paper has these tables, and none its readers.
+PAPERS: dict[str, tuple[str, ...]] = {}
+READERS = ()
+UNIT = ""
+NUMBERS = ("budget", "right", "right_clean", "reached", "forwards", "backwards", "times")
+# What defends nothing.
+CONTROLS = ("none", "as_it_is", "single")
+KNOWLEDGE = ("none", "unaware", "aware")
+VICTIM = ["study", "victim"]
+KEYS = ["study", "victim", "defence", "attack", "access", "knowledge", "budget", "budget_in", "times"]
+# What a cell has besides that nothing of a classifier's fills; other rooms of auditing do.
+EMPTY = {"detector": "", "goal": "untargeted"}
+NORMS = {"snr_db": "L2", "epsilon": "Linf"}
+APPLIES_NOT, NOT_RUN = "does not apply", "not run"
+
+
+def studies(values: dict[str, Any]) -> list[str]:
+    """Whose victims are audited."""
+    return list(values["classifiers"])
+
+
+def read(values: dict[str, Any]) -> pd.DataFrame:
+    """A row for each clip, defence, attack, knowledge and budget of all entries, see `stages.auditing.crossed`.
+
+    `cluster` is what rows have in common that resemble each other; `unlimited` tells the budget that is none.
+    """
+    parts = []
+    for study, entries in values["classifiers"].items():
+        for name, entry in entries.items():
+            rows = clip_table.read(Path("data/audit/classifiers", study, name, "clips.csv"))
+            parts.append(rows.assign(victim=name, unlimited=values["grids"][entry["grid"]]["unlimited"]))
+    rows = typed(pd.concat(parts, ignore_index=True), NUMBERS, ("zero_gradient",))
+    rows = with_clusters(rows.assign(corpus=rows.study)).drop(columns="corpus")
+    return rows.assign(unlimited=rows.budget == rows.unlimited)
+
+
+def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """All tables, by file name without suffix."""
+    limited = rows[~rows.unlimited]
+    made = {
+        "table_defences": _left(limited, ["study"]),
+        "table_victims": _left(limited, ["study", "victim"]).merge(
+            flags(rows), "left", on=["study", "victim", "defence"]
+        ),
+        "cells": pd.concat([_cells(rows), _others(rows)], ignore_index=True),
+    }
+    # One family: all differences that any of the two tables tells.
+    tested = [made["table_defences"], made["table_victims"]]
+    corrected = _corrected(pd.concat([one.p for one in tested]).to_numpy(float))
+    cut = len(tested[0])
+    for name, own in (("table_defences", corrected[:cut]), ("table_victims", corrected[cut:])):
+        made[name].insert(made[name].columns.get_loc("p") + 1, "p_corrected", own)
+    return made
+
+
+def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
+    """The headline numbers, of the loudest budgets: of each study the defence of which most is left by who knows."""
+    values = {}
+    for study, own in made["table_defences"].groupby("study"):
+        if study in NAMES:
+            loudest = at_loudest(own)
+            best = loudest.loc[loudest.aware.idxmax()]
+            bare = loudest.aware[loudest.defence.isin(CONTROLS)].max()
+            values |= dict(zip(NAMES[study], PER_CENT * np.array([best.clean, bare, best.unaware, best.aware])))
+    return finite(values | {"flagged": int((made["table_victims"]["flags"] != "").sum())})
+
+
+def at_loudest(own: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the loudest budget, which of SNRs is the lowest."""
+    return own[own.budget == (own.budget.min() if (own.budget_in == "snr_db").all() else own.budget.max())]
+
+
+def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """A row for each defence and budget: what is left after the worst attack by what attackers know.
+
+    The difference is that of attacks with as many steps, so that it is what knowing gains, and nothing where there is
+    no defence.
+    """
+    made = []
+    for where, own in rows.groupby([*keys, "defence", "budget", "budget_in"], sort=False):
+        clips = ["victim", "clip_id", "cluster"]
+        worst = own.pivot_table(index=clips, columns="knowledge", values="right", aggfunc="min").reset_index()
+        row = dict(zip([*keys, "defence", "budget", "budget_in"], where))
+        clean = own.drop_duplicates(clips)
+        row |= share(clean.right_clean, clean.cluster, "clean")
+        for name in KNOWLEDGE:
+            row |= share(worst[name], worst.cluster, name)
+        once = own[(own.times == 1) & own.attack.isin(own.attack[own.knowledge == "unaware"])]
+        pairs = once.pivot_table(index=clips, columns="knowledge", values="right", aggfunc="min").reset_index()
+        tested = testing.mean((pairs.unaware - pairs.aware).to_numpy(), pairs.cluster.to_numpy())
+        row |= cells("difference", tested.effect, tested.low, tested.high)
+        p = min(1.0, 2 * min(tested.supports, tested.contradicts))
+        made.append(row | {"p": p, "n": len(worst), "clusters": worst.cluster.nunique()})
+    return table(made, p=6)
+
+
+def _cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row for each attack that was run."""
+    made = []
+    for where, own in rows.groupby(KEYS, sort=False):
+        row = dict(zip(KEYS, where)) | EMPTY
+        row |= {"norm": NORMS[row["budget_in"]], "state": "run", "n": len(own), "clusters": own.cluster.nunique()}
+        row |= share(own.right_clean, own.cluster, "clean") | share(own.right, own.cluster, "right")
+        row["reached"] = own.reached[np.isfinite(own.reached)].median()
+        row |= {"forwards": own.forwards.mean(), "backwards": own.backwards.mean()}
+        made.append(row | {"zero_gradient": int(own.zero_gradient.sum())})
+    return table(made)
+
+
+def _others(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row for each victim and defence of another victim that it was not audited with."""
+    kinds = dict(rows.drop_duplicates("study").set_index("study").budget_in)
+    own = set(zip(rows.study, rows.victim, rows.defence))
+    return pd.DataFrame(list(_missing(rows, kinds, own)), columns=["study", "victim", "defence", "state"])
+
+
+def _missing(rows: pd.DataFrame, kinds: dict[str, str], own: set[tuple]) -> Iterator[dict[str, str]]:
+    defences = rows.drop_duplicates(["study", "defence"])[["study", "defence"]]
+    for study, victim in rows.drop_duplicates(["study", "victim"])[["study", "victim"]].itertuples(index=False):
+        for other, defence in defences.itertuples(index=False):
+            if other != study and (study, victim, defence) not in own:
+                state = NOT_RUN if kinds[other] == kinds[study] else APPLIES_NOT
+                yield {"study": study, "victim": victim, "defence": defence, "state": state}
+
+
+def _corrected(p: np.ndarray) -> np.ndarray:
+    """Benjamini and Yekutieli's corrected probabilities (2001), which hold however tests depend on each other."""
+    from scipy.stats import false_discovery_control
+
+    return false_discovery_control(p, method="by").round(6)

@@ -1,0 +1,59 @@
+"""The audit's page, written from tables of clips as its stages leave them."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from test_audit_tables import audited
+
+from stages import report
+
+GRID = {"unlimited": 0.0}
+VICTIMS = {"events": ("vgg13", "noise", "snr_db"), "emotion": ("cnn4", "single", "epsilon")}
+
+
+def write(study, victim, defence, budget_in):
+    rows = audited().assign(study=study, victim=victim, defence=defence, budget_in=budget_in)
+    rows = rows.assign(label="a", shard="", key=[f"k{number}" for number in range(len(rows))])
+    folder = Path("data/audit/classifiers", study, victim)
+    folder.mkdir(parents=True)
+    rows.drop(columns=["unlimited", "cluster"]).to_csv(folder / "clips.csv", index=False)
+    corpus = Path("data", study, "audio")
+    corpus.mkdir(parents=True)
+    table = pd.DataFrame({"clip_id": ["c0", "bad"], "file": ["c0.wav", "bad.wav"], "problem": ["", "no audio"]})
+    table.to_csv(corpus / "clips.csv", index=False)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    corpora = {"corpora": {"audio": {"reader": "folder", "root": "data/embedded/x"}}}
+    classifiers = {study: {victim: {"grid": "any"}} for study, (victim, _, _) in VICTIMS.items()}
+    values = {"audit": {"grids": {"any": GRID}, "classifiers": classifiers}} | dict.fromkeys(VICTIMS, corpora)
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    for study, told in VICTIMS.items():
+        write(study, *told)
+    report.main("audit")
+    return tmp_path / "reports/audit"
+
+
+def test_headline_numbers_are_few_and_those_of_the_best_defence(folder):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["defended_percent"] == 75
+    assert metrics["aware_percent"] == 12.5
+    assert metrics["attacked_trained_percent"] == 25  # of epsilons the loudest is the highest
+    assert metrics["unreadable_clips"] == 2  # one in each audited study's corpus
+    assert len(metrics) <= 12
+
+
+def test_the_page_shows_pictures_and_tables(folder):
+    page = (folder / "index.html").read_text()
+    for study in VICTIMS:
+        assert (folder / f"figure_{study}.png").stat().st_size > 10_000
+        assert f'src="figure_{study}.png"' in page
+    assert "folder at data/embedded/x" in page
+    assert "scores" in page
+    cells = pd.read_csv(folder / "cells.csv")
+    assert {"not run", "does not apply", "run"} >= set(cells.state)

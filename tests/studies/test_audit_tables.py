@@ -1,0 +1,111 @@
+"""The audit's tables and flags, on rows whose shares can be counted by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.studies.audit import figures, tables
+from stages.studies.audit.flags import flags
+
+
+def rows(right, *, defence="noise", attack="pgd", knowledge="aware", budget=20.0, times=1, **others):
+    """A row for each share of `right`, of clips c0, c1 and so on."""
+    access = {"noise": "none", "bursts": "scores"}.get(attack, "gradient")
+    told = {"study": "events", "victim": "vgg13", "defence": defence, "attack": attack, "access": access}
+    told |= {"knowledge": knowledge, "budget": budget, "budget_in": "snr_db", "times": times, "right": right}
+    told |= {"right_clean": 1.0, "reached": budget, "forwards": 3.0, "backwards": 2.0, "zero_gradient": False}
+    made = pd.DataFrame(told | {"unlimited": False} | others)
+    clips = [f"c{number}" for number in range(len(made))]
+    return made.assign(clip_id=clips, cluster=clips, speaker="", split="test")
+
+
+def all_of(*parts):
+    return pd.concat(parts, ignore_index=True)
+
+
+def audited(**changes):
+    """An attack that gains by knowing, with all that it is compared with; `changes` replace parts by name."""
+    parts = {
+        "noise": rows([1.0] * 8, attack="noise", knowledge="none"),
+        "unaware": rows([1.0] * 6 + [0.0] * 2, knowledge="unaware"),
+        "quiet": rows([0.5] * 4 + [0.0] * 4, budget=30.0),
+        "aware": rows([0.5] * 2 + [0.0] * 6),
+        "scores": rows([1.0] * 8, attack="bursts"),
+        "unlimited": rows([0.0] * 8, budget=0.0, unlimited=True),
+    }
+    parts["quiet_unaware"] = rows([1.0] * 8, knowledge="unaware", budget=30.0)
+    parts["quiet_noise"] = rows([1.0] * 8, attack="noise", knowledge="none", budget=30.0)
+    return all_of(*(parts | changes).values())
+
+
+def test_what_is_left_is_the_worst_of_all_attacks_clip_by_clip():
+    given = all_of(audited(), rows([0.0] * 2, times=2))
+    made = tables.tables(given)["table_defences"].set_index("budget").loc[20.0]
+    assert (made.none, made.unaware, made.aware, made.n) == (1.0, 0.75, 0.0, 8)
+    assert made.difference == 0.625  # of what had as many steps
+    assert made.aware_low == 0.0
+    assert 0.3 < made.aware_high < 0.4  # of eight trials
+
+
+def test_differences_of_all_tables_are_one_family():
+    made = tables.tables(audited())
+    p = pd.concat([made["table_defences"].p, made["table_victims"].p]).to_numpy()
+    corrected = pd.concat([made["table_defences"].p_corrected, made["table_victims"].p_corrected]).to_numpy()
+    harmonic = sum(1 / number for number in range(1, len(p) + 1))
+    order = np.argsort(p)
+    steps = p[order] * len(p) * harmonic / np.arange(1, len(p) + 1)
+    expected = np.minimum.accumulate(steps[::-1])[::-1].clip(max=1)
+    np.testing.assert_allclose(corrected[order], expected, rtol=1e-4)
+    assert len(p) == 4
+
+
+def test_cells_hold_each_attack_alone_and_what_was_not_run():
+    images = audited().assign(study="emotion", victim="cnn4", defence="vanilla", budget_in="epsilon")
+    speech = audited().assign(study="transfer", victim="heads", defence="reverb")
+    cells = tables.tables(all_of(audited(), images, speech))["cells"]
+    one = cells[
+        (cells.victim == "vgg13") & (cells.attack == "pgd") & (cells.knowledge == "aware") & (cells.budget == 20)
+    ]
+    assert one.iloc[0][["n", "right", "clean", "state", "norm"]].tolist() == [8, 0.125, 1.0, "run", "L2"]
+    others = cells[cells.state != "run"]
+    states = dict(zip(others.victim + " " + others.defence, others.state))
+    assert states["vgg13 vanilla"] == states["cnn4 reverb"] == "does not apply"
+    assert states["vgg13 reverb"] == "not run"
+    assert len(states) == 6
+
+
+def flagged(given):
+    return flags(given).iloc[0]["flags"]
+
+
+def test_an_attack_that_works_has_no_flag():
+    assert flagged(audited()) == ""
+
+
+@pytest.mark.parametrize(
+    "name, changes",
+    [
+        ("zero gradient", {"aware": rows([0.5] * 2 + [0.0] * 6, zero_gradient=[True] + [False] * 7)}),
+        ("scores beat gradient", {"scores": rows([0.0] * 8, attack="bursts")}),
+        ("unlimited fails", {"unlimited": rows([0.25] + [0.0] * 7, budget=0.0, unlimited=True)}),
+        ("more gains less", {"aware": rows([0.75] * 4 + [0.0] * 4)}),
+        ("twice gains", {"twice": rows([0.25] * 2, times=2)}),
+        ("noise gains", {"noise": rows([0.0] * 7 + [1.0], attack="noise", knowledge="none")}),
+    ],
+)
+def test_each_sign_of_doubt_is_flagged_alone(name, changes):
+    assert flagged(audited(**changes)) == name
+
+
+def test_scores_are_compared_on_their_own_clips_alone():
+    """The gradient's attack leaves an eighth of all clips, and half of those first two that scores were asked of."""
+    assert flagged(audited(scores=rows([0.5] * 2, attack="bursts"))) == ""
+
+
+def test_the_picture_is_told_by_the_best_defence_at_the_loudest_budget():
+    other = audited().assign(defence="mp3", right=lambda own: own.right.where(own.knowledge == "unaware", 0.0))
+    made = tables.tables(all_of(audited(), other))["table_defences"]
+    told = figures.sentence(made)
+    assert "noise, leaves 12 %" in told
+    assert "SNR 20 dB" in told
+    assert told.endswith("does not 75 %")
