@@ -114,6 +114,10 @@ def _roots(stage: Stage, values: dict[str, Any]) -> set[Path]:
     if stage.verb in FOUND:
         folder = Path("stages/studies", study)
         return roots | {folder / name for name in FOUND[stage.verb] if (folder / name).is_file()}
+    if stage.verb == "audit":
+        # Of what another study has: `classifiers.events.vgg13`.
+        room, study, _ = stage.command[4].split(".")
+        roots.add(Path("stages/auditing", f"{room}.py"))
     for dep in stage.deps:
         if dep.parts[:2] == ("models", study) and len(dep.parts) > 2:
             roots |= _networks(dep.parts[2], values[study])

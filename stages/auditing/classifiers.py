@@ -1,0 +1,224 @@
+"""Room of auditing: the section `classifiers`: victims that decide on a label, crossed with defences and attacks."""
+
+import inspect
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from stages.attacking import batches
+from stages.attacking.problem import rounded
+from stages.auditing import defences, ways
+from stages.auditing.crossed import Batch, Run, crossed
+from stages.auditing.entries import Attack, Classifier, Grid
+from stages.frame import clip_table, parameters
+from stages.frame.errors import UserError
+from stages.frame.modules import find
+from stages.frame.shards import ShardSet
+from stages.victim import Goal, Inputs, Victim, padded_batch
+
+OF_CLIPS = ["clip_id", "label", "speaker", "split", "fold", "duration_s"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """All that an entry is audited with; `of` is its victims' study, `sets` what is attacked and what lies beside."""
+
+    study: str
+    of: str
+    entry: Classifier
+    grid: Grid
+    runs: list[Run]
+    ways: dict[str, ways.Way]
+    sets: list[ShardSet]
+    device: str
+    apart = ("folder", "defence")
+
+    @property
+    def defences(self) -> list[str]:
+        """The names of all defences."""
+        return [*self.ways, *self.entry.trained]
+
+    @property
+    def read(self) -> list[str | Path]:
+        """All files and folders that the work depends on."""
+        models = dict.fromkeys([*self.entry.victims, *self.entry.trained.values()])
+        given = [one for way in self.ways.values() for one in way.given]
+        models |= {one.model: None for one in given if one.model}
+        return [
+            *(one.folder for one in self.sets),
+            *(Path("models", self.of, name) for name in models),
+            *dict.fromkeys(file for one in given for file in one.files),
+        ]
+
+    @property
+    def settings(self) -> list[Any]:
+        """All parameters that the work depends on."""
+        return [self.entry, self.grid, [run.entry for run in self.runs], [one.given for one in self.ways.values()]]
+
+    @cached_property
+    def quantum(self) -> dict[str, float] | None:
+        """One whole number of the files of what is attacked, by input; None where they hold none."""
+        about = self.sets[0].about
+        return {name: step for name, step in about.get("quantum", {}).items() if name in about["bounds"]} or None
+
+
+def opened(study: str, name: str, device: str) -> Task:
+    """The entry `name`, such as `events.vgg13`, of the section `<study>.classifiers`, with all that it names.
+
+    Raises:
+        UserError: something is missing, is called otherwise, or does not fit the victim.
+    """
+    where = f"{study}.classifiers.{name}"
+    entry = parameters.entry(Classifier, where)
+    of = name.partition(".")[0]
+    grid = parameters.entry(Grid, f"{study}.grids.{entry.grid}")
+    sets = [ShardSet(Path("data", of, one)) for one in dict.fromkeys((entry.inputs, entry.beside)) if one]
+    if bool(grid.treatments) == bool(entry.trained):
+        found = "both" if entry.trained else "neither"
+        raise UserError(f"params.yaml: {where}", "treatments of its grid, or `trained` models", found, "name one kind")
+    if grid.treatments and "audio" not in sets[0].about["bounds"]:
+        found = f"{', '.join(sets[0].about['bounds'])} in data/{of}/{entry.inputs}"
+        raise UserError(
+            f"params.yaml: {where}.grid", "a grid without treatments, which are of sound", found, "change it"
+        )
+    told = {"sample_rate_hz": sets[0].about["signal"].get("sample_rate_hz"), "device": device}
+    task = Task(
+        study=study,
+        of=of,
+        entry=entry,
+        grid=grid,
+        runs=[_run(study, attack, grid) for attack in grid.attacks],
+        ways={one: ways.way(study, one, of, **told) for one in grid.treatments},
+        sets=sets,
+        device=device,
+    )
+    for one in task.ways.values():
+        one.through()
+    _check_gradients(task)
+    return task
+
+
+def planned(task: Task) -> pd.DataFrame:
+    """A row for each clip and defence, those of one model and defence together; clips are numbered by `place`.
+
+    The clips are those that the bare victim decides rightly, of its own part of the corpus, so many of each label, of
+    as many speakers as there are.
+
+    Raises:
+        UserError: there is none.
+    """
+    clips = pd.concat([_chosen(task, folder) for folder in _victims(task)])
+    if clips.empty:
+        raise UserError(task.entry.victims[0], "a test clip decided rightly", "none", "train it longer")
+    clips = clips.assign(place=clips.groupby("place").cumcount() + clips.place * clips.label.nunique())
+    plan = clips.merge(pd.Series(task.defences, name="defence"), how="cross")
+    plan = plan.assign(key=plan.clip_id + "/" + plan.victim + "/" + plan.defence, study=task.of)
+    order = ["folder", "defence", "duration_s", "clip_id"]
+    return plan.sort_values(order, kind="stable", ignore_index=True)
+
+
+def audited(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
+    """What comes of the clips `rows` of a plan, all of one model and one defence, see `crossed`."""
+    first = rows.iloc[0]
+    bare = _victim(task, first.folder)
+    if first.defence in task.ways:
+        defence = defences.treated(bare, task.ways[first.defence], draws=task.grid.draws)
+    else:
+        hardened = _victim(task, str(Path("models", task.of, task.entry.trained[first.defence])))
+        defence = defences.trained(bare, hardened)
+    made = []
+    for start in range(0, len(rows), task.grid.batch_size):
+        own = rows.iloc[start : start + task.grid.batch_size]
+        batch = replace(_batch(task, first.folder, tuple(own.clip_id), tuple(own.label)), rows=own)
+        made.append(crossed(defence, batch, task.runs, task.grid))
+    table = pd.concat(made, ignore_index=True).drop(columns=["folder", "place"])
+    parts = ["attack", "knowledge", "budget", "times"]
+    names = table[parts].astype({"budget": float}).astype(str).agg("/".join, axis=1)
+    return table.assign(key=table.key + "/" + names, budget_in=task.grid.budget_in)
+
+
+def _run(study: str, name: str, grid: Grid) -> Run:
+    """An attack, bound to its parameters once as they are and once with twice the steps."""
+    where = f"{study}.attacks.{name}"
+    entry = parameters.entry(Attack, where)
+    called = name.rpartition(".")[2]
+    function = find("attacks", entry.attack, "attack", where=f"{where}.attack")
+    passed = ["setting", *(["snr_db"] if grid.budget_in == "snr_db" else []), *(["start"] if entry.continues else [])]
+    for one in passed:
+        if one not in inspect.signature(function).parameters:
+            expected, do = f"an attack that takes {one}", "name another one, or change budget_in or continues"
+            raise UserError(f"params.yaml: {where}.attack", expected, repr(entry.attack), do)
+    once = parameters.bind(function, f"{where}.parameters", entry.parameters, passed=tuple(passed))
+    if not {"unaware", "aware"} <= set(entry.knowledge):
+        return Run(name=called, entry=entry, once=once, twice=None)
+    if "steps" not in entry.parameters:
+        raise UserError(f"params.yaml: {where}.parameters", "steps, to be doubled", "none", "name how many")
+    more = entry.parameters | {"steps": 2 * entry.parameters["steps"]}
+    twice = parameters.bind(function, f"{where}.parameters", more, passed=tuple(passed))
+    return Run(name=called, entry=entry, once=once, twice=twice)
+
+
+def _check_gradients(task: Task) -> None:
+    """Passes where no attack needs a gradient, or the victim has one."""
+    needing = [run.name for run in task.runs if run.entry.access == "gradient"]
+    clips = task.sets[0].table
+    inputs = _inputs(task, bare := _victim(task, _victims(task)[0]), [clips[clips.problem == ""].clip_id.iloc[0]])
+    for name in bare.bounds.keys() & inputs.keys():
+        inputs[name] = inputs[name].clone().requires_grad_()
+    if needing and not bare.logits(inputs).requires_grad:
+        expected, do = f"a victim that gradients pass, for {needing[0]}", "take that attack out of its grid"
+        raise UserError(_victims(task)[0], expected, "one whose outputs have none", do)
+
+
+def _victim(task: Task, folder: str) -> Victim:
+    """The model in a folder, attacked on its logits: where probabilities are 0 and 1, margins are all alike."""
+    loaded = batches.victim(task, folder)
+    return Victim(loaded.module, loaded.labels, bounds=loaded.bounds)
+
+
+def _victims(task: Task) -> list[str]:
+    """The folders of the bare victims."""
+    return [str(Path("models", task.of, name)) for name in task.entry.victims]
+
+
+def _chosen(task: Task, folder: str) -> pd.DataFrame:
+    """The clips that one model is audited on."""
+    part, of = _judged_on(Path(folder))
+    clips = task.sets[0].table
+    clips = clip_table.by_turns(clips[(clips.problem == "") & (clips[part] == of)], "clip_id")[OF_CLIPS]
+    bare, right = _victim(task, folder), []
+    by_length = clips.sort_values("duration_s", kind="stable")
+    for start in range(0, len(clips), task.grid.batch_size):
+        own = by_length.iloc[start : start + task.grid.batch_size]
+        with torch.no_grad():
+            decided = bare.names(bare.decide(_inputs(task, bare, list(own.clip_id)))[0])
+        right += list(own.clip_id[own.label == decided])
+    clips = clips[clips.clip_id.isin(right)]
+    clips = clips.assign(place=clips.groupby("label").cumcount(), victim=Path(folder).parts[2], folder=folder)
+    return clips[clips.place < task.grid.clips_per_label]
+
+
+def _judged_on(folder: Path) -> tuple[str, str]:
+    """The column of the clip table, and its value, of the clips that a model is judged on."""
+    if not (folder.parent / "members.csv").is_file():
+        return "split", "test"
+    members = clip_table.read(folder.parent / "members.csv").set_index("member")
+    return members.judged_by[folder.name], members.judged_on[folder.name]
+
+
+@cache  # the defences of one victim meet the same clips, and what was made without knowing of any
+def _batch(task: Task, folder: str, clips: tuple[str, ...], labels: tuple[str, ...]) -> Batch:
+    bare = _victim(task, folder)
+    goal = Goal(bare.encode(list(labels)), targeted=False)
+    return Batch(rows=pd.DataFrame(), inputs=_inputs(task, bare, list(clips)), goal=goal, quantum=task.quantum)
+
+
+def _inputs(task: Task, bare: Victim, clips: list[str]) -> Inputs:
+    """The clips as the victim is attacked on them, as their files hold them."""
+    arrays = [{name: array for one in task.sets for name, array in one.load(clip).items()} for clip in clips]
+    raw = [padded_batch([one[taken] for one in arrays], task.device, taken) for taken in bare.module.takes]
+    return rounded(bare.module.prepare({name: value for one in raw for name, value in one.items()}), task.quantum)

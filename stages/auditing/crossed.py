@@ -1,0 +1,207 @@
+"""Room of auditing: what each attack makes of clips against one defence, at each budget, by all that it may know."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from stages.attacking.problem import Result, Setting, rounded
+from stages.auditing.defences import Defence
+from stages.auditing.entries import Attack, Grid
+from stages.frame.clip_table import stable_hash
+from stages.measures.perturbation import snr_db
+from stages.victim import Goal, Inputs, Victim
+
+# How often an attacker looks at what it made, where chance plays, to choose the best by draws that made none of it.
+LOOKS = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """An attack with its own parameters, and the same with twice the steps; `name` is its entry's."""
+
+    name: str
+    entry: Attack
+    once: Callable[..., Result]
+    twice: Callable[..., Result] | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Clips that are attacked together.
+
+    Attributes:
+        rows: of the plan, one a clip; `place` is its place among the grid's clips.
+        inputs: as victims are attacked on, and as files hold them.
+        goal: away from the clips' labels.
+        quantum: one whole number of each input's file; None where the files hold none.
+        unaware: what attacks made of the clips without knowing of a defence, by attack and budget.
+    """
+
+    rows: pd.DataFrame
+    inputs: Inputs
+    goal: Goal
+    quantum: dict[str, float] | None
+    unaware: dict[tuple[str, float], Result] = field(default_factory=dict)
+
+    def only(self, chosen: np.ndarray) -> "Batch":
+        """The clips (clips,) that are chosen."""
+        places = torch.from_numpy(np.flatnonzero(chosen))
+        inputs, labels = _taken(self.inputs, places), self.goal.labels
+        goal = Goal(labels[places.to(labels.device)], self.goal.targeted)
+        return Batch(rows=self.rows[chosen], inputs=inputs, goal=goal, quantum=self.quantum)
+
+
+def crossed(defence: Defence, batch: Batch, runs: list[Run], grid: Grid) -> pd.DataFrame:
+    """A row for each clip, attack, budget, and what the attacker knows.
+
+    `right_clean` and `right` are the shares of the grid's hearings that are decided rightly, before and after the
+    attack, by the same draws, which no attacker has seen. An attacker who knows of the defence keeps the best of what
+    it makes and of what it would have made without knowing, by its own looks. Where that gains nothing it tries again
+    with twice the steps: `times` is 2. `reached` is in the unit of the budget; `forwards` and `backwards` are passes
+    through the victim of all that led to the example.
+    """
+    clean = _right(defence, batch, batch.inputs, grid.hearings)
+    parts = []
+    for run in runs:
+        chosen = np.ones(len(clean), bool) if run.entry.clips is None else (batch.rows.place < run.entry.clips)
+        own = batch if chosen.all() else batch.only(np.asarray(chosen))
+        if not chosen.any():
+            continue
+        for budget in grid.budgets:
+            parts += _Try(defence, own, grid, run, budget).parts()
+        if run.entry.access == "gradient":
+            unlimited = _Try(defence, own, grid, run, grid.unlimited)
+            parts.append(unlimited.told(unlimited.made(run.once, defence.aimed()), "aware"))
+    told = batch.rows[["key"]].assign(right_clean=clean)
+    return pd.concat(parts, ignore_index=True).merge(told, on="key")
+
+
+@dataclass(frozen=True, eq=False)
+class _Try:
+    """One attack at one budget."""
+
+    defence: Defence
+    batch: Batch
+    grid: Grid
+    run: Run
+    budget: float
+
+    def parts(self) -> list[pd.DataFrame]:
+        """The rows of each thing that the attacker may know."""
+        made = {}
+        if "none" in self.run.entry.knowledge:
+            made["none"] = self.made(self.run.once, self.defence.bare)
+        if "unaware" in self.run.entry.knowledge:
+            made["unaware"] = self._unaware()
+        if "aware" in self.run.entry.knowledge:
+            made["aware"] = self._aware(self.run.once, made.get("unaware"))
+        parts = {knowledge: self.told(result, knowledge) for knowledge, result in made.items()}
+        if {"unaware", "aware"} <= parts.keys():
+            left = parts["aware"].right
+            idle = ((left > 0) & (left >= parts["unaware"].right)).to_numpy()
+            if idle.any():
+                rest = replace(self, batch=self.batch.only(idle))
+                again = rest._aware(self.run.twice, _of(made["unaware"], idle))
+                parts["again"] = rest.told(again, "aware", times=2)
+        return list(parts.values())
+
+    def made(self, attack: Callable[..., Result], victim: Victim, **start: Inputs) -> Result:
+        """What an attack makes of the clips."""
+        bounds = {name: limits for name, limits in victim.bounds.items() if name in self.batch.inputs}
+        setting, told = Setting(bounds=bounds, quantum=self.batch.quantum), {}
+        if self.grid.budget_in == "snr_db":
+            told = {"snr_db": self.budget}
+        else:
+            setting = replace(setting, epsilon=dict.fromkeys(bounds, self.budget))
+        made = attack(victim, self.batch.inputs, self.batch.goal, setting=setting, **told, **start)
+        return replace(made, adversarial=rounded(made.adversarial, self.batch.quantum))
+
+    def told(self, made: Result, knowledge: str, *, times: int = 1) -> pd.DataFrame:
+        """Its rows, judged by the true defence."""
+        return self.batch.rows.assign(
+            attack=self.run.name,
+            access=self.run.entry.access,
+            knowledge=knowledge,
+            budget=self.budget,
+            times=times,
+            right=_right(self.defence, self.batch, made.adversarial, self.grid.hearings),
+            reached=self._reached(made.adversarial),
+            forwards=made.forwards.tolist(),
+            backwards=made.backwards.tolist(),
+            zero_gradient=made.zero_gradient.tolist(),
+        )
+
+    def _unaware(self) -> Result:
+        key = self.run.name, self.budget
+        if key not in self.batch.unaware:
+            self.batch.unaware[key] = self.made(self.run.once, self.defence.bare)
+        return self.batch.unaware[key]
+
+    def _aware(self, attack: Callable[..., Result], unaware: Result | None) -> Result:
+        """The best of what is made from the clean clips, of what is made without knowing, and of what is made of that.
+
+        Where there are several, each was as many passes' work as led to all.
+        """
+        aimed = self.defence.aimed()
+        found = [] if unaware is None else [unaware]
+        if unaware is not None and self.run.entry.continues:
+            found.append(self.made(attack, aimed, start=unaware.adversarial))
+        found.append(self.made(attack, aimed))
+        looks = LOOKS if self.defence.chance else 1
+        best = _seen(aimed, [one.adversarial for one in found], self.batch.goal, looks).argmin(0)
+        return Result(
+            {name: _picked([one.adversarial[name] for one in found], best) for name in self.batch.inputs},
+            *(_picked([getattr(one, name) for one in found], best) for name in ("success", "iterations")),
+            *(sum(getattr(one, name) for one in found) for name in ("forwards", "backwards")),
+            zero_gradient=_picked([one.zero_gradient for one in found], best),
+        )
+
+    def _reached(self, adversarial: Inputs) -> list[float]:
+        """How large the perturbation of each clip is, in the unit of the budget."""
+        if self.grid.budget_in == "epsilon":
+            changed = [name for name in adversarial if name in self.defence.bare.bounds]
+            sizes = [(adversarial[name] - self.batch.inputs[name]).abs().flatten(1).amax(1) for name in changed]
+            return torch.stack(sizes).amax(0).tolist()
+        clean, made = (inputs["audio"].cpu().numpy() for inputs in (self.batch.inputs, adversarial))
+        return [snr_db(before, after - before) for before, after in zip(clean, made)]
+
+
+def _right(defence: Defence, batch: Batch, inputs: Inputs, hearings: int) -> np.ndarray:
+    """The share (clips,) of hearings that are decided rightly, of one where no chance plays."""
+    first = [stable_hash(key) for key in batch.rows.key]
+    right = [
+        (defence.decide(inputs, [seed + trial for seed in first]) == batch.goal.labels).cpu().numpy()
+        for trial in range(hearings if defence.chance else 1)
+    ]
+    return np.mean(right, axis=0)
+
+
+def _seen(victim: Victim, several: list[Inputs], goal: Goal, looks: int) -> Tensor:
+    """The margin (several, clips) of versions of clips as an attacker sees them, all versions by the same draws."""
+    together = {name: torch.cat([one[name] for one in several]) for name in several[0]}
+    labels = goal.labels.repeat(len(several))
+    with torch.no_grad():
+        logits = torch.stack([victim.logits(together).log_softmax(-1) for _ in range(looks)]).logsumexp(0)
+    return victim.margin(logits, Goal(labels, goal.targeted)).view(len(several), -1)
+
+
+def _of(result: Result, chosen: np.ndarray) -> Result:
+    """The result of the clips that are chosen (clips,)."""
+    places = torch.from_numpy(np.flatnonzero(chosen))
+    counts = {one.name: getattr(result, one.name).cpu()[places] for one in fields(Result)[1:]}
+    return Result(_taken(result.adversarial, places), **counts)
+
+
+def _taken(inputs: Inputs, places: Tensor) -> Inputs:
+    return {name: value[places.to(value.device)] for name, value in inputs.items()}
+
+
+def _picked(several: list[Tensor], best: Tensor) -> Tensor:
+    """Of several tensors (clips, ...) for each clip the row of the best one (clips,)."""
+    stacked = torch.stack([one.to(several[0].device) for one in several])
+    best = best.to(stacked.device)
+    return stacked[best, torch.arange(len(best), device=stacked.device)]

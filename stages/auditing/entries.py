@@ -1,0 +1,88 @@
+"""Room of auditing: an audit in params.yaml: the sections `classifiers`, `grids`, `attacks` and `combinations`."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from stages.frame.parameters import Count, Name
+
+# Noise as loud as the budget; made on the bare victim; made through the defence.
+Knowledge = Literal["none", "unaware", "aware"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifier:
+    """An entry of `<study>.classifiers.<study of the victim>`.
+
+    Attributes:
+        victims: the model, below `models/<study>`; members of a family where each is judged on other clips.
+        network: what all of them are, so that a stage depends on that file alone.
+        grid: an entry of `<study>.grids`.
+        inputs, beside: the set that is attacked, and another one that victims take something from.
+        front_end: the file in `stages/features` through which the victims hear waveforms, where they do.
+        trained: models below `models/<study>` that are defended by how they were trained, by the defence's name; who
+            does not know of it attacks the victim in their place. Where there are none, the grid's treatments defend.
+    """
+
+    victims: list[Name]
+    network: str
+    grid: str
+    inputs: Name = "audio"
+    beside: Name | None = None
+    front_end: str | None = None
+    trained: dict[str, Name] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """An entry of `<study>.grids`: what victims of one kind are audited with.
+
+    Attributes:
+        attacks: entries of `<study>.attacks`, such as `sound.noise`, called by their last part in the table.
+        budgets: how much an attacker may change, loudest last.
+        budget_in: what a budget is: an SNR in dB, or the most that a value changes, in the network's scale.
+        unlimited: a budget at which an attack that works succeeds always.
+        clips_per_label: test clips of each label that the bare victim decides rightly, from each model's own.
+        batch_size: clips that are attacked together.
+        treatments: entries of `treatments` of the victim's study or the audit, or of the audit's `combinations`.
+        draws: how often an aware attacker draws a treatment of chance at each look.
+        hearings: how often what is made is treated and decided on, by draws that no attacker has seen.
+    """
+
+    attacks: list[str]
+    budgets: list[float]
+    budget_in: Literal["snr_db", "epsilon"]
+    unlimited: float
+    clips_per_label: Count
+    batch_size: Count
+    treatments: list[str] = field(default_factory=list)
+    draws: Count = 1
+    hearings: Count = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """An entry of `<study>.attacks`.
+
+    Attributes:
+        attack: the file in `stages/attacks`, and its `parameters`; `steps` of them are doubled where an attacker who
+            knows of the defence gains nothing by it.
+        knowledge: what who uses it may know of the defence.
+        access: what it asks of the victim.
+        clips: the first so many of the grid's, None all.
+        continues: whether it can begin at an example that was made without knowing of the defence.
+    """
+
+    attack: str
+    knowledge: list[Knowledge]
+    access: Literal["none", "scores", "gradient"]
+    parameters: dict[str, Any] = field(default_factory=dict)
+    clips: Count | None = None
+    continues: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combination:
+    """An entry of `<study>.combinations`: treatments one after another, or one of them by chance at each hearing."""
+
+    how: Literal["one_after_another", "by_chance"]
+    treatments: list[str]

@@ -1,0 +1,188 @@
+"""One victim, defences and attacks: what an attacker who knows gains, on victims whose answers are known."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from stages.attacks import noise, pgd_l2
+from stages.auditing import defences
+from stages.auditing.crossed import Batch, Run, crossed
+from stages.auditing.entries import Attack, Grid
+from stages.auditing.ways import Way
+from stages.treatments import none, resample, white_noise
+from stages.victim import Goal, Victim
+
+RATE_HZ, SAMPLES = 16_000, 1000
+TOLD = {"sample_rate_hz": RATE_HZ, "device": "cpu"}
+BOUNDS = {"audio": (-1.0, 1 - 2**-15)}
+PGD = {"steps": 40, "relative_step": 0.4, "confidence": 0.0}
+GRID = Grid(
+    attacks=["pgd"],
+    budgets=[0.0],
+    budget_in="snr_db",
+    unlimited=-20.0,
+    clips_per_label=1,
+    batch_size=8,
+    draws=8,
+    hearings=200,
+)
+
+
+class Plane(nn.Module):
+    """Two labels, by which side of a plane a clip is on, and how far."""
+
+    takes = ("audio",)
+
+    def __init__(self, weights: torch.Tensor, offset: float):
+        super().__init__()
+        self.weights, self.offset = nn.Parameter(weights), offset
+
+    def prepare(self, inputs):
+        return inputs
+
+    def forward(self, inputs):
+        side = inputs["audio"] @ self.weights + self.offset
+        return torch.stack([side, -side], dim=1)
+
+
+@pytest.fixture
+def victim():
+    weights = torch.from_numpy(np.random.default_rng(3).normal(0, 1, SAMPLES)).float()
+    return Victim(Plane(weights / weights.norm(), 0.05), ["a", "b"], bounds=BOUNDS)
+
+
+def batch_of(victim, count=3):
+    audio = torch.from_numpy(np.random.default_rng(4).normal(0, 0.02, (count, SAMPLES)).astype("f4"))
+    inputs = {"audio": audio, "audio_length": torch.full((count,), SAMPLES)}
+    with torch.no_grad():
+        labels = victim.decide(inputs)[0]
+    rows = pd.DataFrame({"key": [f"clip{number}" for number in range(count)], "place": range(count)})
+    return Batch(rows=rows, inputs=inputs, goal=Goal(labels, targeted=False), quantum={"audio": 2**-15})
+
+
+def way(file, **parameters):
+    return Way(
+        lambda waveforms, seeds: file.treat(waveforms, seeds=seeds, **TOLD, **parameters),
+        lambda: file.through(**TOLD, **parameters),
+        (),
+    )
+
+
+def run(attack, knowledge, access="gradient", **parameters):
+    def bound(steps):
+        own = parameters | ({"steps": steps * parameters["steps"]} if "steps" in parameters else {})
+        return lambda *given, **told: attack(*given, **own, **told)
+
+    entry = Attack(attack="", knowledge=knowledge, access=access, continues=attack is pgd_l2.attack)
+    return Run(name="pgd", entry=entry, once=bound(1), twice=bound(2))
+
+
+def left(rows, knowledge, budget, times=1):
+    own = rows[(rows.knowledge == knowledge) & (rows.budget == budget) & (rows.times == times)]
+    return own.set_index("key").right
+
+
+def test_who_knows_of_a_linear_treatment_needs_no_more_than_the_distance_through_it(victim):
+    batch, half = batch_of(victim), way(resample, rate_hz=6000)
+    with torch.no_grad():
+        base = half.through()({"audio": torch.eye(SAMPLES), "audio_length": torch.full((SAMPLES,), SAMPLES)})
+        heard = half.through()(batch.inputs)
+        weights = victim.module.weights
+        exact = ((heard @ weights) + victim.module.offset).abs() / (base @ weights).norm()
+    snr_db = 20 * torch.log10(batch.inputs["audio"].norm(dim=1) / exact)
+    defence = defences.treated(victim, half, draws=8)
+    assert not defence.chance
+    for row, exactly in enumerate(snr_db.tolist()):
+        own = batch.only(np.arange(3) == row)
+        margin_db = 20 * math.log10(1.02)
+        grid = replace(GRID, budgets=[exactly + margin_db, exactly - margin_db])
+        rows = crossed(defence, own, [run(pgd_l2.attack, ["unaware", "aware"], **PGD)], grid)
+        assert (rows.right_clean == 1).all()
+        short, enough = grid.budgets
+        assert (left(rows, "aware", short) == 1).all()
+        assert (left(rows, "aware", enough) == 0).all()
+        assert (left(rows, "unaware", enough) == 1).all()  # half of it is lost on the way
+        assert (left(rows, "aware", short, times=2) == 1).all()
+        assert left(rows, "aware", enough, times=2).empty
+        told = rows[rows.budget == enough].reached
+        np.testing.assert_allclose(told, enough, atol=0.05)
+
+
+def test_through_nothing_knowing_gains_nothing(victim):
+    batch = batch_of(victim)
+    near = 20 * math.log10(float(batch.inputs["audio"][0].norm()) / 0.02)
+    grid = replace(GRID, budgets=[near, 0.0])
+    rows = crossed(
+        defences.treated(victim, way(none), draws=8), batch, [run(pgd_l2.attack, ["unaware", "aware"], **PGD)], grid
+    )
+    for budget in grid.budgets:
+        pd.testing.assert_series_equal(left(rows, "unaware", budget), left(rows, "aware", budget))
+    assert left(rows, "aware", near).any()
+    assert not left(rows, "aware", 0.0).any()
+
+
+def test_success_under_fresh_noise_is_what_expectation_over_draws_says(victim):
+    """At the plane but for a tenth of what noise moves a clip: so often is it decided wrongly."""
+    batch = batch_of(victim, 1)
+    clip = batch.inputs["audio"][0]
+    sigma = float(clip.norm()) * 10 ** (-10 / 20) / math.sqrt(SAMPLES)
+    with torch.no_grad():
+        gap = float(victim.logits(batch.inputs)[0, 0].abs())
+    budget = 20 * math.log10(float(clip.norm()) / (gap + 0.5 * sigma))
+    rows = crossed(
+        defences.treated(victim, way(white_noise, snr_db=10.0), draws=32),
+        batch,
+        [run(pgd_l2.attack, ["aware"], **PGD | {"confidence": 9.0})],
+        replace(GRID, budgets=[budget], hearings=400),
+    )
+    fooled = 1 - left(rows, "aware", budget).item()
+    expected = 0.5 * (1 + math.erf(0.5 / math.sqrt(2)))
+    assert fooled == pytest.approx(expected, abs=3 * math.sqrt(expected * (1 - expected) / 400))
+
+
+def test_noise_as_loud_is_a_row_and_asks_nothing(victim):
+    rows = crossed(
+        defences.treated(victim, way(none), draws=1),
+        batch_of(victim),
+        [run(noise.attack, ["none"], "none", band_hz=None)],
+        replace(GRID, budgets=[20.0]),
+    )
+    assert set(rows.knowledge) == {"none"}
+    assert not rows.backwards.any()
+    np.testing.assert_allclose(rows.reached, 20, atol=0.1)
+
+
+def test_an_attack_of_fewer_clips_takes_the_first(victim):
+    first = run(pgd_l2.attack, ["aware"], **PGD)
+    first = replace(first, entry=replace(first.entry, clips=2))
+    rows = crossed(defences.treated(victim, way(none), draws=1), batch_of(victim), [first], GRID)
+    assert set(rows.key) == {"clip0", "clip1"}
+
+
+class Quantised(nn.Module):
+    """Rounds what it is given so coarsely that no gradient passes."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.takes = network, network.takes
+
+    def prepare(self, inputs):
+        return inputs
+
+    def forward(self, inputs):
+        return self.network(inputs | {"audio": (inputs["audio"] * 50).round() / 50})
+
+
+def test_a_defence_that_hides_its_gradients_is_seen_by_them(victim):
+    hidden = Victim(Quantised(victim.module), victim.labels, bounds=BOUNDS)
+    batch = batch_of(victim)
+    with torch.no_grad():
+        labels = hidden.decide(batch.inputs)[0]
+    batch = replace(batch, goal=Goal(labels, targeted=False))
+    rows = crossed(defences.trained(victim, hidden), batch, [run(pgd_l2.attack, ["aware"], **PGD)], GRID)
+    assert rows[rows.budget == 0.0].zero_gradient.all()
