@@ -84,7 +84,7 @@ def audited(home, folder, entry):
         patch.setenv("DEVICE", "cpu")
         audit.main("audit", f"guarded.{entry}")
     table = clip_table.read(folder / f"data/audit/guarded/{entry.replace('.', '/')}/clips.csv")
-    return typed(table, ("right", "score", "threshold", "reached", "times"), ("met", "refused"))
+    return typed(table, ("right", "score", "threshold", "reached", "times", "backwards"), ("met", "refused"))
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,8 @@ def test_knowing_more_is_never_worth_less_and_what_fails_is_tried_longer(name, r
     again = table[table.times == 2]
     assert (again.knowledge == "aware").all() and (len(again) > 0 or name == "words")
     once = table[(table.times == 1) & (table.knowledge == "aware")]
+    if name == "speech":
+        assert (once.backwards == 12).all() and (again.backwards == 24).all()
     assert set(once.key[once.right == 1]) <= {f"{key[:-1]}1" for key in again.key}
 
 
