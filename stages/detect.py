@@ -1,18 +1,19 @@
 """Verb: what detectors say of attacked clips and others as loud: `python -m stages.detect STUDY ENTRY`."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from stages.detection import controls
+from stages.detection.entries import Detector, bound
 from stages.frame import clip_table, devices, finite, parameters, pcm, shards
 from stages.frame.clip_table import stable_hash
 from stages.frame.columns import typed
 from stages.frame.errors import UserError, run
-from stages.frame.modules import find
 from stages.frame.parameters import Count, Name
 
 GROUP = ["victim", "split", "attack", "epsilon", "target"]
@@ -37,15 +38,6 @@ class Detected:
     batch_size: Count
 
 
-@dataclass(frozen=True, kw_only=True)
-class Detector:
-    """An entry of `<study>.detectors`: the file in `stages/detection`, a model of the study, its parameters."""
-
-    detector: str
-    model: Name | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-
 def main(study: str, name: str) -> None:
     """Writes `data/<study>/detections/<name>`: rows of clips in these versions.
 
@@ -64,7 +56,7 @@ def main(study: str, name: str) -> None:
     data, models = Path("data", study), Path("models", study)
     clips, attacked = shards.ShardSet(data / entry.clips), shards.ShardSet(data / entry.set)
     given = {one: parameters.entry(Detector, f"{study}.detectors.{one}") for one in entry.detectors}
-    make = {one: _bound(f"{study}.detectors.{one}", detector, models) for one, detector in given.items()}
+    make = {one: bound(f"{study}.detectors.{one}", detector, models) for one, detector in given.items()}
     unknown = sorted(set(entry.victims) - set(attacked.table.victim))
     if unknown:
         expected = f"victims of {entry.set}, {', '.join(sorted(set(attacked.table.victim)))}"
@@ -101,12 +93,6 @@ def main(study: str, name: str) -> None:
     )
     if worker.rank == 0:
         print(_told(clip_table.read(output / "clips.csv"), entry.detectors))
-
-
-def _bound(where: str, given: Detector, models: Path) -> Callable:
-    make = find("detection", given.detector, "detector", where=f"{where}.detector")
-    values = given.parameters | ({"model": str(models / given.model)} if given.model else {})
-    return parameters.bind(make, f"{where}.parameters", values)
 
 
 def _plan(attacked: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
@@ -148,7 +134,7 @@ def _versions(rows: pd.DataFrame, clips: shards.ShardSet, attacked: shards.Shard
         if version == "benign":
             return clean
         delta = delta_of(row.lender if version == "transplant" else row.key)
-        return _disturbed(clean, _shuffled(delta, row.key) if version == "noise" else delta)
+        return controls.disturbed(clean, controls.shuffled(delta, row.key) if version == "noise" else delta)
 
     clean, controlled = rows.attack == "none", rows.lender != ""
     versions = {"benign": clean, "adversarial": ~clean, "noise": controlled, "transplant": controlled}
@@ -160,38 +146,6 @@ def _versions(rows: pd.DataFrame, clips: shards.ShardSet, attacked: shards.Shard
             names = ("video", "audio", *({"faces"} & set(batch[0])))
             inputs = [padded_batch([arrays[name] for arrays in batch], device, name) for name in names]
             yield table, {key: value for one in inputs for key, value in one.items()}
-
-
-def _shuffled(delta: shards.Arrays, key: str) -> shards.Arrays:
-    """The same values in another order with random signs."""
-    rng = np.random.default_rng(stable_hash(key))
-    return {
-        name: (rng.permutation(value.ravel()) * rng.choice([-1, 1], value.size).astype("f4")).reshape(value.shape)
-        for name, value in delta.items()
-    }
-
-
-def _disturbed(clean: shards.Arrays, delta: shards.Arrays) -> shards.Arrays:
-    """A clip with a perturbation laid over it, also on the face; what of it is too long is cut, the rest is none."""
-    made = dict(clean)
-    for name, (low, high) in {"audio": (-1, 1 - 2**-15), "video": (0, 255)}.items():
-        made[name] = clean[name].astype("f4")
-        length = min(len(made[name]), len(delta[name]))
-        made[name][:length] += delta[name][:length]
-        made[name] = made[name].clip(low, high)
-    if "faces" in clean:
-        made["faces"] = _on_face(clean, made["video"] - clean["video"])
-    return made
-
-
-def _on_face(clean: shards.Arrays, delta: np.ndarray) -> np.ndarray:
-    import torch
-
-    from stages.features.carried import carried
-
-    maps = (torch.from_numpy(clean[name]) for name in ("frame_to_mouth", "frame_to_face"))
-    laid = carried(torch.from_numpy(delta), *maps, clean["faces"].shape[1]).numpy()
-    return (clean["faces"] + laid[..., None]).clip(0, 255)
 
 
 def _scored(rows: pd.DataFrame, inputs: dict, victim: Any, detectors: dict[str, Callable]) -> pd.DataFrame:

@@ -12,7 +12,8 @@ import yaml
 from small_faces import DETECTORS, FACES, TOLD, UNIT, VICTIMS, Faces, batch
 
 from stages import attack, detect, victim
-from stages.detection import lip_sync
+from stages.detection import controls, lip_sync
+from stages.detection.entries import Detector
 from stages.frame import clip_table, parameters
 from stages.frame.errors import UserError
 
@@ -125,9 +126,9 @@ def test_controls_are_as_loud_as_the_attack_and_not_the_attack(study):
 def test_controls_keep_to_the_range_of_the_files(study):
     clean = {"video": np.full((2, 4, 4), 250, "u1"), "audio": np.full(1280, 0.99, "f")}
     delta = {"video": np.full((2, 4, 4), 9, "f"), "audio": np.full(1280, 0.02, "f")}
-    made = detect._disturbed(clean, delta)
+    made = controls.disturbed(clean, delta)
     assert made["video"].max() == 255 and made["audio"].max() == np.float32(1 - 2**-15)
-    assert detect._disturbed(clean, {name: -200 * one for name, one in delta.items()})["video"].min() == 0
+    assert controls.disturbed(clean, {name: -200 * one for name, one in delta.items()})["video"].min() == 0
 
 
 def test_twice_gives_equal_bytes(study, tmp_path, monkeypatch):
@@ -240,4 +241,4 @@ def test_every_entry_of_params_yaml_is_right():
         for name in section.get("detected", {}):
             entry = parameters.entry(detect.Detected, f"{study}.detected.{name}")
             for detector in entry.detectors:
-                parameters.entry(detect.Detector, f"{study}.detectors.{detector}")
+                parameters.entry(Detector, f"{study}.detectors.{detector}")

@@ -23,6 +23,8 @@ def detector(device: str) -> Callable[[Inputs], dict[str, torch.Tensor]]:
         counts = inputs["audio_length"].to(audio.device) // WINDOW
         outside = torch.arange(windows.shape[1], device=audio.device) >= counts[:, None]
         quietest = windows.masked_fill(outside, torch.inf).amin(1)
-        return {"score": -quietest.masked_fill(counts == 0, torch.nan).sqrt()}
+        # A square root has no slope at zero.
+        level = torch.where(quietest > 0, quietest, 1).sqrt() * (quietest > 0)
+        return {"score": -level.masked_fill(counts == 0, torch.nan)}
 
     return score

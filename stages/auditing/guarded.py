@@ -1,0 +1,342 @@
+"""Room of auditing: the section `guarded`: a victim with treatments before it or detectors beside it, attacked."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from stages import victim as models
+from stages.attacking.entries import Attack
+from stages.attacking.plans import told
+from stages.attacking.problem import Result, Setting, rounded
+from stages.auditing import guards, ways
+from stages.detection import controls
+from stages.detection.entries import Detector, bound
+from stages.frame import clip_table, parameters
+from stages.frame.clip_table import stable_hash
+from stages.frame.errors import UserError
+from stages.frame.modules import find
+from stages.frame.parameters import Count, Name, Positive
+from stages.frame.shards import Arrays, ShardSet
+from stages.measures.perturbation import snr_db
+from stages.victim import Goal, Inputs, Victim, padded_batch
+
+OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "duration_s"]
+# What attacks count their steps by.
+STEPS = ("steps", "iterations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarded:
+    """An entry of `<study>.guarded.<study of the victim>`.
+
+    Attributes:
+        victim: the model, below `models/<study of the victim>`.
+        network: what it is, so that a stage depends on that file alone.
+        inputs: the set that is attacked.
+        treatments, detectors: the guards, entries of the victim's study or of the audit.
+        unaware, aware: entries of `<study>.attacks`, of who does not know of the guard and of who does.
+        clips: so many test clips, of as many speakers as there are; of labels those that the victim decides rightly.
+        calibrated_on: so many validation clips, by which detectors' thresholds are set.
+        targets: phrases, dealt to the clips in turn; none for away from their labels.
+        unit: what epsilons and steps are counted in, of each input.
+        batch_size: clips that are attacked together.
+        draws: how often an attacker draws a treatment of chance at each look.
+    """
+
+    victim: Name
+    network: str
+    inputs: Name
+    unaware: str
+    aware: str
+    clips: Count
+    batch_size: Count
+    calibrated_on: Count = 1
+    treatments: list[str] = field(default_factory=list)
+    detectors: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    unit: dict[str, Positive] = field(default_factory=dict)
+    draws: Count = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """All that an entry is audited with; `of` is the victim's study, `detectors` make each its scores on a device."""
+
+    of: str
+    entry: Guarded
+    clips: ShardSet
+    ways: dict[str, ways.Way]
+    given: dict[str, Detector]
+    detectors: dict[str, Callable]
+    attacks: dict[str, Attack]
+    runs: dict[str, Callable[..., Result]]
+    device: str
+    apart = ("guard",)
+
+    @property
+    def folder(self) -> Path:
+        """The victim's."""
+        return Path("models", self.of, self.entry.victim)
+
+    @property
+    def read(self) -> list[str | Path]:
+        """All files and folders that the work depends on."""
+        treatments = [one for way in self.ways.values() for one in way.given]
+        named = dict.fromkeys(one.model for one in [*treatments, *self.given.values()] if one.model)
+        files = dict.fromkeys(file for one in treatments for file in one.files)
+        return [self.clips.folder, self.folder, *(Path("models", self.of, one) for one in named), *files]
+
+    @property
+    def settings(self) -> list[Any]:
+        """All parameters that the work depends on."""
+        return [self.entry, self.attacks, [one.given for one in self.ways.values()], self.given]
+
+
+def opened(study: str, name: str, device: str) -> Task:
+    """The entry `name`, such as `audiovisual.words`, of the section `<study>.guarded`, with all that it names.
+
+    Raises:
+        UserError: something is missing, is called otherwise, or does not fit the victim.
+    """
+    where, of = f"{study}.guarded.{name}", name.partition(".")[0]
+    entry = parameters.entry(Guarded, where)
+    folder, clips = Path("models", of, entry.victim), ShardSet(Path("data", of, entry.inputs))
+    if (network := models.config_of(folder)["network"]) != entry.network:
+        raise UserError(folder, f"the network {entry.network!r}", repr(network), "name this network in the entry")
+    if twice := sorted(set(entry.treatments) & set(entry.detectors)):
+        raise UserError(f"params.yaml: {where}", "guards of different names", repr(twice[0]), "rename one")
+    own = parameters.section(study).get("detectors", {})
+    places = {one: f"{study if one in own else of}.detectors.{one}" for one in entry.detectors}
+    given = {one: parameters.entry(Detector, place) for one, place in places.items()}
+    signal = {"sample_rate_hz": clips.about["signal"]["sample_rate_hz"], "device": device}
+    named = {"unaware": entry.unaware, "aware": entry.aware, "longer": entry.aware}
+    attacks = {one: parameters.entry(Attack, f"{study}.attacks.{dotted}") for one, dotted in named.items()}
+    if not set(STEPS) & attacks["aware"].parameters.keys():
+        expected = f"{' or '.join(STEPS)}, to be doubled"
+        raise UserError(f"params.yaml: {study}.attacks.{entry.aware}", expected, "none", "name how many")
+    return Task(
+        of=of,
+        entry=entry,
+        clips=clips,
+        ways={one: ways.way(study, one, of, **signal) for one in entry.treatments},
+        given=given,
+        detectors={one: bound(places[one], it, Path("models", of)) for one, it in given.items()},
+        attacks=attacks,
+        runs={
+            one: _attack(f"{study}.attacks.{named[one]}", it, times=2 if one == "longer" else 1)
+            for one, it in attacks.items()
+        },
+        device=device,
+    )
+
+
+def planned(task: Task) -> pd.DataFrame:
+    """A row for each clip and guard, those of one guard together, clips of like length beside each other.
+
+    Raises:
+        UserError: there is none.
+    """
+    entry = task.entry
+    clips = clip_table.by_turns(_readable(task, "test"), "clip_id")[OF_CLIPS]
+    if entry.targets:
+        clips = clips.head(entry.clips)
+        clips = clips.assign(target=[entry.targets[place % len(entry.targets)] for place in range(len(clips))])
+        clips = clips[clips.target != clips.text]
+    else:
+        clips = clips[_right(task, clips)].head(entry.clips).assign(target="")
+    if clips.empty:
+        raise UserError(task.folder, "a test clip that can be attacked", "none", "train it longer, or add clips")
+    plan = clips.merge(pd.Series([*task.ways, *task.detectors], name="guard"), how="cross")
+    plan = plan.assign(key=plan.clip_id + "/" + plan.guard, study=task.of, victim=entry.victim.partition("/")[0])
+    return plan.sort_values(["guard", "duration_s", "clip_id"], kind="stable", ignore_index=True)
+
+
+def audited(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
+    """What comes of the clips `rows` of a plan, all of one guard: a row for each clip and what its attacker knows.
+
+    `knowledge` is `benign` for the clip as it is, `none` for one with the values of the unaware attack's perturbation
+    in another order, `transplant` for one with the next clip's, `unaware` and `aware`. `met` says whether the decision
+    meets the goal, `refused` whether the detector's `score` lies below its `threshold`, `right` whether the attack
+    comes to nothing: a benign clip is right where it is decided so and not refused. Who knows of the guard keeps what
+    is made without knowing where that works and the other does not. Where neither works twice the steps are tried, to
+    be just not refused: `times` is 2.
+    """
+    name, made = rows.guard.iloc[0], []
+    guard = _guard(task, name)
+    for start in range(0, len(rows), task.entry.batch_size):
+        made += _batch(task, guard, rows.iloc[start : start + task.entry.batch_size])
+    table = pd.concat(made, ignore_index=True).rename(columns={"guard": "detector"})
+    guarded = {"defence": "none"} if name in task.detectors else {"defence": name, "detector": ""}
+    keys = table.key + "/" + table.knowledge + "/" + table.times.astype(str)
+    return table.assign(key=keys, threshold=guard.threshold, **guarded)
+
+
+def _batch(task: Task, guard: guards.Guard, rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """The parts of the table of clips that are attacked together."""
+    inputs, goal = _inputs(task, tuple(rows.clip_id)), _goal(task, rows)
+    unaware = _unaware(task, *(tuple(rows[column]) for column in ("clip_id", "target", "label")))
+    aware = _better(guard.again(), goal, _made(task, "aware", guard.aimed(), inputs, goal), unaware)
+    versions = {"benign": inputs, "none": _controlled(task, rows, inputs, unaware, shuffled=True)}
+    if len(rows) > 1:
+        versions["transplant"] = _controlled(task, rows, inputs, unaware, shuffled=False)
+    parts = [_told(task, guard, rows, heard, knowledge) for knowledge, heard in versions.items()]
+    for knowledge, made in {"unaware": unaware, "aware": aware}.items():
+        parts.append(_told(task, guard, rows, made.adversarial, knowledge, made=made))
+    if left := (~aware.success).nonzero()[:, 0].tolist():
+        part, goal = _only(inputs, left), Goal(goal.labels[left], goal.targeted)
+        longer = _better(guard.again(), goal, _made(task, "longer", guard.again(), part, goal), _of(unaware, left))
+        parts.append(_told(task, guard, rows.iloc[left], longer.adversarial, "aware", made=longer).assign(times=2))
+    return parts
+
+
+def _attack(where: str, given: Attack, *, times: int) -> Callable[..., Result]:
+    """An attack with its own parameters, of its steps `times` as many."""
+    function = find("attacks", given.attack, "attack", where=f"{where}.attack")
+    values = {key: value * times if key in STEPS else value for key, value in given.parameters.items()}
+    return parameters.bind(function, f"{where}.parameters", values, passed=("setting",))
+
+
+def _readable(task: Task, split: str) -> pd.DataFrame:
+    clips = task.clips.table
+    return clips[(clips.problem == "") & (clips.split == split) & ((clips.label != "") | (clips.text != ""))]
+
+
+def _right(task: Task, clips: pd.DataFrame) -> np.ndarray:
+    """Which clips (clips,) the victim decides rightly."""
+    bare, right = _victim(task), []
+    for start in range(0, len(clips), task.entry.batch_size):
+        own = clips.iloc[start : start + task.entry.batch_size]
+        with torch.no_grad():
+            right += (bare.decide(_inputs(task, tuple(own.clip_id)))[0] == bare.encode(list(own.label))).tolist()
+    return np.array(right, dtype=bool)
+
+
+@cache  # the guards of one victim meet the same clips
+def _inputs(task: Task, clips: tuple[str, ...]) -> Inputs:
+    """The batch that is attacked: clips as their files hold them."""
+    bare, arrays = _victim(task), [task.clips.load(clip) for clip in clips]
+    raw = [padded_batch([one[taken] for one in arrays], task.device, taken) for taken in bare.module.takes]
+    return rounded(bare.module.prepare({key: value for one in raw for key, value in one.items()}), _quantum(task))
+
+
+@cache
+def _victim(task: Task) -> Victim:
+    return models.load(task.folder, device=task.device)
+
+
+@cache
+def _unaware(task: Task, clips: tuple[str, ...], targets: tuple[str, ...], labels: tuple[str, ...]) -> Result:
+    """What the attack makes of clips without knowing of a guard."""
+    rows = pd.DataFrame({"target": targets, "label": labels})
+    return _made(task, "unaware", _victim(task), _inputs(task, clips), _goal(task, rows))
+
+
+def _quantum(task: Task) -> dict[str, float] | None:
+    about = task.clips.about
+    return {name: step for name, step in about.get("quantum", {}).items() if name in about["bounds"]} or None
+
+
+def _goal(task: Task, rows: pd.DataFrame) -> Goal:
+    wanted = rows.target.where(rows.target != "", rows.label)
+    return Goal(_victim(task).encode(list(wanted)), targeted=bool(task.entry.targets))
+
+
+def _guard(task: Task, name: str) -> guards.Guard:
+    if name in task.ways:
+        return guards.treatment(_victim(task), task.ways[name], draws=task.entry.draws)
+    score = task.detectors[name](task.device)
+    clips = clip_table.by_turns(_readable(task, "validation"), "clip_id").head(task.entry.calibrated_on)
+
+    def batches() -> Iterator[tuple[Inputs, Goal]]:
+        for start in range(0, len(clips), task.entry.batch_size):
+            own = clips.iloc[start : start + task.entry.batch_size]
+            truth = _victim(task).encode(list(own.label.where(own.label != "", own.text)))
+            yield _inputs(task, tuple(own.clip_id)), Goal(truth, targeted=False)
+
+    return guards.detector(_victim(task), score, batches())
+
+
+def _made(task: Task, attack: str, victim: Victim, inputs: Inputs, goal: Goal) -> Result:
+    """What an attack makes of the clips, as files hold it."""
+    given, unit = task.attacks[attack], task.entry.unit
+    epsilon = given.epsilon and {name: size * unit.get(name, 1.0) for name, size in given.epsilon.items()}
+    setting = Setting(bounds=victim.bounds, epsilon=epsilon, unit=unit, quantum=_quantum(task))
+    return task.runs[attack](victim, inputs, goal, setting=setting)
+
+
+def _better(guarded: Victim, goal: Goal, aware: Result, unaware: Result) -> Result:
+    """What is made knowing of the guard, or where only that works what is made without; `success` is what works."""
+    with torch.no_grad():
+        works, instead = (guarded.meets(guarded.logits(one.adversarial), goal) for one in (aware, unaware))
+    adversarial = dict(aware.adversarial)
+    for name in guarded.bounds:
+        kept = (instead & ~works).view(-1, *[1] * (adversarial[name].dim() - 1))
+        adversarial[name] = torch.where(kept, unaware.adversarial[name], adversarial[name])
+    return replace(aware, adversarial=adversarial, success=works | instead)
+
+
+def _of(result: Result, chosen: list[int]) -> Result:
+    """The result of some of the clips."""
+    counts = {one.name: getattr(result, one.name)[chosen] for one in fields(Result)[1:]}
+    return Result(_only(result.adversarial, chosen), **counts)
+
+
+def _only(inputs: Inputs, chosen: list[int]) -> Inputs:
+    return {name: value[chosen] for name, value in inputs.items()}
+
+
+def _controlled(task: Task, rows: pd.DataFrame, inputs: Inputs, made: Result, *, shuffled: bool) -> Inputs:
+    """The clips with what was added to them in another order, or with what was added to the next one."""
+    names = list(_victim(task).bounds)
+    clean, attacked = (_arrays(one, inputs, names) for one in (inputs, made.adversarial))
+    added = [{name: after[name] - before[name] for name in names} for before, after in zip(clean, attacked)]
+    if shuffled:
+        laid = [controls.shuffled(own, key) for own, key in zip(added, rows.clip_id)]
+    else:
+        laid = [*added[1:], added[0]]
+    heard = [controls.disturbed(before, own) for before, own in zip(clean, laid)]
+    batches = [padded_batch([one[name] for one in heard], task.device, name) for name in names]
+    return rounded(inputs | {name: value for one in batches for name, value in one.items()}, _quantum(task))
+
+
+def _arrays(inputs: Inputs, counted: Inputs, names: list[str]) -> list[Arrays]:
+    """The inputs of each clip, without what pads them."""
+    lengths = {name: counted[f"{name}_length"].tolist() for name in names}
+    whole = {name: inputs[name].cpu().numpy() for name in names}
+    return [{name: whole[name][row, : lengths[name][row]] for name in names} for row in range(len(lengths[names[0]]))]
+
+
+def _told(
+    task: Task, guard: guards.Guard, rows: pd.DataFrame, heard: Inputs, knowledge: str, *, made: Result | None = None
+) -> pd.DataFrame:
+    """The rows of versions of clips, decided on behind the guard and measured."""
+    goal, clean = _goal(task, rows), _inputs(task, tuple(rows.clip_id))
+    decided = guard.decide(heard, [stable_hash(key) for key in rows.key])
+    met = goal.reached(decided).cpu().numpy()
+    score = np.full(len(rows), np.nan) if guard.score is None else guard.score(heard).cpu().numpy()
+    refused = score < guard.threshold
+    given = task.attacks["aware" if knowledge == "aware" else "unaware"]
+    passes = {name: 0 if made is None else getattr(made, name).tolist() for name in ("forwards", "backwards")}
+    sounds = zip(*(_arrays(one, clean, ["audio"]) for one in (clean, heard)), strict=True)
+    return rows.assign(
+        attack="none" if knowledge == "benign" else given.attack,
+        access="none" if made is None else "gradient",
+        knowledge=knowledge,
+        budget=told(given.epsilon) if given.epsilon else given.parameters.get("snr_db", ""),
+        budget_in="epsilon" if given.epsilon else "snr_db",
+        times=1,
+        decision=_victim(task).names(decided),
+        met=met,
+        score=score,
+        refused=refused,
+        right=(~met & ~refused if knowledge == "benign" else ~met | refused).astype(float),
+        reached=[snr_db(before["audio"], after["audio"] - before["audio"]) for before, after in sounds],
+        zero_gradient=False if made is None else made.zero_gradient.tolist(),
+        **passes,
+    )
