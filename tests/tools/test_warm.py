@@ -14,12 +14,13 @@ import pytest
 from stages.tools import warm
 
 MODULE = """
-import atexit, os, subprocess, sys
+import atexit, os, subprocess, sys, threading, time
 own = sorted(name for name in sys.modules if name.startswith("stages"))
 print(sys.argv[1:], os.getcwd(), os.environ["TOLD"], "torch" in sys.modules, __name__, own)
 print("to stderr", file=sys.stderr)
 if sys.argv[1] == "starts":
     atexit.register(print, "at the end")
+    threading.Thread(target=lambda: (time.sleep(0.5), print("when threads are done"))).start()
     print(subprocess.run(["false"]).returncode, os.environ.get("OF_THE_SERVER"))
 if sys.argv[1] == "exit": sys.exit(int(sys.argv[2]))
 if sys.argv[1] == "say": sys.exit("error: one line")
@@ -96,7 +97,7 @@ def test_it_ends_as_it_would(stage, arguments, status, told):
 
 
 def test_what_a_stage_starts_is_its_own_and_what_it_does_at_its_end_is_done(stage):
-    assert stage("starts").stdout.splitlines()[1:] == ["1 None", "at the end"]
+    assert stage("starts").stdout.splitlines()[1:] == ["1 None", "when threads are done", "at the end"]
 
 
 def test_it_stays_after_an_interrupt_and_keeps_no_ended_stage(stage, started):
