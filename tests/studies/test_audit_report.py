@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from guarded_rows import guarded
 from test_audit_tables import audited
 
 from stages import report
@@ -26,15 +27,28 @@ def write(study, victim, defence, budget_in):
     table.to_csv(corpus / "clips.csv", index=False)
 
 
+def write_guarded():
+    rows = guarded().drop(columns=["entry", "cluster"]).rename(columns={"guard": "detector"})
+    rows = rows.assign(defence="none", speaker=rows.clip_id.str[-1].astype(int) % 4, shard="", forwards=1, backwards=1)
+    folder = Path("data/audit/guarded/audiovisual/words")
+    folder.mkdir(parents=True)
+    rows.assign(key=[f"k{number}" for number in range(len(rows))]).to_csv(folder / "clips.csv", index=False)
+    corpus = Path("data/audiovisual/audio")
+    corpus.mkdir(parents=True)
+    pd.DataFrame({"clip_id": ["c0"], "file": ["c0.mp4"], "problem": [""]}).to_csv(corpus / "clips.csv", index=False)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     corpora = {"corpora": {"audio": {"reader": "folder", "root": "data/embedded/x"}}}
     classifiers = {study: {victim: {"grid": "any"}} for study, (victim, _, _) in VICTIMS.items()}
-    values = {"audit": {"grids": {"any": GRID}, "classifiers": classifiers}} | dict.fromkeys(VICTIMS, corpora)
+    audit = {"grids": {"any": GRID}, "classifiers": classifiers, "guarded": {"audiovisual": {"words": {}}}}
+    values = {"audit": audit} | dict.fromkeys([*VICTIMS, "audiovisual"], corpora)
     Path("params.yaml").write_text(yaml.safe_dump(values))
     for study, told in VICTIMS.items():
         write(study, *told)
+    write_guarded()
     report.main("audit")
     return tmp_path / "reports/audit"
 
@@ -56,4 +70,5 @@ def test_the_page_shows_pictures_and_tables(folder):
     assert "folder at data/embedded/x" in page
     assert "scores" in page
     cells = pd.read_csv(folder / "cells.csv")
+    assert pd.read_csv(folder / "table_guards.csv").unaware.tolist() == [0.75]
     assert {"not run", "does not apply", "run"} >= set(cells.state)

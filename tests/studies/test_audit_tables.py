@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from guarded_rows import guarded
 
 from stages.studies.audit import figures, tables
 from stages.studies.audit.flags import flags
@@ -38,9 +39,14 @@ def audited(**changes):
     return all_of(*(parts | changes).values())
 
 
+def made_of(given):
+    """The tables of rows of classifiers, beside guards that stay the same."""
+    return tables.tables(tables.Audited(given, guarded()))
+
+
 def test_what_is_left_is_the_worst_of_all_attacks_clip_by_clip():
     given = all_of(audited(), rows([0.0] * 2, times=2))
-    made = tables.tables(given)["table_defences"].set_index("budget").loc[20.0]
+    made = made_of(given)["table_defences"].set_index("budget").loc[20.0]
     assert (made.none, made.unaware, made.aware, made.n) == (1.0, 0.75, 0.0, 8)
     assert made.difference == 0.625  # of what had as many steps
     assert made.aware_low == 0.0
@@ -48,21 +54,21 @@ def test_what_is_left_is_the_worst_of_all_attacks_clip_by_clip():
 
 
 def test_differences_of_all_tables_are_one_family():
-    made = tables.tables(audited())
-    p = pd.concat([made["table_defences"].p, made["table_victims"].p]).to_numpy()
-    corrected = pd.concat([made["table_defences"].p_corrected, made["table_victims"].p_corrected]).to_numpy()
+    made = made_of(audited())
+    tested = [made[name] for name in ("table_defences", "table_victims", "table_guards")]
+    p, corrected = (pd.concat([one[name] for one in tested]).to_numpy() for name in ("p", "p_corrected"))
     harmonic = sum(1 / number for number in range(1, len(p) + 1))
     order = np.argsort(p)
     steps = p[order] * len(p) * harmonic / np.arange(1, len(p) + 1)
     expected = np.minimum.accumulate(steps[::-1])[::-1].clip(max=1)
     np.testing.assert_allclose(corrected[order], expected, rtol=1e-4)
-    assert len(p) == 4
+    assert len(p) == 5
 
 
 def test_cells_hold_each_attack_alone_and_what_was_not_run():
     images = audited().assign(study="emotion", victim="cnn4", defence="vanilla", budget_in="epsilon")
     speech = audited().assign(study="transfer", victim="heads", defence="reverb")
-    cells = tables.tables(all_of(audited(), images, speech))["cells"]
+    cells = made_of(all_of(audited(), images, speech))["cells"]
     one = cells[
         (cells.victim == "vgg13") & (cells.attack == "pgd") & (cells.knowledge == "aware") & (cells.budget == 20)
     ]
@@ -104,7 +110,7 @@ def test_scores_are_compared_on_their_own_clips_alone():
 
 def test_the_picture_is_told_by_the_best_defence_at_the_loudest_budget():
     other = audited().assign(defence="mp3", right=lambda own: own.right.where(own.knowledge == "unaware", 0.0))
-    made = tables.tables(all_of(audited(), other))["table_defences"]
+    made = made_of(all_of(audited(), other))["table_defences"]
     told = figures.sentence(made)
     assert "noise, leaves 12 %" in told
     assert "SNR 20 dB" in told

@@ -5,6 +5,7 @@ cluster, and where a corpus names no speakers all that was made of one clip.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stages.frame import clip_table
 from stages.frame.columns import typed
 from stages.measures import testing
 from stages.reporting.cells import PER_CENT, cells, finite, share, table, with_clusters
+from stages.studies.audit import guards
 from stages.studies.audit.flags import flags
 
 TITLE = "The audit: what defences are worth against attackers who know of them"
@@ -23,11 +25,16 @@ NOTE = (
     "an attack (none), after an attack on the bare victim (unaware), and after one through the defence (aware), each "
     "heard through the true defence by draws that no attacker has seen. What counts of a clip is the worst of all "
     "attacks. The difference is unaware less aware on the same clips, of attacks with as many steps; p is corrected "
-    "over all of these differences (Benjamini and Yekutieli)."
+    "over all of these differences (Benjamini and Yekutieli). Readers and recognisers have detectors beside or "
+    "treatments before them: shares are those of clips that come off well, benign ones neither refused nor taken for "
+    "something else, attacked ones refused or not made into what was wanted; transplant is another clip's "
+    "perturbation."
 )
 TABLES = {
     "table_defences": "What is left of each defence, all victims of a study",
     "table_victims": "The same for each victim",
+    "table_guards": "Detectors beside readers and recognisers, treatments of phrases: what comes off well",
+    "table_papers": "What papers say of defences and detectors, and what is left of it if attackers know",
     "cells": "All cells: each attack alone",
 }
 FIGURES = {
@@ -67,16 +74,29 @@ NORMS = {"snr_db": "L2", "epsilon": "Linf"}
 APPLIES_NOT, NOT_RUN = "does not apply", "not run"
 
 
+@dataclass(frozen=True)
+class Audited:
+    """What the audit is told from: a row for each clip, defence, attack, knowledge and budget.
+
+    Of classifiers see `stages.auditing.crossed`: `cluster` is what rows have in common that resemble each other, and
+    `unlimited` tells the budget that is none. Of what is guarded see `guards.read`.
+    """
+
+    classifiers: pd.DataFrame
+    guarded: pd.DataFrame
+
+
 def studies(values: dict[str, Any]) -> list[str]:
     """Whose victims are audited."""
-    return list(values["classifiers"])
+    return [*values["classifiers"], *values["guarded"]]
 
 
-def read(values: dict[str, Any]) -> pd.DataFrame:
-    """A row for each clip, defence, attack, knowledge and budget of all entries, see `stages.auditing.crossed`.
+def read(values: dict[str, Any]) -> Audited:
+    """What the audit's section of params.yaml names now."""
+    return Audited(_classifiers(values), guards.read(values["guarded"]))
 
-    `cluster` is what rows have in common that resemble each other; `unlimited` tells the budget that is none.
-    """
+
+def _classifiers(values: dict[str, Any]) -> pd.DataFrame:
     parts = []
     for study, entries in values["classifiers"].items():
         for name, entry in entries.items():
@@ -87,22 +107,25 @@ def read(values: dict[str, Any]) -> pd.DataFrame:
     return rows.assign(unlimited=rows.budget == rows.unlimited)
 
 
-def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def tables(audited: Audited) -> dict[str, pd.DataFrame]:
     """All tables, by file name without suffix."""
+    rows = audited.classifiers
     limited = rows[~rows.unlimited]
     made = {
         "table_defences": _left(limited, ["study"]),
         "table_victims": _left(limited, ["study", "victim"]).merge(
             flags(rows), "left", on=["study", "victim", "defence"]
         ),
+        "table_guards": guards.guards(audited.guarded),
         "cells": pd.concat([_cells(rows), _others(rows)], ignore_index=True),
     }
-    # One family: all differences that any of the two tables tells.
-    tested = [made["table_defences"], made["table_victims"]]
+    # One family: all differences that any of the tables tells.
+    tested = [made[name] for name in ("table_defences", "table_victims", "table_guards")]
     corrected = _corrected(pd.concat([one.p for one in tested]).to_numpy(float))
-    cut = len(tested[0])
-    for name, own in (("table_defences", corrected[:cut]), ("table_victims", corrected[cut:])):
-        made[name].insert(made[name].columns.get_loc("p") + 1, "p_corrected", own)
+    for one, own in zip(tested, np.split(corrected, np.cumsum([len(one) for one in tested])[:-1])):
+        one.insert(one.columns.get_loc("p") + 1, "p_corrected", own)
+    loudest = pd.concat([at_loudest(own) for _, own in made["table_defences"].groupby("study", sort=False)])
+    made["table_papers"] = guards.papers(loudest, made["table_guards"])
     return made
 
 
