@@ -23,7 +23,7 @@ def draw(made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> None:
         for axis, budget in zip(axes, budgets):
             _bars(axis, own[own.budget == budget])
         axes[0].invert_yaxis()
-        axes[-1].legend(loc="lower right", fontsize="small")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
         figure.suptitle(sentence(own), fontsize="medium")
         figure.savefig(folder / f"figure_{study}.png", dpi=110, metadata={"Software": None})
 
