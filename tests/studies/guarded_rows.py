@@ -13,7 +13,7 @@ def version(knowledge, right, score, *, times=1):
 
 
 def guarded():
-    """Benign scores of 0 to 7; of who does not know six attacks come to nothing, of who knows one, after longer tries."""
+    """Benign scores of 0 to 7; unaware six attacks come to nothing, aware one, after longer tries."""
     scores = pd.Series(range(CLIPS), dtype=float)
     aware = version("aware", [1.0] * 4 + [0.0] * 4, scores).iloc[:CLIPS]
     longer = version("aware", 0.0, scores - 3.5, times=2).iloc[1:4]
