@@ -301,7 +301,7 @@ def made_by(folder: str | Path) -> list[Path]:
         UserError: there is no model.
     """
     config, learned = config_of(folder), Path(folder).parent / FRONT_END
-    front_end = [f"stages/features/{config['front_end']['feature']}.py"] if config.get("front_end") else []
+    front_end = [f"stages/features/{config['front_end']['feature']}.py"] if learned.is_dir() else []
     files = code.whole("stages/victim.py", f"stages/networks/{config['network']}.py", *front_end)
     return [Path(folder), *([learned] if learned.is_dir() else []), *files]
 

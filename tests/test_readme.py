@@ -140,7 +140,7 @@ def addresses() -> set[str]:
 def test_every_parameter_and_stage_that_a_study_names_is_there(path, addresses):
     text = path.read_text()
     named = re.findall(r"-S (\S+?)=", text)
-    assert named
+    assert named or path.parent.name == "audit"
     for name in named:
         above, _, last = name.rpartition(".")
         assert last in parameters.section(above, ROOT / "params.yaml")
@@ -193,13 +193,13 @@ def test_comments_do_not_keep_markdown_from_being_read(path):
 
 
 def test_the_metrics_that_an_experiment_is_compared_with_are_the_committed_ones():
-    """The column HEAD in the README's output of `dvc metrics diff`, which DVC rounds to five digits."""
+    """The column HEAD in the README's output of `dvc metrics diff`, which DVC rounds to five places."""
     import json
 
     shown = re.findall(r"^(reports/\S+/metrics\.json) +(\S+) +(\S+) +\S+ +\S+$", README, re.M)
     assert shown
     for file, name, head in shown:
-        assert float(head) == float(f"{json.loads((ROOT / file).read_text())[name]:.5g}"), name
+        assert float(head) == round(json.loads((ROOT / file).read_text())[name], 5), name
 
 
 @pytest.fixture

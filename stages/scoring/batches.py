@@ -75,6 +75,8 @@ def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[
     given = task.treatments[first.treatment]
     own = ["stages/scoring/batches.py", f"stages/treatments/{given.treatment}.py"]
     own += [*([PLAYING] if task.play else []), *([MEASURING] if task.measure else [])]
+    if task.of_images:
+        own.append(f"stages/features/{victim.config_of(task.models / first.model)['front_end']['feature']}.py")
     asked = {*(one for _, one in _hearers(task, first)), first.model, given.model} - {"", None}
     places = [task.playback["impulse_responses"]] if task.play else []
     return [

@@ -145,7 +145,8 @@ def test_one_who_waits_for_others_to_start_says_so_and_gives_up(tmp_path):
 
 def test_one_who_waits_for_anothers_share_says_so_and_gives_up_when_it_takes_too_long(tmp_path):
     done = run(MEET, tmp_path / "out", "comes", "600", "1.5", DEVICES="2")
-    assert done.returncode == 1
+    # Who started the processes ends all of them when one gives up, at times itself among them.
+    assert done.returncode in (1, -9)
     assert "process 2 of 2: waiting for the others to do their share\n" in done.stderr
     assert "error: process 2 of 2: expected the others to come here; found " in done.stderr
     assert "Traceback" not in done.stderr

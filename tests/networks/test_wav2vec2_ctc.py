@@ -50,7 +50,7 @@ def test_logits_are_torchaudios_in_the_order_of_the_characters(network):
     inputs = clips(3000)
     # torchaudio's own module with its normalisation; get_model would download.
     utils = torchaudio.pipelines._wav2vec2.utils
-    own = utils._extend_model(module.model, normalize_waveform=pipeline._normalize_waveform)
+    own = utils._extend_model(module.network.model, normalize_waveform=pipeline._normalize_waveform)
     expected, logits = own(inputs["audio"])[0], module(inputs)
     assert logits.shape == (1, *module.steps_of(torch.tensor([3000])).tolist(), 29)
     for place, label in enumerate([*wav2vec2_ctc.ALPHABET, "-"]):

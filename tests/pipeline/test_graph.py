@@ -59,10 +59,10 @@ def test_stages_of_all_studies_are_named_alike(stages):
 
 
 def test_no_study_reads_what_is_anothers(stages):
-    """So that without a victim of one study no other's report is out of date."""
+    """So that without a victim of one study no other's report is out of date; an audit is of the others' victims."""
     for stage in stages:
         study = stage.command[3]
-        for dep in stage.deps if study != "index" else ():
+        for dep in stage.deps if study not in ("index", "audit") else ():
             if dep.parts[0] in ("data", "models", "reports"):
                 assert dep.parts[1] in (study, "embedded"), (stage.address, dep)
             if dep.parts[:2] == ("stages", "studies"):

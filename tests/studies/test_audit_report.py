@@ -56,8 +56,7 @@ def folder(tmp_path, monkeypatch):
 def test_headline_numbers_are_few_and_those_of_the_best_defence(folder):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["defended_percent"] == 75
-    assert metrics["aware_percent"] == 12.5
-    assert metrics["attacked_trained_percent"] == 25  # of epsilons the loudest is the highest
+    assert metrics["attacked_percent"] == 12.5
     assert metrics["unreadable_clips"] == 2  # one in each audited study's corpus
     assert len(metrics) <= 12
 

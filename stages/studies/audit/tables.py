@@ -42,22 +42,13 @@ FIGURES = {
     "figure_emotion.png": "Speech emotion: still decided rightly by trainings",
     "figure_transfer.png": "Emotion from few labels: still decided rightly behind treatments",
 }
-# The headline numbers of a study's victims: unattacked, with no defence, against who does not and who does know of it.
-NAMES = {
-    "events": ("clean_percent", "attacked_percent", "defended_percent", "aware_percent"),
-    "emotion": ("clean_trained_percent", "attacked_trained_percent", "trained_percent", "aware_trained_percent"),
-}
 HEADLINES = {
     "clean_percent": "sounds decided rightly behind the best treatment, unattacked",
-    "attacked_percent": "attacked sounds decided rightly with none",
-    "defended_percent": "behind the best one, if attackers do not know of it",
-    "aware_percent": "behind it, if they do",
-    "clean_trained_percent": "emotions decided rightly by the best training, unattacked",
-    "attacked_trained_percent": "attacked emotions decided rightly without it",
-    "trained_percent": "with it, if attackers do not know of it",
-    "aware_trained_percent": "with it, if they do",
-    "flagged": "defences of a victim whose numbers are doubtful",
+    "defended_percent": "attacked ones, if attackers do not know of it",
+    "attacked_percent": "attacked ones, if they do",
 }
+# The study whose victims these numbers are of.
+OF = "events"
 # No paper has these tables, and none its readers.
 PAPERS: dict[str, tuple[str, ...]] = {}
 READERS = ()
@@ -130,15 +121,13 @@ def tables(audited: Audited) -> dict[str, pd.DataFrame]:
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
-    """The headline numbers, of the loudest budgets: of each study the defence of which most is left by who knows."""
-    values = {}
-    for study, own in made["table_defences"].groupby("study"):
-        if study in NAMES:
-            loudest = at_loudest(own)
-            best = loudest.loc[loudest.aware.idxmax()]
-            bare = loudest.aware[loudest.defence.isin(CONTROLS)].max()
-            values |= dict(zip(NAMES[study], PER_CENT * np.array([best.clean, bare, best.unaware, best.aware])))
-    return finite(values | {"flagged": int((made["table_victims"]["flags"] != "").sum())})
+    """The headline numbers, at the loudest budget: of the treatment of which most is left by who knows of it."""
+    own = made["table_defences"]
+    loudest = at_loudest(own[own.study == OF])
+    if loudest.empty:
+        return {}
+    best = loudest.loc[loudest.aware.idxmax()]
+    return finite(dict(zip(HEADLINES, PER_CENT * np.array([best.clean, best.unaware, best.aware]))))
 
 
 def at_loudest(own: pd.DataFrame) -> pd.DataFrame:
