@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from stages.attacking.problem import Problem, Result, Setting
-from stages.attacks.pgd_l2 import Sphere, unit
+from stages.attacks.cw_normalised import unit
+from stages.attacks.pgd_l2 import Sphere
 from stages.attacks.random_search import search, shares
 from stages.frame.parameters import Count, NonNegative, Share
 from stages.victim import Goal, Inputs, Victim

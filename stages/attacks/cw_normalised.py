@@ -73,23 +73,24 @@ def _descend(
         shorter = reached & (radius < distance)
         best = torch.where(shorter[:, None], x, best)
         distance = torch.where(shorter, radius, distance)
-        along = _unit(_tangent(gradient, perturbation))
+        along = unit(tangent(gradient, perturbation))
         mean = MOMENTUM * mean + (1 - MOMENTUM) * along
         square = SQUARED_MOMENTUM * square + (1 - SQUARED_MOMENTUM) * along.square()
         divisor = (square / (1 - SQUARED_MOMENTUM**number)).sqrt() + LEAST_DIVISOR
-        moved = perturbation - length * radius[:, None] * _unit(_tangent(mean / divisor, perturbation))
+        moved = perturbation - length * radius[:, None] * unit(tangent(mean / divisor, perturbation))
         wanted = torch.where(reached, (1 - resize) * distance, (1 + resize) * radius)
-        x = problem.clamp(clean + wanted[:, None] * _unit(moved))
+        x = problem.clamp(clean + wanted[:, None] * unit(moved))
     problem.iterations[rows] += len(steps)
     shorter = (problem.margin(x, rows) + confidence < 0) & (norm(x - clean) < distance)
     return torch.where(shorter[:, None], x, best)
 
 
-def _unit(x: Tensor) -> Tensor:
+def unit(x: Tensor) -> Tensor:
+    """Rows (rows, values) of norm 1 in the same direction; zero stays zero."""
     return x / norm(x).clamp_min(1e-30)[:, None]
 
 
-def _tangent(x: Tensor, radius: Tensor) -> Tensor:
+def tangent(x: Tensor, radius: Tensor) -> Tensor:
     """What of `x` lies in the sphere through the ends of `radius` (rows, values)."""
-    along = _unit(radius)
+    along = unit(radius)
     return x - (x * along).sum(1, keepdim=True) * along

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stages.attacking.problem import Problem, Result, Setting, norm, radii
-from stages.attacks.cw_normalised import LEAST_DIVISOR, MOMENTUM, SQUARED_MOMENTUM
+from stages.attacks.cw_normalised import LEAST_DIVISOR, MOMENTUM, SQUARED_MOMENTUM, tangent, unit
 from stages.frame.parameters import Count, NonNegative, Positive
 from stages.victim import Goal, Inputs, Victim
 
@@ -81,14 +81,3 @@ def attack(
         x[rows] = sphere.at(perturbation - length * unit(tangent(mean[rows] / divisor, perturbation)), rows)
         problem.iterations[rows] += 1
     return problem.result(best)
-
-
-def unit(x: Tensor) -> Tensor:
-    """Rows (rows, values) of norm 1 in the same direction; zero stays zero."""
-    return x / norm(x).clamp_min(1e-30)[:, None]
-
-
-def tangent(x: Tensor, radius: Tensor) -> Tensor:
-    """What of `x` lies in the sphere through the ends of `radius` (rows, values)."""
-    along = unit(radius)
-    return x - (x * along).sum(1, keepdim=True) * along

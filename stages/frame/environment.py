@@ -1,5 +1,6 @@
 """Ground floor: on what a run was made: the processor, the system, and the versions of what computes."""
 
+import functools
 import json
 import os
 import platform
@@ -11,6 +12,7 @@ from pathlib import Path
 PACKAGES = ("numpy", "scipy", "pandas", "torch", "torchaudio", "scikit-learn", "transformers", "pesq", "pystoi", "dvc")
 
 
+@functools.cache
 def environment() -> dict[str, str]:
     """The machine and the versions in use, without importing any of them."""
     versions = {}

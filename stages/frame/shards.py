@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import about as schemas
-from stages.frame import clip_table, content, finite, json_files, kept, progress
+from stages.frame import clip_table, content, environment, finite, json_files, kept, progress
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 from stages.frame.scratch import move, scratch_folder
@@ -195,7 +195,8 @@ def _put(scratch: Path, file: Path, content: bytes) -> None:
 
 
 def _key(rows: pd.DataFrame, made_of: MadeOf) -> str:
-    return content.of_settings([made_of(rows), rows.to_csv(index=False)])
+    # Of another processor, or other versions, the bytes can be others.
+    return content.of_settings([environment.environment(), made_of(rows), rows.to_csv(index=False)])
 
 
 def _taken(scratch: Path, number: int, key: str) -> bool:

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from disks import closed, other_disk, room_for
 
+from stages.frame import environment, shards
 from stages.frame import scratch as scratch_module
-from stages.frame import shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError, told_in_one_line
 
@@ -307,6 +307,14 @@ def test_only_new_shards_are_computed_and_the_bytes_are_those_without_what_is_ke
     assert write_groups(tmp_path / "whole", more, keeps=False) == ["c", "a", "a", "b", "b", "b"]
     assert digest(tmp_path / "more") == digest(tmp_path / "whole")
     assert write_groups(tmp_path / "other", GROUPS, version=2) == ["a", "a", "b", "b"]
+
+
+def test_what_another_version_of_a_package_made_is_computed_again(tmp_path, monkeypatch):
+    assert write_groups(tmp_path / "first", GROUPS) == ["a", "a", "b", "b"]
+    newer = environment.environment() | {"torch": "99.0"}
+    monkeypatch.setattr(environment, "environment", lambda: newer)
+    assert write_groups(tmp_path / "newer", GROUPS) == ["a", "a", "b", "b"]
+    assert write_groups(tmp_path / "again", GROUPS) == []
 
 
 def test_a_damaged_piece_is_computed_again(tmp_path, scratch):
