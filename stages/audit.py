@@ -55,6 +55,7 @@ def write(section: str, task: Any, output: Path, worker: Worker) -> None:
         description=f"audit {name}",
         clips_per_shard=len(plan),
         apart=task.apart,
+        about={"cards": task.cards},
         made_of=partial(made_of, task, cache(content.of_files)),
     )
     if worker.rank == 0:

@@ -13,7 +13,8 @@ import torch
 from stages import victim as models
 from stages.attacking import batches
 from stages.attacking.problem import rounded
-from stages.auditing import defences, ways
+from stages.auditing import cards, defences, ways
+from stages.auditing.cards import Card
 from stages.auditing.crossed import DOUBLED, Batch, Run, crossed, rightly
 from stages.auditing.entries import Attack, Classifier, Grid
 from stages.frame import clip_table, code, parameters
@@ -64,6 +65,14 @@ class Task:
             [run.entry for run in self.runs],
             [(one.given, one.how, one.draws) for one in self.ways.values()],
         ]
+
+    @property
+    def cards(self) -> list[Card]:
+        """What stands in for the names of victims and defences."""
+        victims = {
+            one["name"]: one for one in (cards.of_victim(Path("models", self.of, it)) for it in self.entry.victims)
+        }
+        return [*victims.values(), *cards.of_ways(self.ways), *cards.of_trainings(self.of, self.entry.trained)]
 
     @cached_property
     def quantum(self) -> dict[str, float] | None:

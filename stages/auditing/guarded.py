@@ -14,7 +14,8 @@ from stages import victim as models
 from stages.attacking.entries import Attack
 from stages.attacking.plans import told
 from stages.attacking.problem import Result, Setting, rounded
-from stages.auditing import guards, ways
+from stages.auditing import cards, guards, ways
+from stages.auditing.cards import Card
 from stages.detection import controls
 from stages.detection.entries import Detector, bound, of_victim
 from stages.frame import clip_table, code, parameters
@@ -96,6 +97,11 @@ class Task:
     def settings(self) -> list[Any]:
         """All parameters that the work depends on."""
         return [self.entry, self.attacks, [(one.given, one.how) for one in self.ways.values()], self.given]
+
+    @property
+    def cards(self) -> list[Card]:
+        """What stands in for the names of the victim and what guards it."""
+        return [cards.of_victim(self.folder), *cards.of_ways(self.ways), *cards.of_detectors(self.given)]
 
 
 def opened(study: str, name: str, device: str) -> Task:

@@ -1,11 +1,13 @@
 """The audit's tables and flags, on rows whose shares can be counted by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from guarded_rows import guarded
 
-from stages.studies.audit import figures, tables
+from stages.studies.audit import cards, figures, tables
 from stages.studies.audit.flags import flags
 
 
@@ -41,7 +43,7 @@ def audited(**changes):
 
 def made_of(given):
     """The tables of rows of classifiers, beside guards that stay the same."""
-    return tables.tables(tables.Audited(given, guarded()))
+    return tables.tables(tables.Audited(given, guarded(), *[cards.read(Path(), {})] * 2))
 
 
 def test_what_is_left_is_the_worst_of_all_attacks_clip_by_clip():

@@ -16,7 +16,7 @@ from stages.frame import clip_table
 from stages.frame.columns import typed
 from stages.measures import testing
 from stages.reporting.cells import PER_CENT, cells, finite, share, table, with_clusters
-from stages.studies.audit import claims, guards
+from stages.studies.audit import cards, claims, guards
 from stages.studies.audit.flags import flags
 
 TITLE = "The audit: what defences are worth against attackers who know of them"
@@ -35,6 +35,7 @@ TABLES = {
     "table_victims": "The same for each victim",
     "table_guards": "Detectors beside readers and recognisers, treatments of phrases: what comes off well",
     "table_papers": "What papers say of defences and detectors, and what is left of it if attackers know",
+    "table_cards": "Cards: what each victim, treatment, training and detector is, what attacked it, what it is worth",
     "cells": "All cells: each attack alone",
 }
 FIGURES = {
@@ -54,8 +55,6 @@ PAPERS: dict[str, tuple[str, ...]] = {}
 READERS = ("fsdkaggle2018", "italian_emotion", "iemocap", "lrw", "grid", "noisy_speech")
 UNIT = ""
 NUMBERS = ("budget", "right", "right_clean", "reached", "forwards", "backwards", "times")
-# What defends nothing.
-CONTROLS = ("none", "as_it_is", "single")
 KNOWLEDGE = ("none", "unaware", "aware")
 VICTIM = ["study", "victim"]
 KEYS = ["study", "victim", "defence", "attack", "access", "knowledge", "budget", "budget_in", "times"]
@@ -72,11 +71,14 @@ class Audited:
     """What the audit is told from: a row for each clip, defence, attack, knowledge and budget.
 
     Of classifiers see `stages.auditing.crossed`: `cluster` is what rows have in common that resemble each other, and
-    `unlimited` tells the budget that is none. Of what is guarded see `guards.read`.
+    `unlimited` tells the budget that is none. Of what is guarded see `guards.read`. Of either the cards say what names
+    stand for, see `cards.read`.
     """
 
     classifiers: pd.DataFrame
     guarded: pd.DataFrame
+    cards_of_classifiers: pd.DataFrame
+    cards_of_guarded: pd.DataFrame
 
 
 def studies(values: dict[str, Any]) -> list[str]:
@@ -86,7 +88,9 @@ def studies(values: dict[str, Any]) -> list[str]:
 
 def read(values: dict[str, Any], folder: Path = Path("data/audit")) -> Audited:
     """What the audit's section of params.yaml names now, as it was written below the folder."""
-    return Audited(_classifiers(values, folder / "classifiers"), guards.read(values["guarded"], folder / "guarded"))
+    known = [cards.read(folder / section, values[section]) for section in ("classifiers", "guarded")]
+    classifiers = _classifiers(values, folder / "classifiers")
+    return Audited(classifiers, guards.read(values["guarded"], folder / "guarded"), *known)
 
 
 def _classifiers(values: dict[str, Any], folder: Path) -> pd.DataFrame:
@@ -121,6 +125,13 @@ def tables(audited: Audited) -> dict[str, pd.DataFrame]:
     made["claims"] = claims.claims(_each_loudest(limited), audited.guarded)
     loudest = _each_loudest(made["table_defences"])
     made["table_papers"] = claims.papers(loudest, made["table_guards"], made["claims"])
+    made["table_cards"] = pd.concat(
+        [
+            cards.cards(audited.cards_of_classifiers, _each_loudest(made["table_victims"]), rows, cards.OF_CLASSIFIERS),
+            cards.cards(audited.cards_of_guarded, made["table_guards"], audited.guarded, cards.OF_GUARDED),
+        ],
+        ignore_index=True,
+    )
     return made
 
 
