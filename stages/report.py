@@ -33,10 +33,18 @@ def main(study: str, *studies: str) -> None:
 
 def _report(study: str) -> Path:
     """Writes what is known of the study; the path of its page."""
+    read, values = part(study, "tables", "read"), parameters.section(study)
+    measured = read(papers_alone(values, part(study, "tables", "PAPERS")))
+    return write(study, values, measured, REPORTS / study)
+
+
+def write(study: str, values: dict[str, Any], measured: Any, folder: Path) -> Path:
+    """Writes tables, figures, headline numbers and page of what was measured, `values` being the study's parameters.
+
+    The path of the page.
+    """
     of_tables = partial(part, study, "tables")
-    read, values = of_tables("read"), parameters.section(study)
     corpora = _corpora(study, values)
-    measured = read(papers_alone(values, of_tables("PAPERS")))
     unreadable = _unreadable(corpora)
     made = of_tables("tables")(measured)
     if not on_the_papers(corpora, of_tables("READERS")):
@@ -50,7 +58,6 @@ def _report(study: str) -> Path:
     summary = {"title": of_tables("TITLE")} | _corpus(corpora) | {"metrics": metrics}
     summary["meanings"] = of_tables("HEADLINES") | COUNTED
     summary["verdicts"] = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
-    folder = REPORTS / study
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in made.items():
@@ -60,6 +67,7 @@ def _report(study: str) -> Path:
             titles = {YOURS: TITLE_OF_YOURS} | titles
         if figures:
             _draw(study, made, measured, folder)
+            figures = {name: title for name, title in figures.items() if (folder / name).exists()}
         _write(folder / "metrics.json", metrics)
         _write(folder / "summary.json", summary)
         written = page.write_study(folder, summary, note=of_tables("NOTE"), tables=titles, figures=figures)
