@@ -78,6 +78,8 @@ def own(tmp_path_factory) -> Path:
     values = parameters.read(folder / "params.yaml")
     for name in values["events"]["treatments"].keys() - {"none", "noise_20dB", "live_reverb", "half"}:
         del values["events"]["treatments"][name]
+    values["audit"]["attacks"]["sound"]["pgd"]["parameters"]["steps"] = 2
+    values["audit"]["attacks"]["sound"]["bursts"]["parameters"]["steps"] = 2
     (folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     build = runpy.run_path(str(folder / "stages/networks/my_model.py"))["build"]
     torch.manual_seed(0)

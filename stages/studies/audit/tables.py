@@ -161,7 +161,7 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     The difference is that of attacks with as many steps, so that it is what knowing gains, and nothing where there is
     no defence.
     """
-    made, keys = [], [*keys, "defence", "budget", "budget_in"]
+    made, names, keys = [], [*keys, "defence"], [*keys, "defence", "budget", "budget_in"]
     for where, own in rows.groupby(keys, sort=False):
         clips = ["victim", "clip_id", "cluster"]
         worst = own.pivot_table(index=clips, columns="knowledge", values="right", aggfunc="min").reset_index()
@@ -176,7 +176,8 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         row |= cells("difference", tested.effect, tested.low, tested.high)
         p = min(1.0, 2 * min(tested.supports, tested.contradicts))
         made.append(row | {"p": p, "n": len(worst), "clusters": worst.cluster.nunique()})
-    return table(made, [*keys, "p"], p=6)
+    # Of no rows names would be numbers, which no other table can be laid beside.
+    return table(made, [*keys, "p"], p=6).astype(dict.fromkeys(names, object))
 
 
 def _cells(rows: pd.DataFrame) -> pd.DataFrame:
