@@ -122,7 +122,7 @@ def test_a_victim_of_ones_own_is_audited_alone(own):
     told = run(own, sys.executable, "-m", "stages.tools.audit_own", "mine", "--jobs", "2").stdout
     # What the fixture took out of params.yaml, and what no gradient passes.
     assert re.search(r"^half does not apply: .*through", told, re.M)
-    left = {line.split()[0]: line.split() for line in told.splitlines() if re.search(r"^ *\w+ 20\.0 ", line)}
+    left = {line.split()[0]: line.split() for line in told.splitlines() if re.search(r"^ *\w+ +20\.0 ", line)}
     assert left.keys() == {"none", "noise_20dB", "live_reverb"}
     assert (own / "reports/audit/own/mine/index.html").is_file()
     assert not (own / "data/audit/classifiers").exists()
