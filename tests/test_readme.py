@@ -123,7 +123,7 @@ def test_a_victim_of_ones_own_is_audited_alone(own):
     # What the fixture took out of params.yaml, and what no gradient passes.
     assert re.search(r"^half does not apply: .*through", told, re.M)
     left = {line.split()[0]: line.split() for line in told.splitlines() if re.search(r"^ *\w+ +20\.0 ", line)}
-    assert left.keys() == {"none", "noise_20dB", "live_reverb"}
+    assert left.keys() == {"none", "noise_20dB", "live_reverb", "reverb_then_noise"}
     assert (own / "reports/audit/own/mine/index.html").is_file()
     assert not (own / "data/audit/classifiers").exists()
 
