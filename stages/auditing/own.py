@@ -82,6 +82,7 @@ def section(study: str, of: str, victim: str, found: Section, without: dict[str,
     own = parameters.section(of)
     network = (own["victims"] | own.get("finished", {}))[victim]["network"]
     made: dict[str, Any] = {"classifiers": {}, "guarded": {}, "grids": {}}
+    made["unfit"] = [{"study": of, "victim": victim, "defence": name} for name in without]
     for entry in found["classifiers"].values():
         grid = parameters.section(f"{study}.grids.{entry['grid']}")
         if grid.get("treatments"):

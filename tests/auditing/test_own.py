@@ -87,6 +87,7 @@ def test_treatments_that_do_not_fit_its_rate_are_told_alone_and_in_combinations(
     assert unfit.keys() == {"low", "both"} and "found 8000" in unfit["low"]
     made = own.section("audit", "events", "mine", found, unfit)
     assert made["grids"]["sounds"]["treatments"] == ["none", "hall"]
+    assert [one["defence"] for one in made["unfit"]] == ["low", "both"]
 
 
 def test_trainings_are_those_that_it_has():

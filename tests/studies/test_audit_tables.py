@@ -94,6 +94,15 @@ def test_an_audit_of_one_kind_of_victim_has_tables_without_rows_of_the_other(sec
     assert tables.metrics(made).keys() <= set(tables.HEADLINES)
 
 
+def test_what_does_not_fit_a_victim_of_ones_own_stays_in_its_table():
+    unfit = [{"study": "events", "victim": "mine", "defence": "resample_20kHz"}]
+    nothing = tables.read({"classifiers": {}, "guarded": {}, "grids": {}, "unfit": unfit})
+    cells = tables.tables(replace(nothing, classifiers=audited()))["cells"]
+    assert cells[cells.state != "run"][["victim", "defence", "state"]].to_numpy().tolist() == [
+        ["mine", "resample_20kHz", "does not apply"]
+    ]
+
+
 def flagged(given):
     return flags(given).iloc[0]["flags"]
 

@@ -5,7 +5,7 @@ cluster, and where a corpus names no speakers all that was made of one clip.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,14 @@ class Audited:
 
     Of classifiers see `stages.auditing.crossed`: `cluster` is what rows have in common that resemble each other, and
     `unlimited` tells the budget that is none. Of what is guarded see `guards.read`. Of either the cards say what names
-    stand for, see `cards.read`.
+    stand for, see `cards.read`. `unfit` are victims and defences that do not fit one another.
     """
 
     classifiers: pd.DataFrame
     guarded: pd.DataFrame
     cards_of_classifiers: pd.DataFrame
     cards_of_guarded: pd.DataFrame
+    unfit: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def studies(values: dict[str, Any]) -> list[str]:
@@ -90,7 +91,8 @@ def read(values: dict[str, Any], folder: Path = Path("data/audit")) -> Audited:
     """What the audit's section of params.yaml names now, as it was written below the folder."""
     known = [cards.read(folder / section, values[section]) for section in ("classifiers", "guarded")]
     classifiers = _classifiers(values, folder / "classifiers")
-    return Audited(classifiers, guards.read(values["guarded"], folder / "guarded"), *known)
+    unfit = pd.DataFrame(values.get("unfit", []), columns=[*VICTIM, "defence"]).assign(state=APPLIES_NOT)
+    return Audited(classifiers, guards.read(values["guarded"], folder / "guarded"), *known, unfit)
 
 
 def _classifiers(values: dict[str, Any], folder: Path) -> pd.DataFrame:
@@ -115,7 +117,7 @@ def tables(audited: Audited) -> dict[str, pd.DataFrame]:
             flags(rows), "left", on=["study", "victim", "defence"]
         ),
         "table_guards": guards.guards(audited.guarded),
-        "cells": pd.concat([_cells(rows), _others(rows)], ignore_index=True),
+        "cells": pd.concat([_cells(rows), _others(rows), audited.unfit], ignore_index=True),
     }
     # One family: all differences that any of the tables tells.
     tested = [made[name] for name in ("table_defences", "table_victims", "table_guards")]
