@@ -3,11 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+import yaml
 from small_speech import RATE_HZ
 
 from stages import score, victim
 from stages.features.playback import read_responses
-from stages.frame import shards
+from stages.frame import shards, weights
+from stages.networks.dnsmos import POLYNOMIALS
+from stages.pretraining import onnx_model
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +121,30 @@ def test_quality_is_of_files_and_mixtures_beside_the_clean_speech(home, mixtures
         assert float(row.snr_db) == pytest.approx(
             10 * np.log10(np.square(clean).sum() / np.square(heard - clean).sum()), abs=0.02
         )
+
+
+def test_opinions_are_of_what_was_heard(home):
+    """Of a DNSMOS whose network gives a window's first three samples."""
+    constants = {"starts": [0], "ends": [3], "axes": [1]}
+    nodes = [{"operator": "Slice", "inputs": ["x", *constants], "outputs": ["y"], "attributes": {}}]
+    kinds = {name: [[1], "int64"] for name in constants}
+    parameters = {"graph": {"given": "x", "result": "y", "nodes": nodes, "constants": kinds}}
+    signal = {"sample_rate_hz": RATE_HZ}
+    network = victim.build("dnsmos", 0, parameters, where="t", signal=signal)
+    network.graph.load_state_dict({f"constant_{n}": torch.tensor(one) for n, one in enumerate(constants.values())})
+    (home / "models/speech/told").mkdir()
+    weights.save(
+        home / "models/speech/told", network, onnx_model.CONFIG | {"network": "dnsmos", "parameters": parameters}
+    )
+    values = yaml.safe_load((home / "params.yaml").read_text())
+    scored = values["speech"]["scored"]
+    scored["asked"] = scored["mixtures"] | {"opinion_of": "told", "quality": False}
+    (home / "params.yaml").write_text(yaml.safe_dump(values))
+    score.main("speech", "asked")
+    asked = shards.ShardSet(home / "data/speech/scores/asked")
+    assert set(asked.table.version) == {"clean", "noisy"}
+    for row in asked.table.itertuples():
+        heard = asked.load(row.sound)["audio"] / 32768
+        told = [row.opinion_speech, row.opinion_background, row.opinion_overall]
+        wanted = [np.polyval(one[::-1], sample) for one, sample in zip(POLYNOMIALS, heard)]
+        np.testing.assert_allclose(np.array(told, float), wanted, atol=1e-5)
