@@ -88,10 +88,10 @@ def read(parameters: dict[str, Any]) -> Measured:
     heard = {name: clip_table.read(Path("data/real/scores", name, "clips.csv")) for name in parameters["scored"]}
     mixtures = heard.pop("mixtures")
     return Measured(
-        recognised=_prepared(recognised[recognised.split == "test"], "decision"),
-        attacked=_prepared(pd.concat(attacked, ignore_index=True), "adversarial_prediction"),
-        heard=_prepared(pd.concat([rows.assign(entry=name) for name, rows in heard.items()]), "decision"),
-        mixtures=_prepared(mixtures, "decision"),
+        recognised=prepared(recognised[recognised.split == "test"], "decision"),
+        attacked=prepared(pd.concat(attacked, ignore_index=True), "adversarial_prediction"),
+        heard=prepared(pd.concat([rows.assign(entry=name) for name, rows in heard.items()]), "decision"),
+        mixtures=prepared(mixtures, "decision"),
         emotions={
             name: clip_table.read(Path("models/real", name, "decisions.csv")).astype({"size": str})
             for name in (*EMOTIONS, *DIALOGS)
@@ -143,7 +143,7 @@ def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
     return finite(values)
 
 
-def _prepared(clips: pd.DataFrame, said: str) -> pd.DataFrame:
+def prepared(clips: pd.DataFrame, said: str) -> pd.DataFrame:
     """Rows of which the column `said` is a transcript, with its `errors` in `errors_of` words, and clusters."""
     told = clips.assign(corpus="real", label="", sound=clips.label if "label" in clips else "")
     made = with_clusters(typed(told, NUMBERS, ("success", "impossible")))
