@@ -1,5 +1,6 @@
 """Gradient descent on the loss within an SNR: of an affine victim the loudest step against it is known."""
 
+import pytest
 import torch
 from small_victims import affine
 
@@ -29,6 +30,18 @@ def test_of_two_labels_the_perturbation_is_the_best_of_its_size():
     torch.testing.assert_close(made.adversarial["audio"], best, rtol=0, atol=1e-9)
     assert made.success.tolist() == (victim.module({"audio": best}).argmax(1) != goal.labels).tolist()
     assert made.backwards.tolist() == [12] * 5 and made.forwards.tolist() == [13] * 5
+
+
+def test_steps_are_shares_of_the_ball_and_lead_out_of_it_never():
+    torch.manual_seed(0)
+    victim, x = affine(2, 30, 1), torch.rand(1, 30, dtype=torch.double) - 0.5
+    asked = []
+    victim.module.register_forward_hook(lambda module, given, told: asked.append((given[0]["audio"] - x).norm().item()))
+    attacked(victim, x)
+    size = x.norm().item() * 10 ** (-SNR_DB / 20)
+    # The labels are asked for first.
+    assert asked[:4] == [0, 0, pytest.approx(0.5 * size), pytest.approx(size)]
+    assert max(asked) <= size * (1 + 1e-9)
 
 
 def test_what_is_behind_a_clips_end_stays_as_it_is():
