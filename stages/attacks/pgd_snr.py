@@ -41,7 +41,7 @@ def attack(
         loss, gradient, _ = problem.loss_and_gradient(x, rows)
         better = loss < lowest
         best, lowest = torch.where(better[:, None], x, best), torch.where(better, loss, lowest)
-        delta = x - clean - relative_step * sphere.radius * unit(gradient * sphere.inside)
+        delta = x - clean - relative_step * sphere.radius * unit(gradient)
         x = problem.clamp(clean + delta * (sphere.radius / norm(delta)[:, None].clamp_min(1e-30)).clamp_max(1))
         problem.iterations += 1
     with torch.no_grad():
