@@ -25,9 +25,13 @@ KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESH
 
 
 class Ended(NamedTuple):
-    """How a stage ended: in so many seconds, or with a failure in one line; neither where one that it needs failed."""
+    """How a stage ended: in so many seconds, or with a failure in one line; neither where one that it needs failed.
+
+    `cached` are outputs that were not computed, but found in the cache.
+    """
 
     seconds: float | None = None
+    cached: bool = False
     failure: str | None = None
 
 
@@ -92,7 +96,8 @@ class Computing(WorkerPlugin):
             found = "that it was killed, maybe as memory ran out"
             raise UserError(stage, "a process that ends by itself", found, "run again, with fewer JOBS") from error
         if ended_well:
-            return Ended(seconds=time.monotonic() - began)
+            ran = f"Running stage '{stage}':" in log.read_text(encoding="utf-8", errors="replace")
+            return Ended(seconds=time.monotonic() - began, cached=not ran)
         where = f"{platform.node()}:{log.absolute()}" if self.asked else str(log)
         return Ended(failure=f"{last_word(log)}; see {where}")
 

@@ -92,7 +92,8 @@ def _told(client: "Client", futures: dict[str, "Future"]) -> dict[str, str]:
         for name in [name for name, future in left.items() if future.done()]:
             ended = _ended(name, left.pop(name))
             if ended.seconds is not None:
-                print(f"{name}: done in {ended.seconds:.0f} s", flush=True)
+                how = "from the cache" if ended.cached else "done"
+                print(f"{name}: {how} in {ended.seconds:.0f} s", flush=True)
             if ended.failure:
                 failures[name] = ended.failure
                 print(f"{name}: failed: {ended.failure}", flush=True)

@@ -91,6 +91,15 @@ def test_a_failed_stage_stops_what_needs_it_alone_and_is_told_with_its_log(repos
     assert "Running stage 'work'" in (folder / ".scratch/logs/work.log").read_text()
 
 
+def test_what_the_cache_has_is_told(repository, capsys):
+    repository("cat in > out")
+    Path("dvc.yaml").write_text(Path("dvc.yaml").read_text() + "    deps: [in]\n")
+    for text, how in (("1", "done"), ("2", "done"), ("1", "from the cache")):
+        Path("in").write_text(text)
+        workers.run({"work": set()}, 1)
+        assert f"work: {how} in " in capsys.readouterr().out
+
+
 def test_with_nothing_else_to_say_the_last_line_is_told(tmp_path):
     log = tmp_path / "log"
     log.write_text("one\ntwo\n")
