@@ -3,6 +3,7 @@
 It is run alone, by one worker, by two, and by two of which one is killed midway; all must write the same bytes.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -31,7 +32,7 @@ def main(study: str = "events") -> None:
             ("two workers", 2, False),
             ("one of two killed", 2, True),
         ):
-            kill_after_s = KILLED_AT * took["two workers"] if killed else None
+            kill_after_s = KILLED_AT * took["two workers"] if "killed" in what else None
             asker, took[what] = _shared(folder / what.replace(" ", "_"), study, count, kill_after_s)
             equal[what] = clones.outputs(asker, study) == clones.outputs(alone, study)
             print(f"{what}: {took[what]:.0f} s, {'equal' if equal[what] else 'OTHER'} bytes", flush=True)
@@ -73,8 +74,6 @@ def _shared(folder: Path, study: str, count: int, kill_after_s: float | None) ->
 
 
 def _address(file: Path) -> str:
-    import json
-
     while not file.exists() or not file.read_text(encoding="utf-8"):
         time.sleep(0.1)
     return json.loads(file.read_text(encoding="utf-8"))["address"]
