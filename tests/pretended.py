@@ -8,10 +8,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
 DEVICE = "meta"
+aten = torch.ops.aten
+MOVES = (aten._to_copy, aten.copy_)
+# An index may lie on the CPU, and lengths of sequences must.
+TAKE_CPUS = (
+    *(aten.index, aten.index_put, aten.index_put_, aten._pack_padded_sequence, aten._pack_padded_sequence_backward),
+    *(aten._ctc_loss, aten._ctc_loss_backward),
+)
 
 
 class There(torch.Tensor):
@@ -33,6 +41,10 @@ class There(torch.Tensor):
         # PyTorch makes lists of no tensor that is not its own.
         if function is torch.Tensor.tolist:
             return given[0].held.tolist()
+        # It exchanges dimensions in place, which such a tensor does not notice of its values.
+        if function is torch._VF._pad_packed_sequence and given[2]:
+            padded, lengths = function(*given[:2], False, *given[3:])
+            return padded.transpose(0, 1), lengths
         with torch._C.DisableTorchFunctionSubclass():
             return function(*given, **(named or {}))
 
@@ -46,10 +58,18 @@ class _Device(TorchDispatchMode):
         return _computed(function, given, named or {})
 
 
+class _Made(TorchFunctionMode):
+    def __torch_function__(self, function: Any, types: Any, given: tuple = (), named: dict | None = None) -> Any:
+        # What is made of numbers is moved where no mode sees it.
+        if function in (torch.tensor, torch.as_tensor) and str((named or {}).get("device")) == DEVICE:
+            return function(*given, **named | {"device": "cpu"}).to(DEVICE)
+        return function(*given, **(named or {}))
+
+
 @contextlib.contextmanager
 def device() -> Iterator[str]:
     """The device's name, for as long as the block lasts."""
-    with _Device():
+    with _Device(), _Made():
         yield DEVICE
 
 
@@ -60,21 +80,21 @@ def _computed(function: Any, given: tuple, named: dict[str, Any]) -> Any:
         RuntimeError: it is given tensors of both, and not just the CPU's single numbers.
     """
     tensors = [one for one in tree_flatten((given, named))[0] if isinstance(one, torch.Tensor)]
-    there = any(isinstance(one, There) for one in tensors)
-    moves = function in (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+    mine = {id(one.held): one for one in tensors if isinstance(one, There)}
     strange = [one for one in tensors if not isinstance(one, There) and one.dim() > 0]
-    # An index may lie on the CPU.
-    indexes = function.overloadpacket in (torch.ops.aten.index, torch.ops.aten.index_put_, torch.ops.aten.index_put)
-    if there and strange and not moves and not (indexes and isinstance(given[0], There)):
+    packet = function.overloadpacket
+    if mine and strange and packet not in MOVES and not (packet in TAKE_CPUS and isinstance(given[0], There)):
         raise RuntimeError(f"{function}: tensors on two devices, on the CPU one of shape {tuple(strange[0].shape)}")
-    asked = named.get("device")
-    lands_there = torch.device(asked).type == DEVICE if asked is not None else there
-    if function is torch.ops.aten.copy_.default:
-        lands_there = isinstance(given[0], There)
     held = tree_map_only(There, lambda one: one.held, (given, named))
-    held[1].update({"device": "cpu"} if asked is not None else {})
-    made = function(*held[0], **held[1])
-    if not lands_there:
+    asked = named.get("device")
+    if asked is not None:
+        held[1]["device"] = "cpu"
+    # Of what lies on this device PyTorch does not ask how its values lie, and views what others would copy.
+    made = (torch.reshape if function is aten.view.default else function)(*held[0], **held[1])
+    if packet is aten._pack_padded_sequence:
+        return There(made[0]), made[1]
+    lands = isinstance(given[0], There) if packet is aten.copy_ else mine if asked is None else str(asked) == DEVICE
+    if not lands:
         return made
-    changed = {id(one.held): one for one in tensors if isinstance(one, There)}
-    return tree_map_only(torch.Tensor, lambda one: changed.get(id(one)) or There(one), made)
+    # What a function changes in place stays the tensor that it was.
+    return tree_map_only(torch.Tensor, lambda one: mine[id(one)] if id(one) in mine else There(one), made)
