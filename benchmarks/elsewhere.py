@@ -27,11 +27,7 @@ def main(study: str = "events") -> None:
         clones.run(alone, clones.python(alone), "-m", "stages.tools.reproduce", study, "--jobs", "1")
         took = {"alone": time.monotonic() - began}
         equal = {"alone": True}
-        for what, count, killed in (
-            ("one worker", 1, False),
-            ("two workers", 2, False),
-            ("one of two killed", 2, True),
-        ):
+        for what, count in (("one worker", 1), ("two workers", 2), ("one of two killed", 2)):
             kill_after_s = KILLED_AT * took["two workers"] if "killed" in what else None
             asker, took[what] = _shared(folder / what.replace(" ", "_"), study, count, kill_after_s)
             equal[what] = clones.outputs(asker, study) == clones.outputs(alone, study)

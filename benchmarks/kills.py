@@ -19,8 +19,8 @@ import psutil
 
 from benchmarks import clones
 
-# What this needs: a corpus, a victim, an attack, its scores.
-PART = "stages.tools.reproduce", "events", "--only", "vgg13-deepfool", "--jobs", "2"
+# A corpus, a victim, an attack, its scores.
+PART = (sys.executable, "-m", "stages.tools.reproduce", "events", "--only", "vgg13-deepfool", "--jobs", "2")
 MADE = ("data/embedded", "data/events", "models/events", "reports/events", ".scratch", ".dvc/cache", ".dvc/tmp")
 # So many runs in a row may fail, as the one after a kill may be told that another is at work.
 FAILURES = 5
@@ -32,22 +32,22 @@ def main(count: str = "50", seed: str = "1") -> None:
         chance = random.Random(int(seed))  # noqa: S311 (no secrets here)
         folder = clones.cloned(Path(name, "clone"))
         began = time.monotonic()
-        expected = _ended(folder)
+        expected = ended(folder)
         took_s = time.monotonic() - began
         print(f"alone: {took_s:.0f} s", flush=True)
         kills, equal, ends = 0, 0, 0
         while kills < int(count) or ends == 0:
             _remove(folder)
-            kills += _killed_till_the_end(folder, chance, took_s, int(count) - kills)
-            ends, equal = ends + 1, equal + (_ended(folder) == expected)
+            kills += killed(folder, chance, took_s, int(count) - kills)
+            ends, equal = ends + 1, equal + (ended(folder) == expected)
             print(f"{kills} kills, {equal} of {ends} ends with the same bytes", flush=True)
         sys.exit(0 if equal == ends else 1)
 
 
-def _killed_till_the_end(folder: Path, chance: random.Random, took_s: float, at_most: int) -> int:
+def killed(folder: Path, chance: random.Random, took_s: float, at_most: int) -> int:
     """Runs the part until it ends before it is killed; how often it was."""
     for kills in range(at_most):
-        run = clones.started(folder, clones.python(folder), "-m", *PART, **_quiet())
+        run = clones.started(folder, *PART, **_quiet())
         try:
             run.wait(chance.uniform(0, took_s))
         except subprocess.TimeoutExpired:
@@ -68,10 +68,10 @@ def _kill(run: subprocess.Popen, chance: random.Random) -> None:
     run.wait()
 
 
-def _ended(folder: Path) -> dict[str, str]:
+def ended(folder: Path) -> dict[str, str]:
     """What a run that nobody kills comes to: the hash of each output."""
     for _ in range(FAILURES):
-        told = clones.started(folder, clones.python(folder), "-m", *PART, **_quiet(subprocess.PIPE), text=True)
+        told = clones.started(folder, *PART, **_quiet(subprocess.PIPE), text=True)
         said = told.communicate()[1]
         if told.returncode == 0:
             return clones.outputs(folder, "events")

@@ -67,6 +67,7 @@ class Computing(WorkerPlugin):
         self.held = contextlib.ExitStack()
         if self.asked:
             sharing.check(self.asked)
+            sharing.check_out()
             os.environ.update(KEEP_FREED_MEMORY)
             self.held.enter_context(warm.started())
         gpus = cluster.gpus()

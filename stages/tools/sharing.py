@@ -43,11 +43,25 @@ def check(asked: dict[str, str]) -> None:
             raise UserError(f"worker on {platform.node()}", f"{name} {value}", str(found.get(name)), do)
 
 
+def cache() -> str:
+    """The folder of this clone's cache."""
+    from dvc.repo import Repo
+
+    with Repo(".") as repo:
+        return repo.cache.local_cache_dir
+
+
 def has_remote() -> bool:
     """Whether this clone has a default remote of DVC."""
     from dvc.config import Config
 
     return bool(Config.from_cwd()["core"].get("remote"))
+
+
+def check_out() -> None:
+    """Brings what the locks of this clone name and the shared cache has."""
+    command = [sys.executable, "-m", "stages.tools.quick_dvc", "checkout", "--quiet", "--allow-missing"]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def restore(targets: list[str]) -> None:
