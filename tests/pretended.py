@@ -41,10 +41,6 @@ class There(torch.Tensor):
         # PyTorch makes lists of no tensor that is not its own.
         if function is torch.Tensor.tolist:
             return given[0].held.tolist()
-        # It exchanges dimensions in place, which such a tensor does not notice of its values.
-        if getattr(function, "__name__", "") == "_pad_packed_sequence" and given[2]:
-            padded, lengths = function(*given[:2], False, *given[3:])
-            return padded.transpose(0, 1), lengths
         with torch._C.DisableTorchFunctionSubclass():
             return function(*given, **(named or {}))
 
