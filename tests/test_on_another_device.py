@@ -11,8 +11,8 @@ import torch
 from stages import attack
 from stages.frame import devices
 
-# The attacks of each home: images, waveforms before a learned front end, texts by CTC. The lip readers are missing: their
-# recurrent layers exchange dimensions in place, which the tensors of `pretended` don't follow.
+# The attacks of each home: images, waveforms before a learned front end, texts by CTC. The lip readers are missing:
+# their recurrent layers exchange dimensions in place, which the tensors of `pretended` don't follow.
 ATTACKED = {
     "emotion": ("emotion", ["cnn4"]),
     "speech": ("speech", ["plain", "through"]),
