@@ -22,16 +22,19 @@ from stages.tools import at_work, cluster, quick_dvc, sharing, warm
 
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
+# How lines begin that DVC says after a stage.
+OF_DVC = ("Use `dvc push`", "Updating lock file", "Generating lock file")
 
 
 class Ended(NamedTuple):
     """How a stage ended: in so many seconds, or with a failure in one line; neither where one that it needs failed.
 
-    `cached` are outputs that were not computed, but found in the cache.
+    `cached` are outputs that were not computed, but found in the cache; `told` is what the stage said last, if it did.
     """
 
     seconds: float | None = None
     cached: bool = False
+    told: str = ""
     failure: str | None = None
 
 
@@ -97,8 +100,11 @@ class Computing(WorkerPlugin):
             found = "that it was killed, maybe as memory ran out"
             raise UserError(stage, "a process that ends by itself", found, "run again, with fewer JOBS") from error
         if ended_well:
-            ran = f"Running stage '{stage}':" in log.read_text(encoding="utf-8", errors="replace")
-            return Ended(seconds=time.monotonic() - began, cached=not ran)
+            seconds, text = time.monotonic() - began, log.read_text(encoding="utf-8", errors="replace")
+            _, ran, said = text.partition(f"Running stage '{stage}':")
+            # The first line of what DVC says then is the command.
+            *_, told = ["", *(line for line in said.splitlines()[2:] if line and not line.startswith(OF_DVC))]
+            return Ended(seconds=seconds, cached=not ran, told=told)
         where = f"{platform.node()}:{log.absolute()}" if self.asked else str(log)
         return Ended(failure=f"{last_word(log)}; see {where}")
 

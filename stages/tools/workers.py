@@ -93,7 +93,7 @@ def _told(client: "Client", futures: dict[str, "Future"]) -> dict[str, str]:
             ended = _ended(name, left.pop(name))
             if ended.seconds is not None:
                 how = "from the cache" if ended.cached else "done"
-                print(f"{name}: {how} in {ended.seconds:.0f} s", flush=True)
+                print(*filter(None, [ended.told, f"{name}: {how} in {ended.seconds:.0f} s"]), sep="\n", flush=True)
             if ended.failure:
                 failures[name] = ended.failure
                 print(f"{name}: failed: {ended.failure}", flush=True)
