@@ -115,7 +115,7 @@ def test_those_that_the_longest_chain_waits_for_come_first():
 
 def test_a_long_stage_is_named_once_in_a_while_and_timed_at_its_end(repository, monkeypatch, capsys):
     monkeypatch.setattr(workers, "WORD_EVERY_S", 0.5)
-    repository("sleep 2; touch out; echo what came out")
+    repository("sleep 2; echo 1 > out; echo what came out")
     workers.run({"work": set()}, 1)
     told = capsys.readouterr().out
     assert "\nwhat came out\nwork: done in" in told
