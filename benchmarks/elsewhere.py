@@ -32,9 +32,8 @@ def main(study: str = "events") -> None:
             asker, took[what] = _shared(folder / what.replace(" ", "_"), study, count, kill_after_s)
             equal[what] = clones.outputs(asker, study) == clones.outputs(alone, study)
             print(f"{what}: {took[what]:.0f} s, {'equal' if equal[what] else 'OTHER'} bytes", flush=True)
-    rows = [
-        [what, f"{seconds:.0f}", f"{took['one worker'] / seconds:.2f}", equal[what]] for what, seconds in took.items()
-    ]
+    speed = {what: took["one worker"] / seconds for what, seconds in took.items()}
+    rows = [[what, f"{took[what]:.0f}", f"{speed[what]:.2f}", str(equal[what])] for what in took]
     print(table(["run", "wall s", "times one worker's speed", "same bytes"], rows))
     sys.exit(0 if all(equal.values()) else 1)
 
