@@ -1,4 +1,6 @@
 # make reproduce [STUDY=events]   set up, run the pipeline (of one study), print the headline numbers
+# make reproduce CLUSTER=tcp://…  let the workers of a Dask scheduler compute (see scales/README.md)
+# make worker CLUSTER=tcp://…     compute for whoever asks there
 # make reproduce ONLY=mine        run what one victim, attack, set or treatment needs, print its rows
 # make audit VICTIM=mine          attack one victim through all that fits on it, print what is left
 # make test                       set up, lint, test
@@ -12,9 +14,12 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c "$(IS_RIGHT)
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
-.PHONY: reproduce audit test seeds scale real benchmark setup check-machine
+.PHONY: reproduce worker audit test seeds scale real benchmark setup check-machine
 reproduce: setup
-	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS)
+	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS) $(if $(CLUSTER),--cluster $(CLUSTER))
+
+worker: setup
+	@$(RUN) -m stages.tools.join $(CLUSTER)
 
 audit: setup
 	@$(RUN) -m stages.tools.audit_own $(VICTIM) --jobs $(JOBS)
