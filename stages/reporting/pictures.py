@@ -1,0 +1,101 @@
+"""Room of reporting: a chart as files, for the page, for `dvc plots`, and for a README.
+
+Text and axes have the colour of the text around them, so that a picture is read on white and on black; nothing in it
+refers to a font, a file or a network.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+SVG = "http://www.w3.org/2000/svg"
+# The versions of Vega-Lite and of the measured font, so that the same chart has the same bytes everywhere.
+VEGA_LITE = "v6.4"
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+TEXT = "currentColor"
+# Columns that are numbers: a csv, of which `dvc plots` reads text, does not say so.
+NUMBERS = ("x", "value", "low", "high", "paper")
+# What no XML may hold, though a name in a corpus might.
+NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+PNG_SCALE = 1.5
+
+
+def write(chart: Any, folder: Path, stem: str) -> None:
+    """Writes an altair chart of one table as `<stem>.svg`, and for `dvc plots` as `<stem>.json` and `<stem>.csv`.
+
+    The title of the picture is the chart's, its description that of the chart. The template has a column of pictures
+    for each revision; its data is the chart's table.
+    """
+    spec = _styled(chart)
+    folder.mkdir(parents=True, exist_ok=True)
+    chart.data.to_csv(folder / f"{stem}.csv", index=False)
+    template = json.dumps(_template(spec), indent=1, allow_nan=False)
+    (folder / f"{stem}.json").write_text(template + "\n", encoding="utf-8")
+    (folder / f"{stem}.svg").write_text(_svg(spec, f"{folder.parent.name}-{stem}-"), encoding="utf-8")
+
+
+def write_png(chart: Any, path: Path) -> None:
+    """Writes the chart on white, which both themes of a code host show as it is."""
+    import vl_convert
+
+    spec = json.loads(json.dumps(_styled(chart)).replace(f'"{TEXT}"', '"black"'))
+    spec["config"] |= {"background": "white", "padding": 10}
+    path.write_bytes(vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=PNG_SCALE))
+
+
+def _styled(chart: Any) -> dict[str, Any]:
+    """The chart's specification, with its table as its only data and the style of all pictures."""
+    spec = chart.to_dict()
+    (values,) = spec.pop("datasets").values()
+    lines = {f"{part}Color": TEXT for part in ("domain", "tick", "grid", "label", "title")}
+    texts = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
+    spec["data"] = {"values": values}
+    spec["config"] = {
+        "font": FONT,
+        "background": "transparent",
+        "view": {"stroke": None},
+        "axis": lines | texts | {"gridOpacity": 0.15, "labelLimit": 170},
+        "header": {"labelColor": TEXT, "labelFontSize": 12, "labelFontWeight": "bold", "labelLimit": 400},
+        "legend": {
+            **{"labelColor": TEXT, "labelFontSize": 12, "labelLimit": 360, "symbolStrokeColor": TEXT, "symbolFillColor": TEXT},
+            **{"orient": "top", "title": None, "offset": 4, "rowPadding": 1, "symbolSize": 70},
+        },
+        "text": {"color": TEXT, "fontSize": 12},
+        "title": {"color": TEXT, "fontSize": 14, "anchor": "start", "frame": "bounds", "offset": 8},
+    }
+    return spec
+
+
+def _template(spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification as `dvc plots` fills it, with the pictures of several revisions side by side."""
+    around = {key: spec[key] for key in ("$schema", "config", "title", "description")}
+    picture = {key: value for key, value in spec.items() if key not in (*around, "data", "facet", "resolve", "spec")}
+    revisions = {"column": {"field": "rev", "type": "nominal", "title": None}}
+    parse = dict.fromkeys(NUMBERS, "number")
+    return around | {
+        "data": {"values": "<DVC_METRIC_DATA>", "format": {"type": "json", "parse": parse}},
+        "facet": spec.get("facet", {}) | revisions,
+        "spec": spec.get("spec", picture),
+        "resolve": spec.get("resolve", {}),
+    }
+
+
+def _svg(spec: dict[str, Any], prefix: str) -> str:
+    """The picture as text of an SVG that may stand in a page beside others: its ids begin with the prefix."""
+    import vl_convert
+
+    ElementTree.register_namespace("", SVG)
+    drawn = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
+    root = ElementTree.fromstring(NO_XML.sub("\ufffd", drawn))
+    root.attrib |= {"role": "img", "class": "picture", "style": "max-width:100%;height:auto"}
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            named = f"{prefix}{value}" if name == "id" else value.replace("url(#", f"url(#{prefix}")
+            element.set(name, named)
+    for place, (tag, text) in enumerate((("title", " ".join(spec["title"]["text"])), ("desc", spec["description"]))):
+        told = ElementTree.Element(f"{{{SVG}}}{tag}")
+        told.text = NO_XML.sub("\ufffd", text)
+        root.insert(place, told)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
