@@ -104,8 +104,8 @@ HEADLINES = {
     "detection_auc": "lip sync's AUC for this attack against the clean clips",
 }
 FIGURES = {
-    "figure_1d.png": "Figure 1d. Confidence of benign and attacked test clips",
-    "figure_2.png": (
+    "figure_1d": "Figure 1d. Confidence of benign and attacked test clips",
+    "figure_2": (
         "Figure 2. A clip, what the attack added, and the attacked clip: pictures (differences x 64), waveform, log "
         "spectrum"
     ),

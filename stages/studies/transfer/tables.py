@@ -90,11 +90,11 @@ HEADLINES = {
     "attack_snr_db": "signal to perturbation of this attack",
 }
 FIGURES = {
-    "figure_2.png": (
+    "figure_2": (
         "Figure 2. UA of the MLP against the number of training examples: 95 % intervals, one deviation over draws as "
         "bands, and a line fitted to the logarithm, dashed"
     ),
-    "figure_confusion.png": "Confusion matrices, all examples, first draw: shares of each true class",
+    "figure_confusion": "Confusion matrices, all examples, first draw: shares of each true class",
 }
 
 
