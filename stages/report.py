@@ -13,7 +13,7 @@ from stages.frame import clip_table, environment, parameters
 from stages.frame.errors import run, writing
 from stages.reporting import page, pictures
 from stages.reporting.names import name
-from stages.reporting.study import beyond, on_the_papers, papers_alone, part, without_paper
+from stages.reporting.study import beyond, has, on_the_papers, papers_alone, part, without_paper
 from stages.reporting.verdicts import VERDICTS
 
 REPORTS = Path("reports")
@@ -76,7 +76,7 @@ def _draw(study: str, made: dict[str, pd.DataFrame], measured: Any, folder: Path
     """
     from matplotlib import rc_context
 
-    charts = part(study, "figures", "charts")(made, measured)
+    charts = part(study, "figures", "charts")(made, measured) if has(study, "figures") else {}
     for stem, chart in charts.items():
         pictures.write(chart, folder, stem)
     if part(study, "tables", "FIGURES").keys() - charts.keys():
@@ -86,7 +86,9 @@ def _draw(study: str, made: dict[str, pd.DataFrame], measured: Any, folder: Path
 
 
 def _found(study: str, made: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    """The question, and what was found, the first sentence being the answer."""
+    """The question, and what was found, the first sentence being the answer; nothing of a study that tells neither."""
+    if not has(study, "findings"):
+        return {"question": "", "findings": []}
     return {"question": part(study, "findings", "QUESTION"), "findings": part(study, "findings", "findings")(made)}
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from stages.frame.errors import UserError
-from stages.reporting.names import name
 from stages.reporting.sheet import Row, rows_of, sheet
 from stages.reporting.verdicts import VERDICTS
 
-HERE = Path(__file__).parent
-SCRIPTS = ("vendored/dataTables.min.js", "page.js")
+TEMPLATES, VENDORED = (Path(__file__).parent / folder for folder in ("templates", "vendored"))
+DATATABLES = VENDORED / "datatables.net"
+SCRIPTS = (DATATABLES / "dataTables.min.js", TEMPLATES / "page.js")
 
 
 def write_study(
@@ -56,7 +56,7 @@ def _summary(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(path, "a study's summary", "no such file", f"python -m stages.report {folder.name}")
     summary = json.loads(path.read_text(encoding="utf-8"))
-    return summary | {"picture": _picture(folder, summary["pictures"][0])}
+    return summary | {"drawn": [_picture(folder, stem) for stem in summary["pictures"][:1]]}
 
 
 def _picture(folder: Path, stem: str) -> str:
@@ -66,12 +66,11 @@ def _picture(folder: Path, stem: str) -> str:
 def _written(path: Path, template: str, **values: Any) -> Path:
     from jinja2 import Environment, FileSystemLoader
 
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"named": name, "head": lambda title: title.partition(". ")}
-    scripts = [(HERE / script).read_text(encoding="utf-8") for script in SCRIPTS]
-    hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
-    made = environment.get_template(template).render(scripts=scripts, hashes=hashes, **values)
-    path.write_text(made, encoding="utf-8")
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    scripts = [script.read_text(encoding="utf-8") for script in SCRIPTS]
+    values |= {"scripts": scripts, "hashes": " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)}
+    values["licence"] = (DATATABLES / "License.txt").read_text(encoding="utf-8")
+    path.write_text(environment.get_template(template).render(values), encoding="utf-8")
     return path
 
 
