@@ -17,9 +17,11 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B5568F", "#7A7A7A", "#B07D00")
 TEXT = "currentColor"
 HERE, PAPER = "here, with its 95 % interval", "the paper"
 SHAPES = {HERE: "circle", PAPER: "diamond"}
-# Of a picture, in pixels: its width, what a letter takes, what labels and numbers beside the plot may take.
-WIDTH, LETTER, LABELS, NUMBERS = 440, 6.4, 170, 40
+# Of a picture, in pixels: its width, what a letter and a line take, what labels and numbers beside the plot may take.
+WIDTH, LETTER, LINE, LABELS, NUMBERS = 440, 6.4, 15, 170, 40
 LINE_LETTERS = 60
+# The look of an axis of per cent.
+PER_CENT = {"domain": [0, 100]}
 KEYS = ("panel", "row", "series")
 COLUMNS = (*KEYS, "x", "value", "low", "high", "paper")
 
@@ -28,22 +30,21 @@ def long(
     table: pd.DataFrame,
     columns: dict[str, str],
     *,
-    row: str | None = None,
-    panel: str | None = None,
+    row: str | tuple[str, ...] = (),
+    panel: str | tuple[str, ...] = (),
     x: str | None = None,
     scale: float = 1.0,
 ) -> pd.DataFrame:
     """One row for each row of a study's table and each of the `columns`, which are called as `columns` says (series).
 
-    `row`, `panel` and `x` are the table's columns that tell what is in which row and picture, and where on the x axis.
-    Values, their intervals' ends and the paper's values are multiplied by `scale`. What has neither a value nor the
-    paper's is left out.
+    `row`, `panel` and `x` are the table's columns that tell, as names, what is in which row and picture, and where on
+    the x axis. Values, their intervals' ends and the paper's values are multiplied by `scale`. What has neither a value
+    nor the paper's is left out.
     """
     parts = []
     for column, series in columns.items():
-        part = {"series": series}
-        part |= {key: table[of].map(name) for key, of in (("row", row), ("panel", panel)) if of is not None}
-        part |= {"x": table[x]} if x is not None else {}
+        part: dict[str, object] = {"series": series} | ({"x": table[x]} if x is not None else {})
+        part |= {key: _named(table, of) for key, of in (("row", row), ("panel", panel)) if of}
         for key, end in (("value", ""), ("low", "_low"), ("high", "_high"), ("paper", "_paper")):
             part[key] = scale * table[f"{column}{end}"].astype(float) if f"{column}{end}" in table else float("nan")
         parts.append(pd.DataFrame(part, index=table.index))
@@ -51,38 +52,46 @@ def long(
     return made.reindex(columns=COLUMNS).reset_index(drop=True)
 
 
+def _named(table: pd.DataFrame, columns: str | tuple[str, ...]) -> pd.Series:
+    """The names of each row's keys, one after the other, without those that are empty."""
+    columns = [columns] if isinstance(columns, str) else list(columns)
+    names = [", ".join(filter(None, map(name, keys))) for keys in table[columns].itertuples(index=False)]
+    return pd.Series(names, index=table.index, dtype=str)
+
+
 def values(data: pd.DataFrame, *, title: str, axis: str, **look: Any) -> Any:
     """Values in rows, each with its interval, its number and the paper's value; one colour a series.
 
-    Its description tells the title and the lowest and highest value of each series. `look` may have the ends of the axis, `domain`, of numbers the `format`, and whether panels have rows of their own,
-    `own_rows`.
+    Its description tells the title and the lowest and highest value of each series. `look` may have the ends of the axis, `domain`, of numbers the `format`, and what panels have of their `own`: "x", "y".
     """
     import altair as alt
 
-    several = _series(data)
-    rows = alt.Y("row:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelPadding=6))
-    base = alt.Chart().encode(y=rows, color=_colour(several))
+    data = data.assign(row=data.row.map(_wrapped))
+    several, width = _series(data), _width(data.row)
+    lines = alt.Axis(ticks=False, domain=False, labelPadding=6, labelExpr="split(datum.label, '\\n')")
+    rows = alt.Y("row:N", sort=None, title=None, axis=lines)
+    base = alt.Chart().encode(y=rows, color=_colour(several, width))
     if len(several) > 1:
         base = base.encode(yOffset=alt.YOffset("series:N", sort=several))
     ticks = alt.Axis(tickCount=5)
     scale = alt.Scale(domain=look["domain"]) if "domain" in look else alt.Scale(zero=False, nice=True)
     x = alt.X("value:Q", title=axis, axis=ticks, scale=scale)
-    shapes = [HERE, PAPER] if data.paper.notna().any() else [HERE]
-    beside = _width(data.row) + 8
+    shapes = [kind for kind, of in ((HERE, data.low), (PAPER, data.paper)) if of.notna().any()] or [HERE]
     layers = [
         base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=axis), x2="high:Q"),
-        _kind(base.mark_point(filled=True, opacity=1, size=60).encode(x=x), HERE, shapes),
-        base.mark_text(align="left", fontSize=11).encode(
-            x=alt.value(beside), text=alt.Text("value:Q", format=look.get("format", ".0f")), color=alt.value(TEXT)
+        _kind(base.mark_point(filled=True, opacity=1, size=60).encode(x=x), HERE, shapes, width),
+        base.transform_filter("isValid(datum.value)").mark_text(align="left", fontSize=11).encode(
+            x=alt.value(width + 8), text=alt.Text("value:Q", format=look.get("format", ".0f")), color=alt.value(TEXT)
         ),
     ]
     if PAPER in shapes:
         of_paper = base.mark_point(size=60, strokeWidth=1.5, opacity=1).encode(x="paper:Q", color=alt.value(TEXT))
-        layers.append(_kind(of_paper, PAPER, shapes))
-    height = alt.Step(15 * len(several) + 7)
-    chart = alt.layer(*layers).properties(width=_width(data.row), height=height)
+        layers.append(_kind(of_paper, PAPER, shapes, width))
+    height = max(15 * len(several), 7 + LINE * (1 + max(data.row.str.count("\n"), default=0)))
+    step = alt.Step(height / len(several))
+    chart = alt.layer(*layers).properties(width=width, height=step)
     told = extremes(data, "row", look.get("format", ".0f"))
-    return _finished(chart, data, title, f"{title}. {axis}: {told}", own_rows=look.get("own_rows", False))
+    return _finished(chart, data, title, f"{title}. {axis}: {told}", own=look.get("own", ""))
 
 
 def curves(data: pd.DataFrame, *, title: str, x_axis: str, y_axis: str, **look: Any) -> Any:
@@ -99,16 +108,17 @@ def curves(data: pd.DataFrame, *, title: str, x_axis: str, y_axis: str, **look: 
     y = alt.Y("value:Q", title=y_axis, scale=on_y, axis=alt.Axis(tickCount=5))
     bend = "step-after" if look.get("steps") else "linear"
     dashes = alt.Scale(domain=several, range=[[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 4]][: len(several)])
-    base = alt.Chart().encode(x=x, color=_colour(several))
+    base = alt.Chart().encode(x=x, color=_colour(several, WIDTH, symbolType="stroke"))
+    here = base.transform_filter("isValid(datum.value)")
     dashed = alt.StrokeDash("series:N", scale=dashes, sort=several)
-    layers = [base.mark_line(interpolate=bend, strokeWidth=2).encode(y=y, strokeDash=dashed)]
+    layers = [here.mark_line(interpolate=bend, strokeWidth=2).encode(y=y, strokeDash=dashed)]
     if data.low.notna().any():
-        band = base.mark_area(interpolate=bend, opacity=0.18).encode(y=alt.Y("low:Q", title=y_axis), y2="high:Q")
+        band = here.mark_area(interpolate=bend, opacity=0.18).encode(y=alt.Y("low:Q", title=y_axis), y2="high:Q")
         layers.insert(0, band)
     if not look.get("steps"):
-        layers.append(base.mark_point(filled=True, opacity=1, size=40).encode(y=y))
+        layers.append(here.mark_point(filled=True, opacity=1, size=40).encode(y=y))
     if data.paper.notna().any():
-        layers.append(_kind(base.mark_point(size=80, strokeWidth=2, opacity=1).encode(y="paper:Q"), PAPER, [PAPER]))
+        layers.append(_kind(base.mark_point(size=80, strokeWidth=2, opacity=1).encode(y="paper:Q"), PAPER, [PAPER], WIDTH))
     chart = alt.layer(*layers).properties(width=WIDTH - NUMBERS, height=200 if data.panel.isna().all() else 130)
     told = extremes(data.assign(row=data.x.map("at {:g}".format)), "row", look.get("format", ".0f"))
     return _finished(chart, data, title, f"{title}. {y_axis}, by {x_axis}: {told}")
@@ -136,14 +146,14 @@ def decisions(data: pd.DataFrame, *, title: str, labels: list[str]) -> Any:
 
 
 def extremes(data: pd.DataFrame, told_of: str, form: str) -> str:
-    """From which to which value each series goes in each panel, with intervals and the paper's values."""
+    """From which to which value each series goes, with intervals and the paper's values."""
     measured = data.dropna(subset="value")
+    where = measured.panel.astype(str) + ", " + measured[told_of] if measured.panel.notna().any() else measured[told_of]
     parts = []
-    for keys, own in measured.groupby(["panel", "series"], sort=False, dropna=False):
-        where = ", ".join(str(key) for key in keys if pd.notna(key) and len(str(key)))
+    for series, own in measured.groupby("series", sort=False):
         ends = dict.fromkeys([own.value.idxmin(), own.value.idxmax()])
-        told = " to ".join(f"{_with_interval(own.loc[end], form)} ({own.loc[end, told_of]})" for end in ends)
-        parts.append(f"{where} {told}".strip())
+        told = " to ".join(f"{_with_interval(own.loc[end], form)} ({where[end]})".replace("\n", " ") for end in ends)
+        parts.append(f"{series} {told}".strip())
     return "; ".join(parts) + "." if parts else "nothing was measured."
 
 
@@ -153,7 +163,7 @@ def _with_interval(row: pd.Series, form: str) -> str:
     return f"{row.value:{form}}{interval}{paper}"
 
 
-def _finished(chart: Any, data: pd.DataFrame, title: str, description: str, *, own_rows: bool = False) -> Any:
+def _finished(chart: Any, data: pd.DataFrame, title: str, description: str, *, own: str = "") -> Any:
     """The chart of the table, one below the other for each panel, with its title in lines."""
     import altair as alt
 
@@ -161,36 +171,50 @@ def _finished(chart: Any, data: pd.DataFrame, title: str, description: str, *, o
     if "panel" in used:
         header = alt.Header(labelOrient="top", labelAnchor="start", labelAngle=0, title=None, labelPadding=2)
         chart = chart.facet(data=used, row=alt.Row("panel:N", sort=list(dict.fromkeys(used.panel)), header=header), spacing=14)
-        if own_rows:
-            chart = chart.resolve_scale(y="independent")
+        chart = chart.resolve_scale(**dict.fromkeys(own, "independent")) if own else chart
     else:
         chart.data = used
     lines = textwrap.wrap(title[:1].upper() + title[1:] if len(data) else "Nothing was measured", LINE_LETTERS)
     return chart.properties(title=alt.TitleParams(lines), description=description)
 
 
-def _kind(points: Any, kind: str, kinds: list[str]) -> Any:
+def _kind(points: Any, kind: str, kinds: list[str], width: float) -> Any:
     """The points in the shape of their kind, of which the legend tells."""
     import altair as alt
 
     scale = alt.Scale(domain=kinds, range=[SHAPES[kind] for kind in kinds])
-    return points.transform_calculate(kind=f"'{kind}'").encode(shape=alt.Shape("kind:N", scale=scale))
+    return points.transform_calculate(kind=f"'{kind}'").encode(
+        shape=alt.Shape("kind:N", scale=scale, legend=_legend(kinds, width))
+    )
 
 
 def _series(data: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(data.series))
 
 
-def _colour(several: list[str]) -> Any:
+def _colour(several: list[str], width: float, **look: Any) -> Any:
     """One colour a series, with a legend where there are several."""
     import altair as alt
 
-    legend = alt.Legend(columns=1 if sum(map(len, several)) > LINE_LETTERS else 0) if len(several) > 1 else None
+    legend = _legend(several, width, **look) if len(several) > 1 else None
     scale = alt.Scale(domain=several, range=list(COLOURS[: len(several)]))
     return alt.Color("series:N", sort=several, scale=scale, legend=legend)
 
 
-def _width(labels: Iterable[object]) -> float:
-    """What is left for the plot beside its longest label and its numbers, in pixels."""
-    longest = max((len(str(label)) for label in labels), default=0)
+def _legend(texts: list[str], width: float, **look: Any) -> Any:
+    """Beside each other where there is room above the plot, else below each other."""
+    import altair as alt
+
+    fit = sum(LETTER * len(text) + 30 for text in texts) < width + NUMBERS
+    return alt.Legend(columns=0 if fit else 1, **look)
+
+
+def _wrapped(label: str) -> str:
+    """The label in lines that fit beside a plot, and not more than three."""
+    return "\n".join(textwrap.wrap(label, int(LABELS / LETTER), max_lines=3, placeholder=" …")) or " "
+
+
+def _width(labels: Iterable[str]) -> float:
+    """What is left for the plot beside the longest line of its labels and its numbers, in pixels."""
+    longest = max((len(line) for label in labels for line in label.split("\n")), default=0)
     return round(WIDTH - NUMBERS - min(LABELS, LETTER * longest))

@@ -61,6 +61,7 @@ def _styled(chart: Any) -> dict[str, Any]:
         "legend": {
             **{"labelColor": TEXT, "labelFontSize": 12, "labelLimit": 360, "symbolStrokeColor": TEXT, "symbolFillColor": TEXT},
             **{"orient": "top", "title": None, "offset": 4, "rowPadding": 1, "symbolSize": 70},
+            **{"symbolOpacity": 1, "layout": {"top": {"anchor": "start", "direction": "vertical"}}},
         },
         "text": {"color": TEXT, "fontSize": 12},
         "title": {"color": TEXT, "fontSize": 14, "anchor": "start", "frame": "bounds", "offset": 8},

@@ -29,12 +29,12 @@ def beyond_papers(table: pd.DataFrame, name: str) -> tuple[int, int]:
 
 def highest(table: pd.DataFrame, column: str) -> pd.Series:
     """The row with the highest value; one of empty texts where there is none."""
-    return _at(table, table[column].astype(float).sort_values(ascending=False))
+    return _at(table, table[column].astype(float).sort_values(ascending=False, kind="stable"))
 
 
 def lowest(table: pd.DataFrame, column: str) -> pd.Series:
     """The row with the lowest value; one of empty texts where there is none."""
-    return _at(table, table[column].astype(float).sort_values())
+    return _at(table, table[column].astype(float).sort_values(kind="stable"))
 
 
 def _at(table: pd.DataFrame, values: pd.Series) -> pd.Series:

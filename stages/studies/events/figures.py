@@ -4,14 +4,12 @@ from typing import Any
 
 import pandas as pd
 
-from stages.reporting.charts import decisions, long, values
+from stages.reporting.charts import PER_CENT, decisions, long, values
 from stages.reporting.names import name
 from stages.reporting.sentences import highest, lowest
 
 Made = dict[str, pd.DataFrame]
 CONTROL = "none"
-OUTCOMES = {"GT": "back at their class", "Diff": "a third class", "Adv": "as the attack wants"}
-PER_CENT = {"domain": [0, 100]}
 
 
 def charts(made: Made, measured: Any) -> dict[str, Any]:
@@ -49,7 +47,7 @@ def _accuracies(table: pd.DataFrame) -> Any:
 def _best(table: pd.DataFrame, panel: str, title: str) -> Any:
     data = long(table, {"GT": ""}, row="treatment", panel=panel)
     axis = "% of adversarial clips back at their class"
-    return values(data, title=title, axis=axis, own_rows=True, **PER_CENT)
+    return values(data, title=title, axis=axis, own="y", **PER_CENT)
 
 
 def _attacks(table: pd.DataFrame) -> Any:
@@ -64,5 +62,5 @@ def _confusions(data: pd.DataFrame) -> Any:
     shares = 100 * counted["count"] / counted.groupby(["treatment", "label"])["count"].transform("sum")
     shown = counted.assign(share=shares).pipe(long, {"share": ""}, row="label", panel="treatment")
     labels = sorted({*data.label.map(name), *data.decision.map(name)})
-    title = "Most of what fooled VGG13 goes back to its class: decisions after two treatments"
+    title = "What VGG13 decides on clips that fooled it, after two treatments"
     return decisions(shown.assign(series=counted.decision.map(name)), title=title, labels=labels)
