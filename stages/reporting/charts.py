@@ -55,14 +55,17 @@ def long(
 def _named(table: pd.DataFrame, columns: str | tuple[str, ...]) -> pd.Series:
     """The names of each row's keys, one after the other, without those that are empty."""
     columns = [columns] if isinstance(columns, str) else list(columns)
-    names = [", ".join(filter(None, map(name, keys))) for keys in table[columns].itertuples(index=False)]
+    names = [
+        ", ".join(filter(None, (str(name(key)) for key in keys))) for keys in table[columns].itertuples(index=False)
+    ]
     return pd.Series(names, index=table.index, dtype=str)
 
 
 def values(data: pd.DataFrame, *, title: str, axis: str, **look: Any) -> Any:
     """Values in rows, each with its interval, its number and the paper's value; one colour a series.
 
-    Its description tells the title and the lowest and highest value of each series. `look` may have the ends of the axis, `domain`, of numbers the `format`, and what panels have of their `own`: "x", "y".
+    Its description tells the title and the lowest and highest value of each series. `look` may have the ends of the
+    axis, `domain`, of numbers the `format`, and what panels have of their `own`: "x", "y".
     """
     import altair as alt
 
@@ -80,7 +83,9 @@ def values(data: pd.DataFrame, *, title: str, axis: str, **look: Any) -> Any:
     layers = [
         base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=axis), x2="high:Q"),
         _kind(base.mark_point(filled=True, opacity=1, size=60).encode(x=x), HERE, shapes, width),
-        base.transform_filter("isValid(datum.value)").mark_text(align="left", fontSize=11).encode(
+        base.transform_filter("isValid(datum.value)")
+        .mark_text(align="left", fontSize=11)
+        .encode(
             x=alt.value(width + 8), text=alt.Text("value:Q", format=look.get("format", ".0f")), color=alt.value(TEXT)
         ),
     ]
@@ -118,7 +123,9 @@ def curves(data: pd.DataFrame, *, title: str, x_axis: str, y_axis: str, **look: 
     if not look.get("steps"):
         layers.append(here.mark_point(filled=True, opacity=1, size=40).encode(y=y))
     if data.paper.notna().any():
-        layers.append(_kind(base.mark_point(size=80, strokeWidth=2, opacity=1).encode(y="paper:Q"), PAPER, [PAPER], WIDTH))
+        layers.append(
+            _kind(base.mark_point(size=80, strokeWidth=2, opacity=1).encode(y="paper:Q"), PAPER, [PAPER], WIDTH)
+        )
     chart = alt.layer(*layers).properties(width=WIDTH - NUMBERS, height=200 if data.panel.isna().all() else 130)
     told = extremes(data.assign(row=data.x.map("at {:g}".format)), "row", look.get("format", ".0f"))
     return _finished(chart, data, title, f"{title}. {y_axis}, by {x_axis}: {told}")
@@ -132,7 +139,9 @@ def decisions(data: pd.DataFrame, *, title: str, labels: list[str]) -> Any:
     on_axes = {"sort": labels, "scale": alt.Scale(domain=labels)}
     few, short = len(labels) <= 8, max(map(len, labels), default=0) <= 8
     base = alt.Chart().encode(
-        x=alt.X("series:N", title="decided", axis=alt.Axis(labelAngle=0 if few and short else -90, grid=False), **on_axes),
+        x=alt.X(
+            "series:N", title="decided", axis=alt.Axis(labelAngle=0 if few and short else -90, grid=False), **on_axes
+        ),
         y=alt.Y("row:N", title="true", axis=alt.Axis(grid=False), **on_axes),
     )
     shade = alt.Scale(domain=[0, 100], range=[0, 1])
@@ -170,7 +179,9 @@ def _finished(chart: Any, data: pd.DataFrame, title: str, description: str, *, o
     used = data.dropna(axis="columns", how="all")
     if "panel" in used:
         header = alt.Header(labelOrient="top", labelAnchor="start", labelAngle=0, title=None, labelPadding=2)
-        chart = chart.facet(data=used, row=alt.Row("panel:N", sort=list(dict.fromkeys(used.panel)), header=header), spacing=14)
+        chart = chart.facet(
+            data=used, row=alt.Row("panel:N", sort=list(dict.fromkeys(used.panel)), header=header), spacing=14
+        )
         chart = chart.resolve_scale(**dict.fromkeys(own, "independent")) if own else chart
     else:
         chart.data = used

@@ -59,7 +59,13 @@ def _styled(chart: Any) -> dict[str, Any]:
         "axis": lines | texts | {"gridOpacity": 0.15, "labelLimit": 170},
         "header": {"labelColor": TEXT, "labelFontSize": 12, "labelFontWeight": "bold", "labelLimit": 400},
         "legend": {
-            **{"labelColor": TEXT, "labelFontSize": 12, "labelLimit": 360, "symbolStrokeColor": TEXT, "symbolFillColor": TEXT},
+            **{
+                "labelColor": TEXT,
+                "labelFontSize": 12,
+                "labelLimit": 360,
+                "symbolStrokeColor": TEXT,
+                "symbolFillColor": TEXT,
+            },
             **{"orient": "top", "title": None, "offset": 4, "rowPadding": 1, "symbolSize": 70},
             **{"symbolOpacity": 1, "layout": {"top": {"anchor": "start", "direction": "vertical"}}},
         },
@@ -89,7 +95,7 @@ def _svg(spec: dict[str, Any], prefix: str) -> str:
 
     ElementTree.register_namespace("", SVG)
     drawn = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
-    root = ElementTree.fromstring(NO_XML.sub("\ufffd", drawn))
+    root = ElementTree.fromstring(NO_XML.sub("\ufffd", drawn))  # noqa: S314 (drawn a line above)
     root.attrib |= {"role": "img", "class": "picture", "style": "max-width:100%;height:auto"}
     for element in root.iter():
         for name, value in element.attrib.items():

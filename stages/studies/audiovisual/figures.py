@@ -73,10 +73,16 @@ def _words(table: pd.DataFrame) -> Any:
 
 
 def _sentences(table: pd.DataFrame, what: str) -> Any:
-    columns = {"success": "attacks that succeed", "auc": "AUC, lip sync", "auc_noise_trained": "AUC, trained with noise"}
+    columns = {
+        "success": "attacks that succeed",
+        "auc": "AUC, lip sync",
+        "auc_noise_trained": "AUC, trained with noise",
+    }
     data = long(table, columns, row="epsilon")
     best = highest(table, "success")
-    title = f"Attacks that change {what} succeed most at {best.epsilon}; lip sync detects them with an AUC of {best.auc}"
+    title = (
+        f"Attacks that change {what} succeed most at {best.epsilon}; lip sync detects them with an AUC of {best.auc}"
+    )
     return values(data, title=title, axis="share, or AUC", **SHARE)
 
 
@@ -93,7 +99,7 @@ def _controls(table: pd.DataFrame) -> Any:
 def _distributions(scores: pd.DataFrame) -> Any:
     """How often the SyncNets have which confidence in test sentences, in bins of equal width."""
     parts = []
-    for detector in (name for name in SYNCNETS if name in scores and np.isfinite(scores[name]).any()):
+    for detector in (one for one in SYNCNETS if one in scores and np.isfinite(scores[one]).any()):
         told = scores[np.isfinite(scores[detector])]
         edges = np.linspace(told[detector].min(), told[detector].max(), BINS + 1)
         for version, own in told.groupby("version", sort=False):
@@ -140,10 +146,10 @@ def _clip(detections: pd.DataFrame) -> Any:
         at_epsilon = attacked[attacked.epsilon == epsilon]
         clean, adversarial = _loaded(at_epsilon[at_epsilon.clip_id == at_epsilon.clip_id.min()].iloc[0])
         lines = {"benign": clean, "added": added(clean, adversarial), "attacked": adversarial}
-        for line, (name, arrays) in enumerate(lines.items()):
+        for line, (shown, arrays) in enumerate(lines.items()):
             own = axes[line, 3 * number : 3 * number + 3]
-            _panels(own, arrays, is_difference=name == "added")
-            own[0].set_ylabel(name)
+            _panels(own, arrays, is_difference=shown == "added")
+            own[0].set_ylabel(shown)
             if line == 0:
                 for axis, title in zip(own, (f"picture, {epsilon}", "waveform", "log spectrum")):
                     axis.set_title(title, fontsize=9)

@@ -33,7 +33,8 @@ def sentence(own: pd.DataFrame) -> str:
     best = highest(at_loudest(own), "aware")
     return (
         f"Against an attacker who knows of it the best defence, {name(best.defence)}, leaves "
-        f"{100 * best.aware:.0f} % decided rightly ({budget(best)}); against one who does not {100 * best.unaware:.0f} %"
+        f"{100 * best.aware:.0f} % decided rightly ({budget(best)}); against one who does not "
+        f"{100 * best.unaware:.0f} %"
     )
 
 
@@ -50,7 +51,9 @@ def _left(own: pd.DataFrame) -> Any:
 
 def _by_budget(table: pd.DataFrame) -> Any:
     """What attackers who know leave, at the loudest and at other budgets of a study."""
-    loudest = table[table.groupby("study").budget.transform(lambda own: own == at_loudest(table.loc[own.index]).budget.iat[0])]
+    loudest = table[
+        table.groupby("study").budget.transform(lambda own: own == at_loudest(table.loc[own.index]).budget.iat[0])
+    ]
     budgets = {"the loudest attacks": loudest, "quieter ones": table.drop(loudest.index)}
     parts = [long(own, {"aware": text}, row="defence", panel="study", scale=100) for text, own in budgets.items()]
     title = "What the loudest and what quieter attacks leave, if attackers know of the defence"

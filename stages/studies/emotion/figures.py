@@ -70,7 +70,9 @@ def _curves(table: pd.DataFrame) -> Any:
         long(own, {"uar": name(attack)}, panel="network", x="epsilon", scale=100)
         for attack, own in table.groupby("attack", sort=False)
     ]
-    chance = long(table.drop_duplicates(["network", "epsilon"]), {"chance": "chance"}, panel="network", x="epsilon", scale=100)
+    chance = long(
+        table.drop_duplicates(["network", "epsilon"]), {"chance": "chance"}, panel="network", x="epsilon", scale=100
+    )
     data = pd.concat([*parts, chance], ignore_index=True)
     title = "UAR of models that are trained on real data alone, by the size of the attack"
     return curves(data, title=title, x_axis="epsilon", y_axis="UAR in %", **PER_CENT)

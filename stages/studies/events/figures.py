@@ -40,7 +40,8 @@ def _clean(table: pd.DataFrame) -> Any:
 
 
 def _accuracies(table: pd.DataFrame) -> Any:
-    title = f"{name(highest(table, 'test').model)} decides most test clips rightly, {name(lowest(table, 'test').model)} fewest"
+    best, least = highest(table, "test"), lowest(table, "test")
+    title = f"{name(best.model)} decides most test clips rightly, {name(least.model)} fewest"
     return values(long(table, {"test": ""}, row="model"), title=title, axis="% of test clips right", **PER_CENT)
 
 
@@ -52,7 +53,9 @@ def _best(table: pd.DataFrame, panel: str, title: str) -> Any:
 
 def _attacks(table: pd.DataFrame) -> Any:
     data = long(table, {"snr_db": ""}, row="attack", panel="model")
-    title = f"{name(highest(table, 'snr_db').attack)} needs least: the perturbations that fool lie so far below the sound"
+    title = (
+        f"{name(highest(table, 'snr_db').attack)} needs least: the perturbations that fool lie so far below the sound"
+    )
     return values(data, title=title, axis="SNR in dB, mean of the clips that fell")
 
 

@@ -20,16 +20,20 @@ def findings(made: Made) -> list[str]:
 
 def _treated(table: pd.DataFrame) -> list[str]:
     best, least = highest(table, "GT"), lowest(table, "GT")
-    answer = "Mostly not" if best.GT_low > 50 else "Mostly, as far as was tried" if best.GT_high < 50 else "Half of them do"
+    answer = (
+        "Mostly not" if best.GT_low > 50 else "Mostly, as far as was tried" if best.GT_high < 50 else "Half of them do"
+    )
     outside, of = beyond_papers(table, "GT")
     sentences = [
-        f"{answer}: the best treatment, {name(best.treatment)}, brings {told(best, 'GT')} of the adversarial clips back "
-        f"to their class{in_paper(best, 'GT')}.",
+        f"{answer}: the best treatment, {name(best.treatment)}, brings {told(best, 'GT')} of the adversarial clips "
+        f"back to their class{in_paper(best, 'GT')}.",
         f"The weakest, {name(least.treatment)}, brings back {told(least, 'GT')}{in_paper(least, 'GT')}, and "
         f"{told(least, 'Adv')} stay adversarial behind it.",
     ]
     if of:
-        sentences.append(f"Of {of} treatments {outside} bring back more or fewer than in the paper, beyond the interval.")
+        sentences.append(
+            f"Of {of} treatments {outside} bring back more or fewer than in the paper, beyond the interval."
+        )
     return sentences
 
 

@@ -54,7 +54,9 @@ def _models(table: pd.DataFrame) -> Any:
 
 
 def _paired(table: pd.DataFrame) -> Any:
-    pairs = table.assign(pair=table["first"].map(name) + " less " + table.second.map(name) + ", " + table["size"].astype(str))
+    pairs = table.assign(
+        pair=table["first"].map(name) + " less " + table.second.map(name) + ", " + table["size"].astype(str)
+    )
     best = highest(pairs, "difference")
     title = f"On the same clips {name(best['first'])} is most ahead, of {name(best.second)}"
     data = long(pairs, {"difference": ""}, row="pair", scale=100)
