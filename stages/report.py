@@ -21,6 +21,8 @@ REPORTS = Path("reports")
 YOURS = "table_yours"
 TITLE_OF_YOURS = "Yours. What params.yaml names besides the paper's entries"
 
+# The end of the names of figures that are pixels; others are charts.
+PIXELS = ".png"
 # Headline numbers that every study has.
 COUNTED = {"claims_supported": "of the paper's claims", "unreadable_clips": "which no table counts"}
 
@@ -35,10 +37,18 @@ def main(study: str, *studies: str) -> None:
 
 def _report(study: str) -> Path:
     """Writes what is known of the study; the path of its page."""
+    values = parameters.section(study)
+    measured = part(study, "tables", "read")(papers_alone(values, part(study, "tables", "PAPERS")))
+    return write(study, values, measured, REPORTS / study)
+
+
+def write(study: str, values: dict[str, Any], measured: Any, folder: Path) -> Path:
+    """Writes tables, pictures, headline numbers and page of what was measured, `values` being the study's parameters.
+
+    The path of the page.
+    """
     of_tables = partial(part, study, "tables")
-    read, values = of_tables("read"), parameters.section(study)
     corpora = _corpora(study, values)
-    measured = read(papers_alone(values, of_tables("PAPERS")))
     clips = _clips(corpora)
     unreadable = clips.loc[clips.problem != "", ["clip_id", "file", "problem"]]
     made = of_tables("tables")(measured)
@@ -50,7 +60,6 @@ def _report(study: str) -> Path:
     verdicts = list(made["claims"].verdict) if "claims" in made else []
     counted = {"claims_supported": verdicts.count("supported"), "unreadable_clips": len(unreadable)}
     metrics = of_tables("metrics")(made) | counted
-    folder = REPORTS / study
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for file, table in made.items():
@@ -63,14 +72,14 @@ def _report(study: str) -> Path:
         _write(folder / "metrics.json", metrics)
         _write(folder / "summary.json", summary)
         titles = ({YOURS: TITLE_OF_YOURS} if len(yours) else {}) | of_tables("TABLES")
-        figures = of_tables("FIGURES")
+        figures = {file: told for file, told in of_tables("FIGURES").items() if file in drawn or file.endswith(PIXELS)}
         written = page.write_study(folder, summary, note=of_tables("NOTE"), tables=titles, figures=figures)
         environment.record(folder)
     return written
 
 
 def _draw(study: str, made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> list[str]:
-    """Writes the charts, and where the study has figures that are none the pictures of pixels; the charts' names.
+    """Writes the study's charts, and the pictures of pixels where it names any; the charts' names.
 
     What stands in those of pixels is text, and a dollar sign in a name begins no formula.
     """
@@ -79,7 +88,7 @@ def _draw(study: str, made: dict[str, pd.DataFrame], measured: Any, folder: Path
     charts = part(study, "figures", "charts")(made, measured) if has(study, "figures") else {}
     for stem, chart in charts.items():
         pictures.write(chart, folder, stem)
-    if part(study, "tables", "FIGURES").keys() - charts.keys():
+    if any(file.endswith(PIXELS) for file in part(study, "tables", "FIGURES")):
         with rc_context({"text.parse_math": False}):
             part(study, "figures", "draw")(made, measured, folder)
     return list(charts)

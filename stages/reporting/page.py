@@ -25,7 +25,7 @@ def write_study(
 ) -> Path:
     """Writes the `index.html` of a study's report from the files in its folder, and returns its path.
 
-    `summary` is what `write_index` reads again; `tables` and `figures` give each file its title, both without suffix.
+    `summary` is what `write_index` reads again; `tables` and `figures` give each file its title, without suffix but for figures of pixels.
     """
     claims = rows_of(folder / "claims.csv")
     told = summary | {

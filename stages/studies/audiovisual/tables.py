@@ -105,7 +105,7 @@ HEADLINES = {
 }
 FIGURES = {
     "figure_1d": "Figure 1d. Confidence of benign and attacked test clips",
-    "figure_2": (
+    "figure_2.png": (
         "Figure 2. A clip, what the attack added, and the attacked clip: pictures (differences x 64), waveform, log "
         "spectrum"
     ),

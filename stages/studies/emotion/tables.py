@@ -95,7 +95,9 @@ HEADLINES = {
     "clean_defended_percent": "UAR on the test split, trained by similarity",
 }
 FIGURES = {
-    "figure_2": ("Figure 2. A log-mel image, what FGSM makes of it, and the difference (the paper: one clip of anger)"),
+    "figure_2.png": (
+        "Figure 2. A log-mel image, what FGSM makes of it, and the difference (the paper: one clip of anger)"
+    ),
     "figure_3": "Figure 3. UAR of the models trained on real data alone against epsilon",
 }
 

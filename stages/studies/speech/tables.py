@@ -94,7 +94,7 @@ HEADLINES = {
     "clean_defended_percent": "words of clean speech heard rightly behind it",
 }
 FIGURES = {
-    "figure_2": (
+    "figure_2.png": (
         "Figure 2. Log-power spectrograms of one clip: (a) clean, (b) noisy, (c) adversarial, and the last after (d) "
         "the plain attention U-Net, (e) the hardened DNN, (f) the hardened attention U-Net"
     ),
