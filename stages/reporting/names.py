@@ -132,6 +132,17 @@ NAMES = {
     "quietest_moment": "quietest moment",
     "sync_clean": "lip sync",
     "sync_noise": "lip sync, noise-trained",
+    # Clips to hear, and their versions.
+    "adversarial_image_as_sound": "adversarial image as sound",
+    "clean_image_as_sound": "clean image as sound",
+    "crnn-lbfgs": "L-BFGS on CRNN",
+    "dense_wav-cw-targeted": "C&W on DenseNet of waveforms",
+    "gcnn-cw-untargeted": "C&W on gated CNN",
+    "played": "played in a room",
+    "played_dnn_hardened": "played, then DNN, hardened",
+    "played_u_net_attention_hardened": "played, then U-Net with attention, hardened",
+    "played_wave_u_net_hardened": "played, then Wave-U-Net, hardened",
+    "vgg13-deepfool": "DeepFool on VGG-13",
     # Studies, splits and units.
     "audiovisual": "lip reading",
     "detected_hardened": "detected, hardened",

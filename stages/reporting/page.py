@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from stages.frame.errors import UserError
+from stages.reporting.names import name
 from stages.reporting.sheet import Row, rows_of, sheet
 from stages.reporting.verdicts import VERDICTS
 
 TEMPLATES, VENDORED = (Path(__file__).parent / folder for folder in ("templates", "vendored"))
 DATATABLES = VENDORED / "datatables.net"
-SCRIPTS = (DATATABLES / "dataTables.min.js", TEMPLATES / "page.js")
+SCRIPTS = (DATATABLES / "dataTables.min.js", TEMPLATES / "page.js", TEMPLATES / "listening.js")
 
 
 def write_study(
@@ -79,8 +80,9 @@ def _sha256(script: str) -> str:
 
 
 def _clips(path: Path) -> list[dict[str, Any]]:
+    """What `stages.listen` wrote, by entry: of each its `sounds`, and how both are `called`."""
     clips: dict[str, dict[str, Any]] = {}
     for row in rows_of(path):
-        clip = clips.setdefault(row["entry"], {**row, "sounds": []})
-        clip["sounds"].append(row)
+        clip = clips.setdefault(row["entry"], {**row, "called": name(row["entry"]), "sounds": []})
+        clip["sounds"].append(row | {"called": name(row["sound"])})
     return list(clips.values())
