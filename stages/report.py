@@ -79,7 +79,7 @@ def write(study: str, values: dict[str, Any], measured: Any, folder: Path) -> Pa
 
 
 def _draw(study: str, made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> list[str]:
-    """Writes the study's charts, and the pictures of pixels where it names any; the charts' names.
+    """Writes the charts, the first one also for READMEs, and the study's pictures of pixels; the charts' names.
 
     What stands in those of pixels is text, and a dollar sign in a name begins no formula.
     """
@@ -88,6 +88,8 @@ def _draw(study: str, made: dict[str, pd.DataFrame], measured: Any, folder: Path
     charts = part(study, "figures", "charts")(made, measured) if has(study, "figures") else {}
     for stem, chart in charts.items():
         pictures.write(chart, folder, stem)
+    for chart in list(charts.values())[:1]:
+        pictures.write_png(chart, folder.with_name("answer.png"))
     if any(file.endswith(PIXELS) for file in part(study, "tables", "FIGURES")):
         with rc_context({"text.parse_math": False}):
             part(study, "figures", "draw")(made, measured, folder)

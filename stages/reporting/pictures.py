@@ -4,6 +4,7 @@ Text and axes have the colour of the text around them, so that a picture is read
 refers to a font, a file or a network.
 """
 
+import io
 import json
 import re
 from pathlib import Path
@@ -19,30 +20,33 @@ TEXT = "currentColor"
 NUMBERS = ("x", "value", "low", "high", "paper")
 # What no XML may hold, though a name in a corpus might.
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-PNG_SCALE = 1.5
+PNG_SCALE, PNG_COLOURS = 1.5, 32
 
 
 def write(chart: Any, folder: Path, stem: str) -> None:
-    """Writes an altair chart of one table as `<stem>.svg`, and for `dvc plots` as `<stem>.json` and `<stem>.csv`.
+    """Writes an altair chart of one table as `<stem>.svg`, and beside the folder as `plots/<stem>.json` and `.csv`.
 
-    The title of the picture is the chart's, its description that of the chart. The template has a column of pictures
-    for each revision; its data is the chart's table.
+    The title of the picture is the chart's, its description the chart's. What lies in `plots` is for `dvc plots`: the
+    chart's table and a template, which has a column of pictures for each revision.
     """
-    spec = _styled(chart)
-    folder.mkdir(parents=True, exist_ok=True)
-    chart.data.to_csv(folder / f"{stem}.csv", index=False)
-    template = json.dumps(_template(spec), indent=1, allow_nan=False)
-    (folder / f"{stem}.json").write_text(template + "\n", encoding="utf-8")
+    spec, plots = _styled(chart), folder.with_name("plots")
+    for one in (folder, plots):
+        one.mkdir(parents=True, exist_ok=True)
     (folder / f"{stem}.svg").write_text(_svg(spec, f"{folder.parent.name}-{stem}-"), encoding="utf-8")
+    template = json.dumps(_template(spec), indent=1, allow_nan=False)
+    (plots / f"{stem}.json").write_text(template + "\n", encoding="utf-8")
+    chart.data.to_csv(plots / f"{stem}.csv", index=False)
 
 
 def write_png(chart: Any, path: Path) -> None:
-    """Writes the chart on white, which both themes of a code host show as it is."""
+    """Writes the chart on white, which both themes of a code host show as it is, in so few colours that it is small."""
     import vl_convert
+    from PIL import Image
 
     spec = json.loads(json.dumps(_styled(chart)).replace(f'"{TEXT}"', '"black"'))
     spec["config"] |= {"background": "white", "padding": 10}
-    path.write_bytes(vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=PNG_SCALE))
+    drawn = vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=PNG_SCALE)
+    Image.open(io.BytesIO(drawn)).convert("RGB").quantize(PNG_COLOURS).save(path, optimize=True)
 
 
 def _styled(chart: Any) -> dict[str, Any]:

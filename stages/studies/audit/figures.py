@@ -12,14 +12,12 @@ from stages.studies.audit.tables import at_loudest
 Made = dict[str, pd.DataFrame]
 TOLD = {"unaware": "attacker does not know of it", "aware": "attacker knows of it"}
 DETECTED = {f"auc_{knowledge}": text for knowledge, text in TOLD.items()}
-# Studies whose victims are classifiers, the one of the main picture first.
-CLASSIFIERS = ("events", "emotion", "transfer")
 
 
 def charts(made: Made, measured: Any) -> dict[str, Any]:
     """What is left of each defence at the loudest budget, a chart a study, and of what stands beside readers."""
     table, guards = made["table_defences"], made["table_guards"]
-    drawn = {f"figure_{study}": _left(at_loudest(table[table.study == study])) for study in CLASSIFIERS}
+    drawn = {f"figure_{study}": _left(at_loudest(own)) for study, own in table.groupby("study", sort=False)}
     return drawn | {
         "table_defences": _by_budget(table),
         "table_guards": _guards(guards),
@@ -46,7 +44,7 @@ def budget(row: pd.Series) -> str:
 def _left(own: pd.DataFrame) -> Any:
     axis = "% still decided rightly" + "".join(f" at {budget(row)}" for _, row in own.head(1).iterrows())
     data = long(own.sort_values("aware", ascending=False), TOLD, row="defence", scale=100)
-    return values(data, title=sentence(own) if len(own) else "", axis=axis, **PER_CENT)
+    return values(data, title=sentence(own), axis=axis, **PER_CENT)
 
 
 def _by_budget(table: pd.DataFrame) -> Any:
