@@ -200,7 +200,7 @@ def _kind(points: Any, kind: str, kinds: list[str], width: float) -> Any:
 
 
 def _series(data: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(data.series))
+    return list(dict.fromkeys(data.series)) or [""]
 
 
 def _colour(several: list[str], width: float, **look: Any) -> Any:

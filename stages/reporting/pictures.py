@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pandas as pd
+
 SVG = "http://www.w3.org/2000/svg"
 # The versions of Vega-Lite and of the measured font, so that the same chart has the same bytes everywhere.
 VEGA_LITE = "v6.4"
@@ -18,8 +20,8 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 TEXT = "currentColor"
 # Columns that are numbers: a csv, of which `dvc plots` reads text, does not say so.
 NUMBERS = ("x", "value", "low", "high", "paper")
-# What no XML may hold, though a name in a corpus might.
-NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# What a name in a corpus might hold, but neither XML nor the expressions of Vega-Lite.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 PNG_SCALE, PNG_COLOURS = 1.5, 32
 
 
@@ -35,7 +37,7 @@ def write(chart: Any, folder: Path, stem: str) -> None:
     (folder / f"{stem}.svg").write_text(_svg(spec, f"{folder.parent.name}-{stem}-"), encoding="utf-8")
     template = json.dumps(_template(spec), indent=1, allow_nan=False)
     (plots / f"{stem}.json").write_text(template + "\n", encoding="utf-8")
-    chart.data.to_csv(plots / f"{stem}.csv", index=False)
+    pd.DataFrame(spec["data"]["values"], columns=list(chart.data)).to_csv(plots / f"{stem}.csv", index=False)
 
 
 def write_png(chart: Any, path: Path) -> None:
@@ -51,7 +53,7 @@ def write_png(chart: Any, path: Path) -> None:
 
 def _styled(chart: Any) -> dict[str, Any]:
     """The chart's specification, with its table as its only data and the style of all pictures."""
-    spec = chart.to_dict()
+    spec = _printable(chart.to_dict())
     (values,) = spec.pop("datasets").values()
     lines = {f"{part}Color": TEXT for part in ("domain", "tick", "grid", "label", "title")}
     texts = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
@@ -79,6 +81,15 @@ def _styled(chart: Any) -> dict[str, Any]:
     return spec
 
 
+def _printable(value: Any) -> Any:
+    """The specification without what would end the process that draws it."""
+    if isinstance(value, dict):
+        return {key: _printable(own) for key, own in value.items()}
+    if isinstance(value, list):
+        return [_printable(own) for own in value]
+    return UNPRINTABLE.sub("\ufffd", value) if isinstance(value, str) else value
+
+
 def _template(spec: dict[str, Any]) -> dict[str, Any]:
     """The specification as `dvc plots` fills it, with the pictures of several revisions side by side."""
     around = {key: spec[key] for key in ("$schema", "config", "title", "description")}
@@ -99,7 +110,7 @@ def _svg(spec: dict[str, Any], prefix: str) -> str:
 
     ElementTree.register_namespace("", SVG)
     drawn = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
-    root = ElementTree.fromstring(NO_XML.sub("\ufffd", drawn))  # noqa: S314 (drawn a line above)
+    root = ElementTree.fromstring(drawn)  # noqa: S314 (drawn a line above)
     root.attrib |= {"role": "img", "class": "picture", "style": "max-width:100%;height:auto"}
     for element in root.iter():
         for name, value in element.attrib.items():
@@ -107,6 +118,6 @@ def _svg(spec: dict[str, Any], prefix: str) -> str:
             element.set(name, named)
     for place, (tag, text) in enumerate((("title", " ".join(spec["title"]["text"])), ("desc", spec["description"]))):
         told = ElementTree.Element(f"{{{SVG}}}{tag}")
-        told.text = NO_XML.sub("\ufffd", text)
+        told.text = text
         root.insert(place, told)
     return ElementTree.tostring(root, encoding="unicode") + "\n"

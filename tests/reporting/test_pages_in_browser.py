@@ -45,9 +45,7 @@ def _write(study: str, folder: Path) -> None:
     summary |= {"question": part(study, "findings", "QUESTION"), "findings": part(study, "findings", "findings")(made)}
     summary |= {"pictures": list(charts), "audit": study == "audit", "clips_measured": 60}
     (folder / "summary.json").write_text(json.dumps(summary))
-    page.write_study(
-        folder, summary, note=of_tables["NOTE"], tables=of_tables["TABLES"], figures=of_tables["FIGURES"]
-    )
+    page.write_study(folder, summary, note=of_tables["NOTE"], tables=of_tables["TABLES"], figures=of_tables["FIGURES"])
     (folder / "environment.json").write_text("{}")
 
 
