@@ -58,7 +58,8 @@ def _successes(table: pd.DataFrame) -> Any:
 
 
 def _transferred(table: pd.DataFrame) -> Any:
-    heard = table.assign(pair=table.victim.map(name) + ", heard by " + table.recogniser.map(name))
+    victim, recogniser = (table[key].map(name).astype(str) for key in ("victim", "recogniser"))
+    heard = table.assign(pair=victim + ", heard by " + recogniser)
     data = long(heard, {"rosa": ""}, row="pair", panel="attack", scale=100)
     title = "Attacks heard by a recogniser that they were not made on"
     return values(data, title=title, axis="RoSA, % of the trials heard as the phrase", **PER_CENT)

@@ -54,9 +54,8 @@ def _models(table: pd.DataFrame) -> Any:
 
 
 def _paired(table: pd.DataFrame) -> Any:
-    pairs = table.assign(
-        pair=table["first"].map(name) + " less " + table.second.map(name) + ", " + table["size"].astype(str)
-    )
+    first, second, size = (table[key].map(name).astype(str) for key in ("first", "second", "size"))
+    pairs = table.assign(pair=first + " less " + second + ", " + size)
     best = highest(pairs, "difference")
     title = f"On the same clips {name(best['first'])} is most ahead, of {name(best.second)}"
     data = long(pairs, {"difference": ""}, row="pair", scale=100)
