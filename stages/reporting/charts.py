@@ -17,6 +17,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B5568F", "#7A7A7A", "#B07D00")
 TEXT = "currentColor"
 HERE, PAPER = "here, with its 95 % interval", "the paper"
 SHAPES = {HERE: "circle", PAPER: "diamond"}
+DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 4]]
+MEASURED = "isValid(datum.value)"
 # Of a picture, in pixels: its width, what a letter and a line take, what labels and numbers beside the plot may take.
 WIDTH, LETTER, LINE, LABELS, NUMBERS = 440, 6.4, 15, 170, 40
 LINE_LETTERS = 60
@@ -71,30 +73,24 @@ def values(data: pd.DataFrame, *, title: str, axis: str, **look: Any) -> Any:
 
     data = data.assign(row=data.row.map(_wrapped))
     several, width = _series(data), _width(data.row)
-    lines = alt.Axis(ticks=False, domain=False, labelPadding=6, labelExpr="split(datum.label, '\\n')")
-    rows = alt.Y("row:N", sort=None, title=None, axis=lines)
-    base = alt.Chart().encode(y=rows, color=_colour(several, width))
-    if len(several) > 1:
-        base = base.encode(yOffset=alt.YOffset("series:N", sort=several))
-    ticks = alt.Axis(tickCount=5)
-    scale = alt.Scale(domain=look["domain"]) if "domain" in look else alt.Scale(zero=False, nice=True)
-    x = alt.X("value:Q", title=axis, axis=ticks, scale=scale)
+    x_scale = alt.Scale(domain=look["domain"]) if "domain" in look else alt.Scale(zero=False, nice=True)
+    x = alt.X("value:Q", title=axis, axis=alt.Axis(tickCount=5), scale=x_scale)
+    number = alt.Text("value:Q", format=look.get("format", ".0f"))
+    numbers = {"x": alt.value(width + 8), "text": number, "color": alt.value(TEXT)}
     shapes = [kind for kind, of in ((HERE, data.low), (PAPER, data.paper)) if of.notna().any()] or [HERE]
     layers = [
-        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=axis), x2="high:Q"),
-        _kind(base.mark_point(filled=True, opacity=1, size=60).encode(x=x), HERE, shapes, width),
-        base.transform_filter("isValid(datum.value)")
-        .mark_text(align="left", fontSize=11)
-        .encode(
-            x=alt.value(width + 8), text=alt.Text("value:Q", format=look.get("format", ".0f")), color=alt.value(TEXT)
-        ),
+        alt.Chart().mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=axis), x2="high:Q"),
+        _points(HERE, shapes, width, filled=True).encode(x=x),
+        alt.Chart().mark_text(align="left", fontSize=11).encode(**numbers).transform_filter(MEASURED),
     ]
     if PAPER in shapes:
-        of_paper = base.mark_point(size=60, strokeWidth=1.5, opacity=1).encode(x="paper:Q", color=alt.value(TEXT))
-        layers.append(_kind(of_paper, PAPER, shapes, width))
+        layers.append(_points(PAPER, shapes, width).encode(x="paper:Q", color=alt.value(TEXT)))
+    lines = alt.Axis(ticks=False, domain=False, labelPadding=6, labelExpr="split(datum.label, '\\n')")
+    shared = {"y": alt.Y("row:N", sort=None, title=None, axis=lines), "color": _colour(several, width)}
+    if len(several) > 1:
+        shared["yOffset"] = alt.YOffset("series:N", sort=several)
     height = max(15 * len(several), 7 + LINE * (1 + max(data.row.str.count("\n"), default=0)))
-    step = alt.Step(height / len(several))
-    chart = alt.layer(*layers).properties(width=width, height=step)
+    chart = alt.layer(*layers).encode(**shared).properties(width=width, height=alt.Step(height / len(several)))
     told = extremes(data, "row", look.get("format", ".0f"))
     return _finished(chart, data, title, f"{title}. {axis}: {told}", own=look.get("own", ""))
 
@@ -107,26 +103,23 @@ def curves(data: pd.DataFrame, *, title: str, x_axis: str, y_axis: str, **look: 
     import altair as alt
 
     several = _series(data)
-    scale = alt.Scale(type="log" if look.get("log") else "linear", reverse=look.get("reverse", False), zero=False)
-    x = alt.X("x:Q", title=x_axis, scale=scale, axis=alt.Axis(grid=False, tickCount=6))
-    on_y = alt.Scale(domain=look["domain"]) if "domain" in look else alt.Scale(zero=True)
-    y = alt.Y("value:Q", title=y_axis, scale=on_y, axis=alt.Axis(tickCount=5))
+    x_scale = alt.Scale(type="log" if look.get("log") else "linear", reverse=look.get("reverse", False), zero=False)
+    y_scale = alt.Scale(domain=look["domain"]) if "domain" in look else alt.Scale(zero=True)
+    y = alt.Y("value:Q", title=y_axis, scale=y_scale, axis=alt.Axis(tickCount=5))
     bend = "step-after" if look.get("steps") else "linear"
-    dashes = alt.Scale(domain=several, range=[[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 4]][: len(several)])
-    base = alt.Chart().encode(x=x, color=_colour(several, WIDTH, symbolType="stroke"))
-    here = base.transform_filter("isValid(datum.value)")
-    dashed = alt.StrokeDash("series:N", scale=dashes, sort=several)
-    layers = [here.mark_line(interpolate=bend, strokeWidth=2).encode(y=y, strokeDash=dashed)]
+    dashed = alt.StrokeDash("series:N", scale=alt.Scale(domain=several, range=DASHES[: len(several)]), sort=several)
+    layers = [alt.Chart().mark_line(interpolate=bend, strokeWidth=2).encode(y=y, strokeDash=dashed)]
     if data.low.notna().any():
-        band = here.mark_area(interpolate=bend, opacity=0.18).encode(y=alt.Y("low:Q", title=y_axis), y2="high:Q")
-        layers.insert(0, band)
+        band = alt.Chart().mark_area(interpolate=bend, opacity=0.18)
+        layers.insert(0, band.encode(y=alt.Y("low:Q", title=y_axis), y2="high:Q"))
     if not look.get("steps"):
-        layers.append(here.mark_point(filled=True, opacity=1, size=40).encode(y=y))
+        layers.append(alt.Chart().mark_point(filled=True, opacity=1, size=40).encode(y=y))
+    layers = [layer.transform_filter(MEASURED) for layer in layers]
     if data.paper.notna().any():
-        layers.append(
-            _kind(base.mark_point(size=80, strokeWidth=2, opacity=1).encode(y="paper:Q"), PAPER, [PAPER], WIDTH)
-        )
-    chart = alt.layer(*layers).properties(width=WIDTH - NUMBERS, height=200 if data.panel.isna().all() else 130)
+        layers.append(_points(PAPER, [PAPER], WIDTH).encode(y="paper:Q"))
+    x = alt.X("x:Q", title=x_axis, scale=x_scale, axis=alt.Axis(grid=False, tickCount=6))
+    chart = alt.layer(*layers).encode(x=x, color=_colour(several, WIDTH, symbolType="stroke"))
+    chart = chart.properties(width=WIDTH - NUMBERS, height=200 if data.panel.isna().all() else 130)
     told = extremes(data.assign(row=data.x.map("at {:g}".format)), "row", look.get("format", ".0f"))
     return _finished(chart, data, title, f"{title}. {y_axis}, by {x_axis}: {told}")
 
@@ -189,14 +182,14 @@ def _finished(chart: Any, data: pd.DataFrame, title: str, description: str, *, o
     return chart.properties(title=alt.TitleParams(lines), description=description)
 
 
-def _kind(points: Any, kind: str, kinds: list[str], width: float) -> Any:
-    """The points in the shape of their kind, of which the legend tells."""
+def _points(kind: str, kinds: list[str], width: float, *, filled: bool = False) -> Any:
+    """Points in the shape of their kind, of which the legend tells."""
     import altair as alt
 
     scale = alt.Scale(domain=kinds, range=[SHAPES[kind] for kind in kinds])
-    return points.transform_calculate(kind=f"'{kind}'").encode(
-        shape=alt.Shape("kind:N", scale=scale, legend=_legend(kinds, width))
-    )
+    shape = alt.Shape("kind:N", scale=scale, legend=_legend(kinds, width))
+    points = alt.Chart().mark_point(filled=filled, opacity=1, size=60, strokeWidth=1.5).encode(shape=shape)
+    return points.transform_calculate(kind=f"'{kind}'")
 
 
 def _series(data: pd.DataFrame) -> list[str]:
