@@ -36,5 +36,5 @@ def test_ends_of_a_table_are_of_what_was_measured():
 
 
 def test_how_many_of_the_papers_values_lie_outside_is_counted_where_both_are():
-    table = pd.concat([TABLE, TABLE.head(1).assign(x_paper=0.6)])
-    assert beyond_papers(table, "x") == (1, 2)
+    table = pd.concat([TABLE, TABLE.head(1).assign(x_paper=0.6), TABLE.head(1).assign(x_paper=0.1)])
+    assert beyond_papers(table, "x") == (2, 3)
