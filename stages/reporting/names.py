@@ -70,7 +70,7 @@ NAMES = {
     "noisy_speech": "speech in noise",
     # Victims and their networks.
     "bimodal": "recurrent model on speech and text",
-    "bimodal-shuffled": "recurrent model, transcripts shuffled",
+    "bimodal-shuffled": "recurrent model on shuffled transcripts",
     "cnn4": "CNN-4",
     "crnn": "CRNN",
     "deepspeech": "DeepSpeech",
@@ -141,15 +141,15 @@ NAMES = {
     "dense_wav-cw-targeted": "C&W on DenseNet of waveforms",
     "gcnn-cw-untargeted": "C&W on gated CNN",
     "played": "played in a room",
-    "played_dnn_hardened": "played, then DNN, hardened",
-    "played_u_net_attention_hardened": "played, then U-Net with attention, hardened",
-    "played_wave_u_net_hardened": "played, then Wave-U-Net, hardened",
+    "played_dnn_hardened": "played, then hardened DNN",
+    "played_u_net_attention_hardened": "played, then hardened U-Net with attention",
+    "played_wave_u_net_hardened": "played, then hardened Wave-U-Net",
     "vgg13-deepfool": "DeepFool on VGG-13",
     # Studies, splits and units.
     "audiovisual": "lip reading",
     "detected_hardened": "detected on the hardened",
     "dev": "validation",
-    "snr_db": "SNR, dB",
+    "snr_db": "SNR in dB",
     "treated_hardened": "treated on the hardened",
 }
 

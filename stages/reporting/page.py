@@ -29,9 +29,14 @@ def write_study(
     `summary` is what `write_index` reads again; `tables` and `figures` give each file its title, without suffix but for figures of pixels.
     """
     claims = rows_of(folder / "claims.csv")
+    places = {stem: _place(stem, tables) for stem in summary["pictures"]}
     told = summary | {
         "note": note,
-        "tables": {table: {"title": title} | sheet(folder / f"{table}.csv") for table, title in tables.items()},
+        "tables": {
+            table: {"title": title, "pictures": [stem for stem, place in places.items() if place == table]}
+            | sheet(folder / f"{table}.csv")
+            for table, title in tables.items()
+        },
         "figures": figures,
         "pictures": {stem: _picture(folder, stem) for stem in summary["pictures"]},
         "claims": {verdict: [row for row in claims if row["verdict"] == verdict] for verdict in VERDICTS},
@@ -47,8 +52,13 @@ def write_index(reports: Path, studies: Iterable[str]) -> Path:
         UserError: a study has no summary.
     """
     told = [{"name": study} | _summary(reports / study) for study in studies]
-    verdicts = {verdict: sum(one["verdicts"].get(verdict, 0) for one in told) for verdict in VERDICTS}
+    verdicts = {verdict: sum(one["verdicts"].get(verdict, 0) for one in told if not one["audit"]) for verdict in VERDICTS}
     return _written(reports / "index.html", "index.html.j2", studies=told, verdicts=verdicts)
+
+
+def _place(stem: str, tables: Iterable[str]) -> str:
+    """The table by which a picture stands: the one that it is named after, as table_1_accuracy is after table_1."""
+    return max((table for table in tables if f"{stem}_".startswith(f"{table}_")), key=len, default="")
 
 
 def _summary(folder: Path) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def _styled(chart: Any) -> dict[str, Any]:
     spec["config"] = {
         "font": FONT,
         "background": "transparent",
+        # The picture has one alternative text, its own.
+        "aria": False,
         "view": {"stroke": None},
         "axis": lines | texts | {"gridOpacity": 0.15, "labelLimit": 170},
         "header": {"labelColor": TEXT, "labelFontSize": 12, "labelFontWeight": "bold", "labelLimit": 400},

@@ -8,6 +8,8 @@ from typing import Any
 from stages.reporting.names import head, name
 
 Row = dict[str, str]
+# With more decimals than these a number is told by its power of ten.
+SMALLEST = 5
 ENDS = ("_low", "_high", "_paper")
 
 
@@ -44,7 +46,7 @@ def cell(row: Row, column: str, scale: tuple[float, float]) -> dict[str, Any]:
         "order": value,
         "interval": " – ".join(_rounded(end, decimals) for end in ends),
         "paper": _rounded(paper, decimals),
-        "outside": bool(ends and paper) and not float(low) <= float(paper) <= float(high),
+        "within": bool(ends and paper) and float(low) <= float(paper) <= float(high),
         "bar": _bar({"at": value, "low": low, "high": high, "paper": paper}, scale) if ends else "",
     }
 
@@ -88,5 +90,7 @@ def _decimals(text: str) -> int:
 
 
 def _rounded(text: str, decimals: int) -> str:
-    """A number with a point with so many decimals; whole ones and words as they are."""
-    return f"{float(text):.{decimals}f}" if "." in text and _number(text) is not None else text
+    """A number with a point with so many decimals, a very small one by its power of ten; whole ones as they are."""
+    if _number(text) is None or not {".", "e"} & set(text):
+        return text
+    return f"{float(text):.{decimals}f}" if decimals <= SMALLEST else f"{float(text):.1e}"

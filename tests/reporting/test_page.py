@@ -31,6 +31,7 @@ def written(tmp_path):
     (folder / "listening").mkdir()
     clip = dict.fromkeys(["entry", "label", "target", "clip_id", "sound", "decision"], MARKUP)
     clip |= {"strength": "", "gain_db": "0", "confidence": "0.5", "stem": "a", "video": ""}
+    clip |= {"sample_rate_hz": "8000", "duration_s": "1.0", "matched_db": "0", "width_px": "", "height_px": ""}
     (folder / "listening/listening.csv").write_text(f"{','.join(clip)}\n{','.join(clip.values())}\n")
     (folder / "summary.json").write_text(json.dumps(SUMMARY))
     return page.write_study(folder, SUMMARY, note=MARKUP, tables={"table": MARKUP}, figures={"figure": MARKUP})
@@ -59,6 +60,12 @@ def test_a_page_of_the_same_inputs_has_the_same_bytes(written):
     before = written.read_bytes()
     page.write_study(written.parent, SUMMARY, note=MARKUP, tables={"table": MARKUP}, figures={"figure": MARKUP})
     assert written.read_bytes() == before
+
+
+def test_a_picture_stands_by_the_table_that_it_is_named_after():
+    tables = ("table_4", "table_4_hardened")
+    stems = ("table_4", "table_4_hardened", "table_4_auc", "table_4_hardened_auc", "table_41", "figure_1")
+    assert [page._place(stem, tables) for stem in stems] == [*tables, *tables, "", ""]
 
 
 def test_a_study_without_a_report_is_told(tmp_path):

@@ -9,11 +9,13 @@ from stages.reporting.sheet import cell, sheet
 @pytest.mark.parametrize(
     ("value", "low", "high", "paper", "told"),
     [
-        ("0.6852", "0.5526", "0.7932", "0.9023", ("0.69", "0.55 – 0.79", "0.90", True)),
-        ("0.6852", "0.5526", "0.7932", "0.7932", ("0.69", "0.55 – 0.79", "0.79", False)),
+        ("0.6852", "0.5526", "0.7932", "0.9023", ("0.69", "0.55 – 0.79", "0.90", False)),
+        ("0.6852", "0.5526", "0.7932", "0.7932", ("0.69", "0.55 – 0.79", "0.79", True)),
         ("36.0408", "33.8508", "38.2308", "", ("36.0", "33.9 – 38.2", "", False)),
         ("0.0005", "", "", "", ("0.00050", "", "", False)),
-        ("0.0", "0.0", "0.0664", "0.2734", ("0.00", "0.00 – 0.07", "0.27", True)),
+        ("1.9e-13", "", "", "", ("1.9e-13", "", "", False)),
+        ("0.00000024", "", "", "", ("2.4e-07", "", "", False)),
+        ("0.0", "0.0", "0.0664", "0.2734", ("0.00", "0.00 – 0.07", "0.27", False)),
         ("-1.5249", "", "", "-1.52", ("-1.52", "", "-1.52", False)),
         ("54", "", "", "", ("54", "", "", False)),
         ("inf", "", "", "7.63", ("inf", "", "7.63", False)),
@@ -25,7 +27,7 @@ from stages.reporting.sheet import cell, sheet
 def test_a_cell_has_its_value_its_interval_and_the_papers_value(value, low, high, paper, told):
     row = {"x": value, "x_low": low, "x_high": high, "x_paper": paper}
     made = cell(row, "x", (0, 1))
-    assert tuple(made[key] for key in ("value", "interval", "paper", "outside")) == told
+    assert tuple(made[key] for key in ("value", "interval", "paper", "within")) == told
     assert made["order"] == value
 
 
