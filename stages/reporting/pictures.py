@@ -61,8 +61,6 @@ def _styled(chart: Any) -> dict[str, Any]:
     spec["config"] = {
         "font": FONT,
         "background": "transparent",
-        # The picture has one alternative text, its own.
-        "aria": False,
         "view": {"stroke": None},
         "axis": lines | texts | {"gridOpacity": 0.15, "labelLimit": 170},
         "header": {"labelColor": TEXT, "labelFontSize": 12, "labelFontWeight": "bold", "labelLimit": 400},
@@ -107,17 +105,22 @@ def _template(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _svg(spec: dict[str, Any], prefix: str) -> str:
-    """The picture as text of an SVG that may stand in a page beside others: its ids begin with the prefix."""
+    """The picture as text of an SVG that may stand in a page beside others: its ids begin with the prefix.
+
+    To those who hear it read it is one picture with one text: what its parts are called is left out.
+    """
     import vl_convert
 
     ElementTree.register_namespace("", SVG)
     drawn = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
     root = ElementTree.fromstring(drawn)  # noqa: S314 (drawn a line above)
-    root.attrib |= {"role": "img", "class": "picture", "style": "max-width:100%;height:auto"}
     for element in root.iter():
-        for name, value in element.attrib.items():
-            named = f"{prefix}{value}" if name == "id" else value.replace("url(#", f"url(#{prefix}")
-            element.set(name, named)
+        for name, value in list(element.attrib.items()):
+            if name == "role" or name.startswith("aria-"):
+                del element.attrib[name]
+            else:
+                element.set(name, f"{prefix}{value}" if name == "id" else value.replace("url(#", f"url(#{prefix}"))
+    root.attrib |= {"role": "img", "class": "picture", "style": "max-width:100%;height:auto"}
     for place, (tag, text) in enumerate((("title", " ".join(spec["title"]["text"])), ("desc", spec["description"]))):
         told = ElementTree.Element(f"{{{SVG}}}{tag}")
         told.text = text
