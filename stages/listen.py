@@ -68,7 +68,7 @@ def _written(clip: Clip, entry: str, folder: Path) -> list[dict]:
             | {"strength": clip.strength, "sample_rate_hz": clip.sample_rate_hz}
             | {"duration_s": round(longest / clip.sample_rate_hz, 3), "sound": sound.name, "stem": stem}
             | {"decision": sound.decision, "confidence": sound.confidence}
-            | {"gain_db": round(20 * np.log10(gains[place]), 1), "matched_db": round(matched_db[place], 1)}
+            | {"gain_db": round(20 * np.log10(gains[place]), 1), "matched_db": round(matched_db[place], 1) + 0.0}
             | {"video": "" if sound.video is None else f"{stem}.webm"}
             | {"width_px": ENLARGED * width, "height_px": ENLARGED * height}
         )
@@ -92,9 +92,9 @@ def _write(path: Path, waveform: np.ndarray, sample_rate_hz: int, decibels: np.n
     import soundfile
     from matplotlib import image
 
-    soundfile.write(path.with_suffix(".wav"), to_pcm16(waveform), sample_rate_hz)
+    soundfile.write(f"{path}.wav", to_pcm16(waveform), sample_rate_hz)
     shown = {"vmin": top_db - 80, "vmax": top_db, "cmap": "magma"}
-    image.imsave(path.with_suffix(".png"), decibels[::-1], metadata={"Software": None}, **shown)
+    image.imsave(f"{path}.png", decibels[::-1], metadata={"Software": None}, **shown)
 
 
 def _write_video(path: Path, video: np.ndarray, sound: Path) -> None:

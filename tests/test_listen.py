@@ -60,7 +60,7 @@ def test_names_of_ones_own_become_harmless_names_of_files(tmp_path, monkeypatch)
     small_events.make()
     path = tmp_path / "data/events/scores/vgg13-deepfool/clips.csv"
     scores = pd.read_csv(path, dtype=str, keep_default_na=False)
-    scores.assign(treatment=scores.treatment.replace("noise_20dB", "mp3 48/k#?%41")).to_csv(path, index=False)
+    scores.assign(treatment=scores.treatment.replace("noise_20dB", "mp3 4.8/k#?%41")).to_csv(path, index=False)
     listen.main("events")
     folder = tmp_path / "reports/events/listening"
     table = pd.read_csv(folder / "listening.csv", keep_default_na=False)
@@ -70,7 +70,7 @@ def test_names_of_ones_own_become_harmless_names_of_files(tmp_path, monkeypatch)
         "vgg13-deepfool-difference",
         "vgg13-deepfool-none",
     ]
-    assert table.sound.iloc[4] == "mp3 48/k#?%41" and table.stem.iloc[4].startswith("vgg13-deepfool-mp3_48_k_41-")
+    assert table.sound.iloc[4] == "mp3 4.8/k#?%41" and table.stem.iloc[4].startswith("vgg13-deepfool-mp3_4.8_k_41-")
     assert {path.stem for path in folder.glob("*.wav")} == set(table.stem)
     report.main("events")
     assert f'src="listening/{table.stem.iloc[4]}.wav"' in (tmp_path / "reports/events/index.html").read_text()
