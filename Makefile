@@ -1,5 +1,6 @@
 # make reproduce [STUDY=events]   set up, run the pipeline (of one study), print the headline numbers
 # make reproduce ONLY=mine        run what one victim, attack, set or treatment needs, print its rows
+# make audit VICTIM=mine          attack one victim through all that fits on it, print what is left
 # make test                       set up, lint, test
 # make seeds STUDY=events N=3     repeat a study under N seeds: how far its headline numbers spread
 # make scale SCALE=paper|smoke    write a scale into params.yaml
@@ -10,9 +11,12 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c "$(IS_RIGHT)
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
-.PHONY: reproduce test seeds scale benchmark setup check-machine
+.PHONY: reproduce audit test seeds scale benchmark setup check-machine
 reproduce: setup
 	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS)
+
+audit: setup
+	@$(RUN) -m stages.tools.audit_own $(VICTIM) --jobs $(JOBS)
 
 # The tests of a file run in one process, so that what its fixtures make is made once. A process has one thread: where
 # threads outnumber the cores, those that wait for one another do so at work (on busy cores 2.5 CPU-s became 40).

@@ -20,7 +20,7 @@ def main() -> None:
     from stages.frame import parameters
 
     torch.set_num_threads(1)
-    rate_hz = parameters.section("speech.corpora.audio.decoding.sample_rate_hz")
+    rate_hz = parameters.section("speech.corpora.audio.decoding")["sample_rate_hz"]
     audio = 0.1 * torch.randn(CLIPS, round(LENGTH_S * rate_hz), generator=torch.Generator().manual_seed(1))
     inputs = {"audio": audio, "audio_length": torch.full((CLIPS,), audio.shape[1])}
     rows = []

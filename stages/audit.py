@@ -3,12 +3,15 @@
 The section is that of params.yaml in which the entry stands, and the file in `stages/auditing` that understands it.
 """
 
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from stages.frame import clip_table, devices, shards
+from stages.frame import clip_table, content, devices, shards
 from stages.frame.columns import typed
+from stages.frame.devices import Worker
 from stages.frame.errors import run
 from stages.frame.modules import find
 
@@ -22,18 +25,26 @@ def main(study: str, name: str) -> None:
         UserError: the entry does not fit, or something that it names is missing.
     """
     section, _, entry = name.partition(".")
-    opened, planned, audited = (
-        find("auditing", section, part, where=f"{study}.{section}") for part in ("opened", "planned", "audited")
-    )
+    opened = find("auditing", section, "opened", where=f"{study}.{section}")
     worker = devices.launch()
-    task = opened(study, entry, worker.device)
+    write(section, opened(study, entry, worker.device), Path("data", study, *name.split(".")), worker)
+
+
+def write(section: str, task: Any, output: Path, worker: Worker) -> None:
+    """Writes what comes of an opened entry of a section, and tells it in a line.
+
+    What is made of the same as in a former run, each attack on each defence by itself, is not computed again.
+    """
+    planned, audited, made_of = (
+        find("auditing", section, part, where=section) for part in ("planned", "audited", "made_of")
+    )
     plan = planned(task)
 
     def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
         table = audited(task, rows)
         return table, [{}] * len(table)
 
-    output = Path("data", study, *name.split("."))
+    name = ".".join(output.parts[-2:])
     shards.write_set(
         plan,
         output,
@@ -44,6 +55,8 @@ def main(study: str, name: str) -> None:
         description=f"audit {name}",
         clips_per_shard=len(plan),
         apart=task.apart,
+        about={"cards": task.cards},
+        made_of=partial(made_of, task, cache(content.of_files)),
     )
     if worker.rank == 0:
         print(f"{name}: {_told(clip_table.read(output / 'clips.csv'))}")

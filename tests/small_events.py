@@ -13,7 +13,7 @@ EVENTS = {
     "corpora": {"audio": {"reader": "fsdkaggle2018", "root": "data/embedded/sounds"}},
     "victims": {"vgg13": {}},
     "finished": {},
-    "attacked": {"vgg13-deepfool": {}},
+    "attacked": {"vgg13-deepfool": {"attacks": ["deepfool"]}},
     "treatments": {"none": {}, "noise_20dB": {}},
     "listening": ["vgg13-deepfool"],
 }

@@ -133,6 +133,34 @@ def test_the_same_entry_gives_the_same_rows(here, rows):
     pd.testing.assert_frame_equal(clip_table.read("data/audit/classifiers/events/tiny/clips.csv"), rows)
 
 
+def test_what_is_new_alone_is_computed(here, rows, monkeypatch):
+    asked, audited = [], classifiers.audited
+
+    def seen(task, plan):
+        asked.append((plan.defence.iloc[0], plan.attack.iloc[0]))
+        return audited(task, plan)
+
+    monkeypatch.setattr(classifiers, "audited", seen)
+    write(treatments=[*GRID["treatments"], "low"])
+    audit.main("audit", "classifiers.events.tiny")
+    assert sorted(asked) == [("low", "noise"), ("low", "pgd"), ("low", "scores")]
+    made = clip_table.read("data/audit/classifiers/events/tiny/clips.csv")
+    known = made[made.defence != "low"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(
+        known.sort_values("key", ignore_index=True), rows.sort_values("key", ignore_index=True)
+    )
+    asked.clear()
+    # Of one attack more alone what it makes; an either-or of others is another treatment, by the same name too.
+    other = {"how": "one_after_another", "treatments": ["none", "low"]}
+    write(attacks=[*GRID["attacks"][:2], "sound.more"], treatments=["noisy", "either"])
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    values["audit"]["attacks"]["sound"]["more"] = AUDIT["attacks"]["sound"]["scores"]
+    values["audit"]["combinations"]["either"] = other
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    audit.main("audit", "classifiers.events.tiny")
+    assert sorted(asked) == [("either", "more"), ("either", "noise"), ("either", "pgd"), ("noisy", "more")]
+
+
 @pytest.mark.parametrize(
     "changes, told",
     [

@@ -1,5 +1,7 @@
 """Benchmarks: that passes are counted as they happen, and that every toolkit gets and gives back clips of one form."""
 
+import re
+
 import pytest
 import torch
 from small_victims import affine
@@ -106,3 +108,9 @@ def test_every_contender_exists_and_takes_its_parameters(passes):
         if toolkit != "ours":
             inspect.signature(getattr(peers, function)).bind(None, None, None, **values)
         assert all(value > 0 for value in values.values())
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda file: file.stem)
+def test_the_sections_it_names_are_in_params(file):
+    for name in re.findall(r'parameters\.section\("([\w.]+)"', file.read_text(encoding="utf-8")):
+        assert parameters.section(name, ROOT / "params.yaml")

@@ -115,6 +115,17 @@ def test_a_corpus_an_attack_a_treatment_and_a_finished_model_of_ones_own_come_to
     assert {path.name for path in (own / "data/events/scores").iterdir()} == {"mine-cw", "mine-my-attack", "theirs-cw"}
 
 
+def test_a_victim_of_ones_own_is_audited_alone(own):
+    assert "make audit VICTIM=mine" in (ROOT / "stages/studies/audit/README.md").read_text()
+    told = run(own, sys.executable, "-m", "stages.tools.audit_own", "mine", "--jobs", "2").stdout
+    # What the fixture took out of params.yaml, and what no gradient passes.
+    assert re.search(r"^half does not apply: .*through", told, re.M)
+    left = {line.split()[0]: line.split() for line in told.splitlines() if re.search(r"^ *\w+ 20\.0 ", line)}
+    assert left.keys() == {"none", "noise_20dB", "live_reverb"}
+    assert (own / "reports/audit/own/mine/index.html").is_file()
+    assert not (own / "data/audit/classifiers").exists()
+
+
 def test_the_commands_that_the_readme_shows_exist(own):
     shown = set(re.findall(r"^`?\$ (dvc [a-z]+(?: (?!repro)[a-z]+)?)(?= |$)", README, re.M))
     assert {"dvc repro", "dvc status", "dvc exp run", "dvc exp show", "dvc metrics diff", "dvc params diff"} <= shown

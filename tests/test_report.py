@@ -68,17 +68,18 @@ def test_the_summary_is_all_that_the_index_needs(home, tmp_path_factory, monkeyp
 
 
 def _fools_nothing(home: Path) -> None:
-    """One victim and its clean clips, and one attack, of someone's own, that fools nothing."""
+    """One victim and its clean clips, and one attack that fools nothing."""
     path = home / "data/events/scores/vgg13-deepfool/clips.csv"
     scores = pd.read_csv(path, dtype=str, keep_default_na=False)
-    told = {"success": "False", "found": "False", "attack": "my_attack", "decision": scores.label, "outcome": "GT"}
+    told = {"success": "False", "found": "False", "decision": scores.label, "outcome": "GT"}
     scores.assign(**told).to_csv(path, index=False)
     clean = home / "data/events/scores/vgg13-clean"
     clean.mkdir()
     empty = dict.fromkeys(["attacked_at_db", "relative_loudness_db", "l2_audio"], "")
     scores.assign(**told | {"attack": "none"} | empty).to_csv(clean / "clips.csv", index=False)
-    params = home / "params.yaml"
-    params.write_text(params.read_text().replace("vgg13-deepfool: {}", "vgg13-clean: {}\n    vgg13-deepfool: {}"))
+    params = yaml.safe_load((home / "params.yaml").read_text())
+    params["events"]["attacked"]["vgg13-clean"] = {"attacks": ["none"]}
+    (home / "params.yaml").write_text(yaml.safe_dump(params))
 
 
 def test_an_attack_that_fools_nothing_has_a_report_of_0_per_cent(home):
@@ -86,7 +87,7 @@ def test_an_attack_that_fools_nothing_has_a_report_of_0_per_cent(home):
     report.main("events")
     folder = home / "reports/events"
     (row,) = pd.read_csv(folder / "table_attacks.csv").to_dict("records")
-    assert (row["attack"], row["attacked"], row["fooled"], row["success"]) == ("my_attack-untargeted", 3, 0, 0)
+    assert (row["attack"], row["attacked"], row["fooled"], row["success"]) == ("deepfool", 3, 0, 0)
     # Of three clips that withstand nobody can say that 3 of 5 would.
     assert row["success_low"] == 0 and 60 < row["success_high"] < 100
     metrics = json.loads((folder / "metrics.json").read_text(), parse_constant=pytest.fail)
@@ -106,8 +107,9 @@ def _add_ones_own(home: Path) -> None:
     scores.assign(victim="mine", attack="pgd").to_csv(home / "data/events/scores/mine-pgd/clips.csv", index=False)
     shutil.copytree(home / "models/events/vgg13", home / "models/events/mine")
     params = yaml.safe_load((home / "params.yaml").read_text())
-    for section, name in (("victims", "mine"), ("attacked", "mine-pgd"), ("treatments", "half")):
-        params["events"][section][name] = {}
+    sections = params["events"]
+    sections["victims"]["mine"] = sections["treatments"]["half"] = {}
+    sections["attacked"]["mine-pgd"] = {"attacks": ["sound.pgd", "deepfool"]}
     (home / "params.yaml").write_text(yaml.safe_dump(params))
 
 
@@ -132,6 +134,40 @@ def test_the_papers_tables_and_claims_have_the_same_bytes_with_entries_of_ones_o
     row = yours.loc["mine-pgd", "half"]
     assert (row.model, row.attack, row.attacked, row.fooled, row.GT, row.n) == ("mine", "pgd-untargeted", 3, 2, 100, 2)
     assert row.accuracy == 100 and row.GT_low < row.GT and yours.Adv["mine-pgd", "noise_20dB"] == 100
+
+
+def test_an_attack_of_ones_own_in_a_papers_set_stands_apart_from_the_papers(home):
+    folder = home / "reports/events"
+    report.main("events")
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.suffix in (".csv", ".json")}
+    path = home / "data/events/scores/vgg13-deepfool/clips.csv"
+    scores = pd.read_csv(path, dtype=str, keep_default_na=False)
+    mine = scores.assign(attack="pgd", success="True", found="True", key="pgd/" + scores.key)
+    pd.concat([scores, mine]).to_csv(path, index=False)
+    params = yaml.safe_load((home / "params.yaml").read_text())
+    params["events"]["attacked"]["vgg13-deepfool"]["attacks"].append("sound.pgd")
+    (home / "params.yaml").write_text(yaml.safe_dump(params))
+    report.main("events")
+    after = {name: (folder / name).read_bytes() for name in before}
+    assert {name for name in before if before[name] != after[name]} == {"table_yours.csv"}
+    yours = pd.read_csv(folder / "table_yours.csv")
+    assert yours[["entry", "attack", "treatment", "attacked", "fooled"]].to_numpy().tolist() == [
+        ["vgg13-deepfool", "pgd-untargeted", "none", 3, 3],
+        ["vgg13-deepfool", "pgd-untargeted", "noise_20dB", 3, 3],
+    ]
+
+
+def test_what_was_made_of_entries_that_are_gone_is_not_read(home):
+    report.main("events")
+    folder = home / "reports/events"
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.suffix in (".csv", ".json")}
+    params = (home / "params.yaml").read_text()
+    _add_ones_own(home)
+    (home / "data/events/scores/dead").mkdir()
+    (home / "data/events/scores/dead/clips.csv").write_text("no table")
+    (home / "params.yaml").write_text(params)
+    report.main("events")
+    assert {name: (folder / name).read_bytes() for name in before} == before
 
 
 def test_a_victim_that_nobody_attacks_has_a_row_of_its_own(home):

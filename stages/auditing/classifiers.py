@@ -1,20 +1,23 @@
 """Room of auditing: the section `classifiers`: victims that decide on a label, crossed with defences and attacks."""
 
 import inspect
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
+from stages import victim as models
 from stages.attacking import batches
 from stages.attacking.problem import rounded
-from stages.auditing import defences, ways
-from stages.auditing.crossed import Batch, Run, crossed
+from stages.auditing import cards, defences, ways
+from stages.auditing.cards import Card
+from stages.auditing.crossed import DOUBLED, Batch, Run, crossed, rightly
 from stages.auditing.entries import Attack, Classifier, Grid
-from stages.frame import clip_table, parameters
+from stages.frame import clip_table, code, parameters
 from stages.frame.errors import UserError
 from stages.frame.modules import find
 from stages.frame.shards import ShardSet
@@ -35,7 +38,7 @@ class Task:
     ways: dict[str, ways.Way]
     sets: list[ShardSet]
     device: str
-    apart = ("folder", "defence")
+    apart = ("folder", "defence", "attack")
 
     @property
     def defences(self) -> list[str]:
@@ -45,12 +48,11 @@ class Task:
     @property
     def read(self) -> list[str | Path]:
         """All files and folders that the work depends on."""
-        models = dict.fromkeys([*self.entry.victims, *self.entry.trained.values()])
         given = [one for way in self.ways.values() for one in way.given]
-        models |= {one.model: None for one in given if one.model}
+        named = [*self.entry.victims, *self.entry.trained.values(), *(one.model for one in given if one.model)]
         return [
             *(one.folder for one in self.sets),
-            *(Path("models", self.of, name) for name in models),
+            *(Path("models", self.of, name) for name in dict.fromkeys(named)),
             *dict.fromkeys(file for one in given for file in one.files),
         ]
 
@@ -61,8 +63,16 @@ class Task:
             self.entry,
             self.grid,
             [run.entry for run in self.runs],
-            [(one.given, one.draws) for one in self.ways.values()],
+            [(one.given, one.how, one.draws) for one in self.ways.values()],
         ]
+
+    @property
+    def cards(self) -> list[Card]:
+        """What stands in for the names of victims and defences."""
+        victims = {
+            one["name"]: one for one in (cards.of_victim(Path("models", self.of, it)) for it in self.entry.victims)
+        }
+        return [*victims.values(), *cards.of_ways(self.ways), *cards.of_trainings(self.of, self.entry.trained)]
 
     @cached_property
     def quantum(self) -> dict[str, float] | None:
@@ -77,10 +87,17 @@ def opened(study: str, name: str, device: str) -> Task:
     Raises:
         UserError: something is missing, is called otherwise, or does not fit the victim.
     """
-    where = f"{study}.classifiers.{name}"
-    entry = parameters.entry(Classifier, where)
-    of = name.partition(".")[0]
-    grid = parameters.entry(Grid, f"{study}.grids.{entry.grid}")
+    entry = parameters.entry(Classifier, f"{study}.classifiers.{name}")
+    return tasked(study, name, entry, parameters.entry(Grid, f"{study}.grids.{entry.grid}"), device)
+
+
+def tasked(study: str, name: str, entry: Classifier, grid: Grid, device: str) -> Task:
+    """What is to be done for an entry and its grid, wherever they stand; `name` tells the victims' study, as above.
+
+    Raises:
+        UserError: as `opened`.
+    """
+    where, of = f"{study}.classifiers.{name}", name.partition(".")[0]
     sets = [ShardSet(Path("data", of, one)) for one in dict.fromkeys((entry.inputs, entry.beside)) if one]
     if bool(grid.treatments) == bool(entry.trained):
         found = "both" if entry.trained else "neither"
@@ -108,47 +125,58 @@ def opened(study: str, name: str, device: str) -> Task:
 
 
 def planned(task: Task) -> pd.DataFrame:
-    """A row for each clip and defence, those of one model and defence together; clips are numbered by `place`.
+    """A row for each clip, defence and attack, those of one model, defence and attack together.
 
     The clips are those that the bare victim decides rightly, of its own part of the corpus, so many of each label, of
-    as many speakers as there are.
+    as many speakers as there are; they are numbered by `place`. Rows with the same key are the same clip and defence.
 
     Raises:
         UserError: there is none.
     """
-    clips = pd.concat([_chosen(task, folder) for folder in _victims(task)])
-    if clips.empty:
-        raise UserError(task.entry.victims[0], "a test clip decided rightly", "none", "train it longer")
-    clips = clips.assign(place=clips.groupby("place").cumcount() + clips.place * clips.label.nunique())
-    plan = clips.merge(pd.Series(task.defences, name="defence"), how="cross")
-    plan = plan.assign(key=plan.clip_id + "/" + plan.victim + "/" + plan.defence, study=task.of)
-    order = ["folder", "defence", "duration_s", "clip_id"]
+    plan = _defended(task).merge(pd.Series([run.name for run in task.runs], name="attack"), how="cross")
+    clips = {run.name: run.entry.clips for run in task.runs}
+    plan = plan[plan.place < plan.attack.map(clips).astype(float).fillna(len(plan))]
+    order = ["folder", "defence", "attack", "duration_s", "clip_id"]
     return plan.sort_values(order, kind="stable", ignore_index=True)
 
 
 def audited(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
-    """What comes of the clips `rows` of a plan, all of one model and one defence, see `crossed`."""
+    """What comes of the clips `rows` of a plan, all of one model, one defence and one attack, see `crossed`.
+
+    `right_clean` is what `right` is before the attack, by the same draws.
+    """
     first = rows.iloc[0]
-    bare = _victim(task, first.folder)
-    if first.defence in task.ways:
-        way = task.ways[first.defence]
-        defence = defences.treated(bare, way, draws=way.draws or task.grid.draws)
-    else:
-        hardened = _victim(task, str(Path("models", task.of, task.entry.trained[first.defence])))
-        defence = defences.trained(bare, hardened)
-    made = []
-    for start in range(0, len(rows), task.grid.batch_size):
-        own = rows.iloc[start : start + task.grid.batch_size]
-        batch = replace(_batch(task, first.folder, tuple(own.clip_id), tuple(own.label)), rows=own)
-        made.append(crossed(defence, batch, task.runs, task.grid))
-    table = pd.concat(made, ignore_index=True).drop(columns=["folder", "place"])
+    run = next(run for run in task.runs if run.name == first.attack)
+    defence = _defence(task, first.folder, first.defence)
+    made = pd.concat([crossed(defence, batch, run, task.grid) for batch in _batches(task, rows)], ignore_index=True)
+    table = made.assign(right_clean=made.key.map(_clean(task, first.folder, first.defence)))
     parts = ["attack", "knowledge", "budget", "times"]
     names = table[parts].astype({"budget": float}).astype(str).agg("/".join, axis=1)
-    return table.assign(key=table.key + "/" + names, budget_in=task.grid.budget_in)
+    return table.drop(columns=["folder", "place"]).assign(key=table.key + "/" + names, budget_in=task.grid.budget_in)
+
+
+def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[Any]:
+    """All that these rows' table is made of besides them, of no other defence and no other attack.
+
+    See `shards.write_set`; `digest` is `content.of_files`, which may know the files already.
+    """
+    first = rows.iloc[0]
+    run = next(run for run in task.runs if run.name == first.attack)
+    way, hardened = task.ways.get(first.defence), task.entry.trained.get(first.defence)
+    given = way.given if way else ()
+    own = [f"stages/attacks/{run.entry.attack}.py", *(f"stages/treatments/{one.treatment}.py" for one in given)]
+    asked = [Path("models", task.of, one) for one in (hardened, *(one.model for one in given)) if one]
+    return [
+        *(run.entry, replace(task.grid, attacks=[], treatments=[]), task.device.split(":")[0]),
+        *((given, way.how, way.draws) if way else ()),
+        digest(*code.whole("stages/auditing/classifiers.py", *own)),
+        [digest(*models.made_by(one)) for one in (first.folder, *asked)],
+        digest(*(one.folder for one in task.sets), *(file for one in given for file in one.files)),
+    ]
 
 
 def _run(study: str, name: str, grid: Grid) -> Run:
-    """An attack, bound to its parameters once as they are and once with twice the steps."""
+    """An attack, bound to its parameters, with its own steps and with as many times as many as may be needed."""
     where = f"{study}.attacks.{name}"
     entry = parameters.entry(Attack, where)
     called = name.rpartition(".")[2]
@@ -160,12 +188,12 @@ def _run(study: str, name: str, grid: Grid) -> Run:
             raise UserError(f"params.yaml: {where}.attack", expected, repr(entry.attack), do)
     once = parameters.bind(function, f"{where}.parameters", entry.parameters, passed=tuple(passed))
     if not {"unaware", "aware"} <= set(entry.knowledge):
-        return Run(name=called, entry=entry, once=once, twice=None)
+        return Run(name=called, entry=entry, times={1: once})
     if "steps" not in entry.parameters:
         raise UserError(f"params.yaml: {where}.parameters", "steps, to be doubled", "none", "name how many")
-    more = entry.parameters | {"steps": 2 * entry.parameters["steps"]}
-    twice = parameters.bind(function, f"{where}.parameters", more, passed=tuple(passed))
-    return Run(name=called, entry=entry, once=once, twice=twice)
+    steps = entry.parameters["steps"]
+    more = {times: partial(once, steps=times * steps) for times in DOUBLED}
+    return Run(name=called, entry=entry, times={1: once} | more)
 
 
 def _check_gradients(task: Task) -> None:
@@ -189,6 +217,45 @@ def _victim(task: Task, folder: str) -> Victim:
 def _victims(task: Task) -> list[str]:
     """The folders of the bare victims."""
     return [str(Path("models", task.of, name)) for name in task.entry.victims]
+
+
+@cache
+def _defence(task: Task, folder: str, name: str) -> defences.Defence:
+    """The defence of this name before, or in the place of, the model in a folder."""
+    bare = _victim(task, folder)
+    if name in task.ways:
+        way = task.ways[name]
+        return defences.treated(bare, way, draws=way.draws or task.grid.draws)
+    return defences.trained(bare, _victim(task, str(Path("models", task.of, task.entry.trained[name]))))
+
+
+@cache
+def _clean(task: Task, folder: str, name: str) -> dict[str, float]:
+    """The share of hearings of each clip behind a defence that are decided rightly as it is, by its key."""
+    clips = _defended(task)
+    clips = clips[(clips.folder == folder) & (clips.defence == name)].sort_values(["duration_s", "clip_id"])
+    defence, shares = _defence(task, folder, name), {}
+    for batch in _batches(task, clips):
+        shares |= zip(batch.rows.key, rightly(defence, batch, batch.inputs, task.grid.hearings))
+    return shares
+
+
+@cache
+def _defended(task: Task) -> pd.DataFrame:
+    """A row for each clip that is audited and each defence."""
+    clips = pd.concat([_chosen(task, folder) for folder in _victims(task)])
+    if clips.empty:
+        raise UserError(task.entry.victims[0], "a test clip decided rightly", "none", "train it longer")
+    clips = clips.assign(place=clips.groupby("place").cumcount() + clips.place * clips.label.nunique())
+    plan = clips.merge(pd.Series(task.defences, name="defence"), how="cross")
+    return plan.assign(key=plan.clip_id + "/" + plan.victim + "/" + plan.defence, study=task.of)
+
+
+def _batches(task: Task, rows: pd.DataFrame) -> Iterator[Batch]:
+    """The clips of one model, so many at a time, with what has been made of them without knowing of a defence."""
+    for start in range(0, len(rows), task.grid.batch_size):
+        own = rows.iloc[start : start + task.grid.batch_size]
+        yield replace(_batch(task, own.folder.iloc[0], tuple(own.clip_id), tuple(own.label)), rows=own)
 
 
 def _chosen(task: Task, folder: str) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Room of auditing: what each attack makes of clips against one defence, at each budget, by all that it may know."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -17,16 +17,17 @@ from stages.victim import Goal, Inputs, Victim
 
 # How often an attacker looks at what it made, where chance plays, to choose the best by draws that made none of it.
 LOOKS = 4
+# How many times its steps an attack takes that gains nothing by knowing, as long as they find what fewer did not.
+DOUBLED = (2, 4, 8)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """An attack with its own parameters, and the same with twice the steps; `name` is its entry's."""
+    """An attack with its own parameters, by how many times their steps it takes; `name` is its entry's."""
 
     name: str
     entry: Attack
-    once: Callable[..., Result]
-    twice: Callable[..., Result] | None
+    times: dict[int, Callable[..., Result]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,30 +56,36 @@ class Batch:
         return Batch(rows=self.rows[chosen], inputs=inputs, goal=goal, quantum=self.quantum)
 
 
-def crossed(defence: Defence, batch: Batch, runs: list[Run], grid: Grid) -> pd.DataFrame:
-    """A row for each clip, attack, budget, and what the attacker knows.
+def crossed(defence: Defence, batch: Batch, run: Run, grid: Grid) -> pd.DataFrame:
+    """A row for each clip, budget, and what the attacker knows.
 
-    `right_clean` and `right` are the shares of the grid's hearings that are decided rightly, before and after the
-    attack, by the same draws, which no attacker has seen. An attacker who knows of the defence keeps the best of what
-    it makes and of what it would have made without knowing, by its own looks. Where that gains nothing at the loudest
-    budget it tries again with twice the steps, from what it would have made without knowing if it can: `times` is 2. An
-    attack by scores is at that budget alone. `reached` is in the unit of the budget; `forwards` and `backwards` are
-    passes through the victim of all that led to the example.
+    `right` is the share of the grid's hearings that are decided rightly, by draws that no attacker has seen. An
+    attacker who knows of the defence keeps the best of what it makes and of what it would have made without knowing, by
+    its own looks. Where that gains nothing at the loudest budget it tries again with twice the steps, from what it
+    would have made without knowing if it can, and with twice as many again as long as that finds more: `times` is 2, 4
+    or 8. An attack by scores is at that budget alone. `reached` is in the unit of the budget; `forwards` and
+    `backwards` are passes through the victim of all that led to the example.
     """
-    clean = _right(defence, batch, batch.inputs, grid.hearings)
     parts = []
-    for run in runs:
-        chosen = np.ones(len(clean), bool) if run.entry.clips is None else (batch.rows.place < run.entry.clips)
-        own = batch if chosen.all() else batch.only(np.asarray(chosen))
-        if not chosen.any():
-            continue
-        for budget in grid.budgets[-1:] if run.entry.access == "scores" else grid.budgets:
-            parts += _Try(defence, own, grid, run, budget).parts()
-        if run.entry.access == "gradient":
-            unlimited = _Try(defence, own, grid, run, grid.unlimited)
-            parts.append(unlimited.told(unlimited.made(run.once, defence.aimed()), "aware"))
-    told = batch.rows[["key"]].assign(right_clean=clean)
-    return pd.concat(parts, ignore_index=True).merge(told, on="key")
+    for budget in grid.budgets[-1:] if run.entry.access == "scores" else grid.budgets:
+        parts += _Try(defence, batch, grid, run, budget).parts()
+    if run.entry.access == "gradient":
+        unlimited = _Try(defence, batch, grid, run, grid.unlimited)
+        parts.append(unlimited.told(unlimited.made(run.times[1], defence.aimed()), "aware"))
+    return pd.concat(parts, ignore_index=True)
+
+
+def rightly(defence: Defence, batch: Batch, inputs: Inputs, hearings: int) -> np.ndarray:
+    """The share (clips,) of hearings of a batch's versions that are decided rightly, of one where no chance plays.
+
+    What is drawn at each is told by the row's key.
+    """
+    first = [stable_hash(key) for key in batch.rows.key]
+    right = [
+        (defence.decide(inputs, [seed + trial for seed in first]) == batch.goal.labels).cpu().numpy()
+        for trial in range(hearings if defence.chance else 1)
+    ]
+    return np.mean(right, axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,24 +100,32 @@ class _Try:
 
     def parts(self) -> list[pd.DataFrame]:
         """The rows of each thing that the attacker may know."""
-        made = {}
+        made, once = {}, self.run.times[1]
         if "none" in self.run.entry.knowledge:
-            made["none"] = self.made(self.run.once, self.defence.bare)
+            made["none"] = self.made(once, self.defence.bare)
         if "unaware" in self.run.entry.knowledge:
             made["unaware"] = self._unaware()
         if "aware" in self.run.entry.knowledge:
-            made["aware"] = self._aware(made.get("unaware"), self.run.once)
+            made["aware"] = self._aware(made.get("unaware"), once)
         parts = {knowledge: self.told(result, knowledge) for knowledge, result in made.items()}
-        if {"unaware", "aware"} <= parts.keys() and self.budget == self.grid.budgets[-1]:
-            left = parts["aware"].right
-            idle = ((left > 0) & (left >= parts["unaware"].right)).to_numpy()
-            if idle.any():
-                rest = replace(self, batch=self.batch.only(idle))
-                first = _of(made["unaware"], idle)
-                start = {"start": first.adversarial} if self.run.entry.continues else {}
-                again = rest._aware(first, self.run.twice, **start)
-                parts["again"] = rest.told(again, "aware", times=2)
-        return list(parts.values())
+        again = {"unaware", "aware"} <= parts.keys() and self.budget == self.grid.budgets[-1]
+        return [*parts.values(), *(self._again(made["unaware"], parts) if again else [])]
+
+    def _again(self, unaware: Result, parts: dict[str, pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """The rows of clips where knowing gains nothing, with ever more steps."""
+        left, without = (parts[name].right.to_numpy(copy=True) for name in ("aware", "unaware"))
+        for times in DOUBLED:
+            idle = (left > 0) & (left >= without)
+            if not idle.any():
+                return
+            rest, first = replace(self, batch=self.batch.only(idle)), _of(unaware, idle)
+            start = {"start": first.adversarial} if self.run.entry.continues else {}
+            told = rest.told(rest._aware(first, self.run.times[times], **start), "aware", times=times)
+            yield told
+            found = np.minimum(left[idle], told.right)
+            if (found == left[idle]).all():
+                return
+            left[idle] = found
 
     def made(self, attack: Callable[..., Result], victim: Victim, **start: Inputs) -> Result:
         """What an attack makes of the clips."""
@@ -131,7 +146,7 @@ class _Try:
             knowledge=knowledge,
             budget=self.budget,
             times=times,
-            right=_right(self.defence, self.batch, made.adversarial, self.grid.hearings),
+            right=rightly(self.defence, self.batch, made.adversarial, self.grid.hearings),
             reached=self._reached(made.adversarial),
             forwards=made.forwards.tolist(),
             backwards=made.backwards.tolist(),
@@ -141,7 +156,7 @@ class _Try:
     def _unaware(self) -> Result:
         key = self.run.name, self.budget
         if key not in self.batch.unaware:
-            self.batch.unaware[key] = self.made(self.run.once, self.defence.bare)
+            self.batch.unaware[key] = self.made(self.run.times[1], self.defence.bare)
         return self.batch.unaware[key]
 
     def _aware(self, unaware: Result | None, attack: Callable[..., Result], **start: Inputs) -> Result:
@@ -170,16 +185,6 @@ class _Try:
             return torch.stack(sizes).amax(0).tolist()
         clean, made = (inputs["audio"].cpu().numpy() for inputs in (self.batch.inputs, adversarial))
         return [snr_db(before, after - before) for before, after in zip(clean, made)]
-
-
-def _right(defence: Defence, batch: Batch, inputs: Inputs, hearings: int) -> np.ndarray:
-    """The share (clips,) of hearings that are decided rightly, of one where no chance plays."""
-    first = [stable_hash(key) for key in batch.rows.key]
-    right = [
-        (defence.decide(inputs, [seed + trial for seed in first]) == batch.goal.labels).cpu().numpy()
-        for trial in range(hearings if defence.chance else 1)
-    ]
-    return np.mean(right, axis=0)
 
 
 def _seen(victim: Victim, several: list[Inputs], goal: Goal, looks: int) -> Tensor:

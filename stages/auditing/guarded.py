@@ -14,10 +14,11 @@ from stages import victim as models
 from stages.attacking.entries import Attack
 from stages.attacking.plans import told
 from stages.attacking.problem import Result, Setting, rounded
-from stages.auditing import guards, ways
+from stages.auditing import cards, guards, ways
+from stages.auditing.cards import Card
 from stages.detection import controls
-from stages.detection.entries import Detector, bound
-from stages.frame import clip_table, parameters
+from stages.detection.entries import Detector, bound, of_victim
+from stages.frame import clip_table, code, parameters
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 from stages.frame.modules import find
@@ -95,7 +96,12 @@ class Task:
     @property
     def settings(self) -> list[Any]:
         """All parameters that the work depends on."""
-        return [self.entry, self.attacks, [one.given for one in self.ways.values()], self.given]
+        return [self.entry, self.attacks, [(one.given, one.how) for one in self.ways.values()], self.given]
+
+    @property
+    def cards(self) -> list[Card]:
+        """What stands in for the names of the victim and what guards it."""
+        return [cards.of_victim(self.folder), *cards.of_ways(self.ways), *cards.of_detectors(self.given)]
 
 
 def opened(study: str, name: str, device: str) -> Task:
@@ -104,8 +110,16 @@ def opened(study: str, name: str, device: str) -> Task:
     Raises:
         UserError: something is missing, is called otherwise, or does not fit the victim.
     """
+    return tasked(study, name, parameters.entry(Guarded, f"{study}.guarded.{name}"), device)
+
+
+def tasked(study: str, name: str, entry: Guarded, device: str) -> Task:
+    """What is to be done for an entry, wherever it stands; `name` tells the victim's study, as above.
+
+    Raises:
+        UserError: as `opened`.
+    """
     where, of = f"{study}.guarded.{name}", name.partition(".")[0]
-    entry = parameters.entry(Guarded, where)
     folder, clips = Path("models", of, entry.victim), ShardSet(Path("data", of, entry.inputs))
     if (network := models.config_of(folder)["network"]) != entry.network:
         raise UserError(folder, f"the network {entry.network!r}", repr(network), "name this network in the entry")
@@ -113,7 +127,7 @@ def opened(study: str, name: str, device: str) -> Task:
         raise UserError(f"params.yaml: {where}", "guards of different names", repr(twice[0]), "rename one")
     own = parameters.section(study).get("detectors", {})
     places = {one: f"{study if one in own else of}.detectors.{one}" for one in entry.detectors}
-    given = {one: parameters.entry(Detector, place) for one, place in places.items()}
+    given = {one: of_victim(place, parameters.entry(Detector, place), entry.victim) for one, place in places.items()}
     signal = {"sample_rate_hz": clips.about["signal"]["sample_rate_hz"], "device": device}
     named = {"unaware": entry.unaware, "aware": entry.aware, "longer": entry.aware}
     attacks = {one: parameters.entry(Attack, f"{study}.attacks.{dotted}") for one, dotted in named.items()}
@@ -175,6 +189,27 @@ def audited(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
     guarded = {"defence": "none"} if name in task.detectors else {"defence": name, "detector": ""}
     keys = table.key + "/" + table.knowledge + "/" + table.times.astype(str)
     return table.assign(key=keys, threshold=guard.threshold, **guarded)
+
+
+def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[Any]:
+    """All that these rows' table is made of besides them, of no other guard.
+
+    See `shards.write_set`; `digest` is `content.of_files`, which may know the files already.
+    """
+    name = rows.guard.iloc[0]
+    way, detector = task.ways.get(name), task.given.get(name)
+    given = way.given if way else ()
+    own = {f"stages/attacks/{one.attack}.py" for one in task.attacks.values()}
+    own |= {f"stages/treatments/{one.treatment}.py" for one in given}
+    own |= {f"stages/detection/{detector.detector}.py"} if detector else set()
+    asked = [one.model for one in (*given, *([detector] if detector else [])) if one.model]
+    return [
+        *(replace(task.entry, treatments=[], detectors=[]), task.attacks, task.device.split(":")[0]),
+        *(detector, given, way and way.how),
+        digest(*code.whole("stages/auditing/guarded.py", *sorted(own))),
+        [digest(*models.made_by(one)) for one in (task.folder, *(Path("models", task.of, one) for one in asked))],
+        digest(task.clips.folder, *(file for one in given for file in one.files)),
+    ]
 
 
 def _batch(task: Task, guard: guards.Guard, rows: pd.DataFrame) -> list[pd.DataFrame]:

@@ -26,12 +26,13 @@ class Way:
     """What clips go through: `treat(waveforms, seeds=...)`, and `through()`, the same for an attacker.
 
     For both see `stages.treatments`; each call of `through` begins its chance anew. `given` are the entries that it is
-    made of, `draws` as in `Combination`.
+    made of, `how` and `draws` as in `Combination`.
     """
 
     treat: Callable[..., list[np.ndarray]]
     through: Callable[[], Through]
     given: tuple[Treatment, ...]
+    how: str = "alone"
     draws: int | None = None
 
 
@@ -52,7 +53,7 @@ def way(study: str, name: str, audited_study: str, **told: Any) -> Way:
         given = parameters.entry(Combination, f"{study}.combinations.{name}")
         parts = [way(study, part, audited_study, **told) for part in given.treatments]
         combined = _chain(parts) if given.how == "one_after_another" else _choice(parts)
-        return replace(combined, draws=given.draws)
+        return replace(combined, how=given.how, draws=given.draws)
     own = parameters.section(study).get("treatments", {})
     of = study if name in own else audited_study
     given = parameters.entry(Treatment, f"{of}.treatments.{name}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from stages.frame.errors import UserError
 from stages.reporting.names import name
-from stages.reporting.sheet import Row, rows_of, sheet
+from stages.reporting.sheet import rows_of, sheet
 from stages.reporting.verdicts import VERDICTS
 
 TEMPLATES, VENDORED = (Path(__file__).parent / folder for folder in ("templates", "vendored"))
@@ -26,7 +26,8 @@ def write_study(
 ) -> Path:
     """Writes the `index.html` of a study's report from the files in its folder, and returns its path.
 
-    `summary` is what `write_index` reads again; `tables` and `figures` give each file its title, without suffix but for figures of pixels.
+    `summary` is what `write_index` reads again; `tables` and `figures` give each file its title, without suffix but for
+    figures of pixels.
     """
     claims = rows_of(folder / "claims.csv")
     places = {stem: _place(stem, tables) for stem in summary["pictures"]}
@@ -52,7 +53,9 @@ def write_index(reports: Path, studies: Iterable[str]) -> Path:
         UserError: a study has no summary.
     """
     told = [{"name": study} | _summary(reports / study) for study in studies]
-    verdicts = {verdict: sum(one["verdicts"].get(verdict, 0) for one in told if not one["audit"]) for verdict in VERDICTS}
+    verdicts = {
+        verdict: sum(one["verdicts"].get(verdict, 0) for one in told if not one["audit"]) for verdict in VERDICTS
+    }
     return _written(reports / "index.html", "index.html.j2", studies=told, verdicts=verdicts)
 
 

@@ -1,4 +1,4 @@
-"""Room of reporting: a table's csv as it is shown: names spelt, numbers rounded, intervals as bars, the paper's marked."""
+"""Room of reporting: a table's csv as it is shown: names spelt, numbers rounded, intervals drawn as bars."""
 
 import csv
 import math

@@ -10,6 +10,8 @@ from stages.frame.errors import UserError
 from stages.frame.modules import find
 
 STUDIES = Path(__file__).parents[1] / "studies"
+# Tables that tell of papers alone.
+OF_PAPERS = ("claims", "table_papers")
 # The names of the paper's entries by section; of adversarial sets, where the study tells them, with their attacks.
 Papers = dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]]
 
@@ -96,5 +98,5 @@ def without_paper(made: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         if "cited" in table:
             table = table[table.cited == "no"]
         of_paper = [column for column in table if column.endswith("_paper")]
-        emptied[name] = table.head(0) if name == "claims" else table.assign(**dict.fromkeys(of_paper, math.nan))
+        emptied[name] = table.head(0) if name in OF_PAPERS else table.assign(**dict.fromkeys(of_paper, math.nan))
     return emptied

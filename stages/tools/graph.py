@@ -14,8 +14,9 @@ HELD = Path(".dvc/tmp/lock")
 def outdated(targets: list[str], values: dict[str, Any]) -> dict[str, set[str]]:
     """The stages that the targets need and that have to run, or that follow one which has to.
 
-    A target is a stage, or what one writes. Each comes with those of them it waits for. `values` is all of params.yaml;
-    what it no longer names goes first, see `removed.forget`.
+    A target is a stage, or what one writes, or several do, or a part of that; a file that none writes needs none. Each
+    comes with those of them it waits for. `values` is all of params.yaml; what it no longer names goes first, see
+    `removed.forget`.
 
     Raises:
         UserError: a dvc.lock is cut off, names are missing in params.yaml, or another command of DVC is at work.
@@ -27,7 +28,7 @@ def outdated(targets: list[str], values: dict[str, Any]) -> dict[str, set[str]]:
         with Repo(".") as repo:
             graph = repo.index.graph
             writers = {Path(out.fs_path): stage.addressing for stage in repo.index.stages for out in stage.outs}
-            names = [writers.get(Path(name).absolute(), name) for name in targets]
+            names = [stage for name in targets for stage in _writing(name, writers)]
             stages = {one for name in names for one in repo.stage.collect(name, with_deps=True, graph=graph)}
             with repo.lock:
                 removed.forget(repo)
@@ -37,6 +38,13 @@ def outdated(targets: list[str], values: dict[str, Any]) -> dict[str, set[str]]:
     except DvcException as error:
         raise _told(error) from error
     return {stage.addressing: {one.addressing for one in needed} for stage, needed in following(waits_for, changed)}
+
+
+def _writing(target: str, writers: dict[Path, str]) -> list[str]:
+    """The stages that write a file or folder, or what lies in it; what is no file is a stage itself."""
+    path = Path(target).absolute()
+    found = {stage for out, stage in writers.items() if path == out or out in path.parents or path in out.parents}
+    return sorted(found) or ([] if path.exists() else [target])
 
 
 def following(waits_for: dict[Any, set], changed: set) -> list[tuple[Any, set]]:

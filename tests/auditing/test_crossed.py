@@ -11,7 +11,7 @@ from torch import nn
 
 from stages.attacks import noise, pgd_l2
 from stages.auditing import defences
-from stages.auditing.crossed import Batch, Run, crossed
+from stages.auditing.crossed import DOUBLED, Batch, Run, crossed, rightly
 from stages.auditing.entries import Attack, Grid
 from stages.auditing.ways import Way
 from stages.treatments import none, resample, white_noise
@@ -79,7 +79,7 @@ def run(attack, knowledge, access="gradient", **parameters):
         return lambda *given, **told: attack(*given, **own, **told)
 
     entry = Attack(attack="", knowledge=knowledge, access=access, continues=attack is pgd_l2.attack)
-    return Run(name="pgd", entry=entry, once=bound(1), twice=bound(2))
+    return Run(name="pgd", entry=entry, times={times: bound(times) for times in (1, *DOUBLED)})
 
 
 def left(rows, knowledge, budget, times=1):
@@ -101,8 +101,8 @@ def test_who_knows_of_a_linear_treatment_needs_no_more_than_the_distance_through
         own = batch.only(np.arange(3) == row)
         margin_db = 20 * math.log10(1.02)
         grid = replace(GRID, budgets=[exactly - margin_db, exactly + margin_db])
-        rows = crossed(defence, own, [run(pgd_l2.attack, ["unaware", "aware"], **PGD)], grid)
-        assert (rows.right_clean == 1).all()
+        rows = crossed(defence, own, run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid)
+        assert (rightly(defence, own, own.inputs, grid.hearings) == 1).all()
         enough, short = grid.budgets
         assert (left(rows, "aware", short) == 1).all()
         assert (left(rows, "aware", enough) == 0).all()
@@ -118,7 +118,7 @@ def test_through_nothing_knowing_gains_nothing(victim):
     near = 20 * math.log10(float(batch.inputs["audio"][0].norm()) / 0.02)
     grid = replace(GRID, budgets=[near, 0.0])
     rows = crossed(
-        defences.treated(victim, way(none), draws=8), batch, [run(pgd_l2.attack, ["unaware", "aware"], **PGD)], grid
+        defences.treated(victim, way(none), draws=8), batch, run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid
     )
     for budget in grid.budgets:
         pd.testing.assert_series_equal(left(rows, "unaware", budget), left(rows, "aware", budget))
@@ -137,7 +137,7 @@ def test_success_under_fresh_noise_is_what_expectation_over_draws_says(victim):
     rows = crossed(
         defences.treated(victim, way(white_noise, snr_db=10.0), draws=32),
         batch,
-        [run(pgd_l2.attack, ["aware"], **PGD | {"confidence": 9.0})],
+        run(pgd_l2.attack, ["aware"], **PGD | {"confidence": 9.0}),
         replace(GRID, budgets=[budget], hearings=400),
     )
     fooled = 1 - left(rows, "aware", budget).item()
@@ -149,7 +149,7 @@ def test_noise_as_loud_is_a_row_and_asks_nothing(victim):
     rows = crossed(
         defences.treated(victim, way(none), draws=1),
         batch_of(victim),
-        [run(noise.attack, ["none"], "none", band_hz=None)],
+        run(noise.attack, ["none"], "none", band_hz=None),
         replace(GRID, budgets=[20.0]),
     )
     assert set(rows.knowledge) == {"none"}
@@ -157,11 +157,30 @@ def test_noise_as_loud_is_a_row_and_asks_nothing(victim):
     np.testing.assert_allclose(rows.reached, 20, atol=0.1)
 
 
-def test_an_attack_of_fewer_clips_takes_the_first(victim):
-    first = run(pgd_l2.attack, ["aware"], **PGD)
-    first = replace(first, entry=replace(first.entry, clips=2))
-    rows = crossed(defences.treated(victim, way(none), draws=1), batch_of(victim), [first], GRID)
-    assert set(rows.key) == {"clip0", "clip1"}
+def test_steps_are_doubled_as_long_as_they_find_more(victim):
+    """An attack that finds the first clip with twice its steps, the second with four times, and the third never."""
+    batch, asked = batch_of(victim), []
+
+    def searching(steps):
+        def attack(aimed, inputs, goal, *, setting, snr_db):
+            asked.append((steps, len(goal.labels)))
+            found = pgd_l2.attack(aimed, inputs, goal, setting=setting, snr_db=snr_db, **PGD)
+            needed = torch.tensor([2, 4, 100])[-len(goal.labels) :]
+            kept = torch.where((needed <= steps)[:, None], found.adversarial["audio"], inputs["audio"])
+            return replace(found, adversarial=inputs | {"audio": kept})
+
+        return attack
+
+    entry = Attack(attack="", knowledge=["unaware", "aware"], access="gradient")
+    run = Run(name="pgd", entry=entry, times={times: searching(times) for times in (1, *DOUBLED)})
+    rows = crossed(defences.treated(victim, way(none), draws=1), batch, run, GRID)
+    # Bare, through the treatment, three times more on those that are left, and without a bound.
+    assert asked == [(1, 3), (1, 3), (2, 3), (4, 2), (8, 1), (1, 3)]
+    again = rows[rows.times > 1].set_index(["times", "key"]).right
+    assert again.to_dict() == {
+        **{(2, "clip0"): 0.0, (2, "clip1"): 1.0, (2, "clip2"): 1.0},
+        **{(4, "clip1"): 0.0, (4, "clip2"): 1.0, (8, "clip2"): 1.0},
+    }
 
 
 class Quantised(nn.Module):
@@ -184,5 +203,5 @@ def test_a_defence_that_hides_its_gradients_is_seen_by_them(victim):
     with torch.no_grad():
         labels = hidden.decide(batch.inputs)[0]
     batch = replace(batch, goal=Goal(labels, targeted=False))
-    rows = crossed(defences.trained(victim, hidden), batch, [run(pgd_l2.attack, ["aware"], **PGD)], GRID)
+    rows = crossed(defences.trained(victim, hidden), batch, run(pgd_l2.attack, ["aware"], **PGD), GRID)
     assert rows[rows.budget == 0.0].zero_gradient.all()

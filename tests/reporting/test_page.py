@@ -1,4 +1,4 @@
-"""The pages as text: what comes from a corpus or from somebody's entries is text in them, and they run their own alone."""
+"""The pages as text: labels and names are text in them, and their own scripts are all that runs."""
 
 import base64
 import hashlib
@@ -69,5 +69,5 @@ def test_a_picture_stands_by_the_table_that_it_is_named_after():
 
 
 def test_a_study_without_a_report_is_told(tmp_path):
-    with pytest.raises(UserError, match="python -m stages.report other"):
+    with pytest.raises(UserError, match=r"python -m stages\.report other"):
         page.write_index(tmp_path, ["other"])

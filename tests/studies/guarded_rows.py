@@ -8,8 +8,10 @@ CLIPS, SPEAKERS = 8, 4
 def version(knowledge, right, score, *, times=1):
     """A row for each clip; `right` and `score` are one value for all, or one each."""
     told = {"study": "audiovisual", "entry": "words", "victim": "reader", "guard": "sync_clean", "knowledge": knowledge}
+    told |= {"attack": "none" if knowledge == "benign" else "bim", "access": "gradient"}
     made = pd.DataFrame(told | {"right": right, "score": score, "times": times, "reached": 20.0}, index=range(CLIPS))
-    return made.assign(clip_id=[f"c{n}" for n in range(CLIPS)], cluster=[f"s{n % SPEAKERS}" for n in range(CLIPS)])
+    speakers = [f"s{n % SPEAKERS}" for n in range(CLIPS)]
+    return made.assign(clip_id=[f"c{n}" for n in range(CLIPS)], cluster=speakers, speaker=speakers)
 
 
 def guarded():

@@ -1,11 +1,13 @@
 """The audit's tables and flags, on rows whose shares can be counted by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from guarded_rows import guarded
 
-from stages.studies.audit import figures, tables
+from stages.studies.audit import cards, figures, tables
 from stages.studies.audit.flags import flags
 
 
@@ -41,7 +43,7 @@ def audited(**changes):
 
 def made_of(given):
     """The tables of rows of classifiers, beside guards that stay the same."""
-    return tables.tables(tables.Audited(given, guarded()))
+    return tables.tables(tables.Audited(given, guarded(), *[cards.read(Path(), {})] * 2))
 
 
 def test_what_is_left_is_the_worst_of_all_attacks_clip_by_clip():
@@ -95,12 +97,24 @@ def test_an_attack_that_works_has_no_flag():
         ("scores beat gradient", {"scores": rows([0.0] * 8, attack="bursts")}),
         ("unlimited fails", {"unlimited": rows([0.25] + [0.0] * 7, budget=0.0, unlimited=True)}),
         ("more gains less", {"aware": rows([0.75] * 4 + [0.0] * 4)}),
-        ("twice gains", {"twice": rows([0.25] * 2, times=2)}),
+        ("more steps gain", {"twice": rows([0.25] * 2, times=2)}),
         ("noise gains", {"noise": rows([0.0] * 7 + [1.0], attack="noise", knowledge="none")}),
     ],
 )
 def test_each_sign_of_doubt_is_flagged_alone(name, changes):
     assert flagged(audited(**changes)) == name
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"twice": rows([0.0] * 2, times=2)},  # nothing is left
+        {"twice": rows([0.5] * 2, times=2)},  # nothing is found
+        {"twice": rows([0.25] * 2, times=2), "four": rows([0.25] * 2, times=4)},  # nothing more is found
+    ],
+)
+def test_steps_that_were_enough_are_not_flagged(more):
+    assert flagged(audited(**more)) == ""
 
 
 def test_scores_are_compared_on_their_own_clips_alone():

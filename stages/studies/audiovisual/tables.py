@@ -68,14 +68,14 @@ NOTE = (
 TABLES = {
     "table_corpora": "The corpora. Clips, and what had to be mended when mouths were cut out",
     "table_recognisers": (
-        "The recognisers. On clean test clips of speakers never seen in training, by both streams and by one, and under "
-        "white noise as loud as the sound (0 dB); of sentences also by beam search in the place of the best path, and "
-        "by one that keeps to GRID's grammar"
+        "The recognisers. On clean test clips of speakers never seen in training, by both streams and by one, and "
+        "under white noise as loud as the sound (0 dB); of sentences also by beam search in the place of the best path, "
+        "and by one that keeps to GRID's grammar"
     ),
     "table_synchrony": (
-        "The SyncNets. On clean test sentences, brought out of time by -10 to 10 frames: offsets found within one frame "
-        "and exactly; confidence of a clip and of its picture with another clip's sound, and the AUC of one against "
-        "the other"
+        "The SyncNets. On clean test sentences, brought out of time by -10 to 10 frames: offsets found within one "
+        "frame and exactly; confidence of a clip and of its picture with another clip's sound, and the AUC of one "
+        "against the other"
     ),
     "table_1": "Table 1. Attacks on words, and their detection by sync_clean; with the noise-trained one beside",
     "table_2": (

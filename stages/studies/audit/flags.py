@@ -15,8 +15,8 @@ def flags(rows: pd.DataFrame) -> pd.DataFrame:
 
     *zero gradient*: an attack failed and met a gradient that is zero everywhere; *scores beat gradient*: on the same
     clips; *unlimited fails*: not every clip falls where the budget is no bound; *more gains less*: a louder budget
-    leaves more; *twice gains*: twice the steps find what the steps did not; *noise gains*: noise as loud has half of
-    the attack's success.
+    leaves more; *more steps gain*: the last doubling of steps still found something, and not all; *noise gains*: noise
+    as loud has half of the attack's success.
 
     Args:
         rows: as `crossed` makes them, with `study` and `unlimited`.
@@ -35,7 +35,7 @@ def _of(rows: pd.DataFrame) -> list[str]:
         "scores beat gradient": _gains(limited, aware[aware.access == "scores"]),
         "unlimited fails": bool((gradient[gradient.unlimited].right > 0).any()),
         "more gains less": _rises(limited),
-        "twice gains": _gains(limited, aware[aware.times == 2]),
+        "more steps gain": _unfinished(aware[aware.access == "gradient"]),
         "noise gains": _noise(limited, rows[rows.knowledge == "none"]),
     }
     return [name for name, holds in held.items() if holds]
@@ -45,6 +45,17 @@ def _gains(first: pd.DataFrame, other: pd.DataFrame) -> bool:
     """Whether the other attack leaves less than the first on the clips and budgets that both have."""
     both = first.merge(other, on=CLIPS, suffixes=("", "_other"))
     return bool(len(both) and both.right_other.mean() < both.right.mean())
+
+
+def _unfinished(rows: pd.DataFrame) -> bool:
+    """Whether of the clips with the most steps some are left and some fell that fewer steps did not find."""
+    most = rows.times.max()
+    last, before = rows[rows.times == most], rows[rows.times < most]
+    return bool(most > 1 and (last.right > 0).any() and _gains(_best(before), last))
+
+
+def _best(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.groupby(CLIPS, as_index=False).right.min()
 
 
 def _rises(rows: pd.DataFrame) -> bool:

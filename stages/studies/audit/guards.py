@@ -1,4 +1,4 @@
-"""Room of studies: the audit's tables of what guards readers and recognisers, and of the papers' claims behind guards.
+"""Room of studies: the audit's table of what guards readers and recognisers.
 
 A guard is a detector beside a victim or a treatment before it. An attack comes to nothing where its goal is not met, or
 the detector refuses the clip; an unattacked clip is well off where it is not refused and not taken for something else.
@@ -19,34 +19,23 @@ NUMBERS = ("right", "score", "reached", "forwards", "backwards", "times")
 # Of the clip as it is, of noise as loud, of another clip's perturbation, of who does not and of who does know.
 KNOWLEDGE = ("benign", "none", "transplant", "unaware", "aware")
 KEYS = ["study", "entry", "guard"]
-# What the papers say of defences and detectors that are audited, their own numbers, and where they are found here.
-OF_DEFENCES = (
-    ("Noise at 20 dB brings sounds back", "73.7 % right (Table 3)", "events", "noise_20dB"),
-    ("Live reverberation brings sounds back", "the second best (Table 3)", "events", "live_reverb"),
-    ("Vanilla training protects", "UAR under FGSM near that on real data (Table 2)", "emotion", "vanilla"),
-    ("Similarity training protects", "UAR under FGSM near that on real data (Table 2)", "emotion", "similarity"),
-)
-OF_GUARDS = (
-    ("Lip sync detects attacks on words", "AUC .99 under the loudest FGSM (Table 1)", "words", "sync_clean"),
-    ("Lip sync detects attacks on sentences", "AUC .90 of the loudest (Table 3)", "sentences", "sync_clean"),
-    ("The attention U-Net defends", "RoSA .90 to .83 (Table 4)", "treated", "u_net_attention"),
-    (
-        "The hardened attention U-Net defends, who knows of it being louder",
-        "7.63 to -2.23 dB (Figure 3)",
-        "treated",
-        "u_net_attention_hardened",
-    ),
-)
+# What guards nothing.
+CONTROL = "none"
+# What rows have, in a report of none too.
+COLUMNS = ["study", "entry", "victim", "defence", "detector", "clip_id", "speaker", "split", "knowledge", *NUMBERS]
 
 
-def read(given: dict[str, Any]) -> pd.DataFrame:
-    """A row for each clip, guard and knowledge of all entries of the section, see `stages.auditing.guarded`."""
+def read(given: dict[str, Any], folder: Path) -> pd.DataFrame:
+    """A row for each clip, guard and knowledge of all entries of the section, see `stages.auditing.guarded`.
+
+    They were written below the folder.
+    """
     parts = [
-        clip_table.read(Path("data/audit/guarded", study, name, "clips.csv")).assign(entry=name)
+        clip_table.read(folder / study / name / "clips.csv").assign(entry=name)
         for study, entries in given.items()
         for name in entries
     ]
-    rows = typed(pd.concat(parts, ignore_index=True), NUMBERS)
+    rows = typed(pd.concat(parts or [pd.DataFrame(columns=COLUMNS)], ignore_index=True), NUMBERS)
     rows = rows.assign(guard=rows.detector.where(rows.detector != "", rows.defence))
     return with_clusters(rows.assign(corpus=rows.study, split="test")).drop(columns="corpus")
 
@@ -56,11 +45,10 @@ def guards(rows: pd.DataFrame) -> pd.DataFrame:
 
     What counts of a clip is what of all tries is worst for it. The difference is unaware less aware on the same clips.
     """
-    made = []
-    for where, own in rows.groupby(KEYS, sort=False):
-        worst = own.sort_values(["right", "times"], ascending=[True, False]).drop_duplicates(["clip_id", "knowledge"])
+    made, worst_of_all = [], _worst(rows)
+    for where, worst in worst_of_all.groupby(KEYS, sort=False):
         versions = {name: worst[worst.knowledge == name] for name in KNOWLEDGE}
-        row = dict(zip(KEYS, where)) | {"victim": own.victim.iloc[0]}
+        row = dict(zip(KEYS, where)) | {"victim": worst.victim.iloc[0]}
         for name, one in versions.items():
             row |= share(one.right, one.cluster, name)
         pairs = versions["unaware"].merge(versions["aware"], on="clip_id", suffixes=("", "_aware"))
@@ -70,34 +58,30 @@ def guards(rows: pd.DataFrame) -> pd.DataFrame:
         for name in KNOWLEDGE[1:]:
             row |= _auc(versions["benign"], versions[name], f"auc_{name}")
         row |= {f"snr_db_{name}": _median(versions[name].reached) for name in ("unaware", "aware")}
+        row |= _extra(worst_of_all, versions["aware"])
         made.append(row | {"n": len(versions["aware"]), "clusters": versions["aware"].cluster.nunique()})
-    return table(made, p=6)
+    return table(made, [*KEYS, "p"], p=6)
 
 
-def papers(defences: pd.DataFrame, guarded: pd.DataFrame) -> pd.DataFrame:
-    """What the papers say of defences and detectors, and what is left of it against who knows.
+def _worst(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of each clip, guard and knowledge the row of the try that is worst for it, of several the longest."""
+    ordered = rows.sort_values(["right", "times"], ascending=[True, False], kind="stable")
+    return ordered.drop_duplicates([*KEYS, "clip_id", "knowledge"]).sort_index()
 
-    Args:
-        defences: of the loudest budgets, with the columns of `table_defences`.
-        guarded: with the columns of `table_guards`.
+
+def _extra(worst: pd.DataFrame, aware: pd.DataFrame) -> Cells:
+    """By how many dB the perturbation of who knows of a guard is louder than of who attacks through the control.
+
+    The median over the clips that both succeed on, with its interval.
     """
-    made = []
-    for claim, paper, study, name in OF_DEFENCES:
-        own = defences[(defences.study == study) & (defences.defence == name)]
-        made += [_told(claim, paper, "share decided rightly", row, "") for _, row in own.iterrows()]
-    for claim, paper, entry, name in OF_GUARDS:
-        own = guarded[(guarded.entry == entry) & (guarded.guard == name)]
-        as_auc = entry in ("words", "sentences")
-        measure = "AUC against clean clips" if as_auc else "share in which the phrase is not written"
-        made += [_told(claim, paper, measure, row, "auc_" if as_auc else "") for _, row in own.iterrows()]
-    return pd.DataFrame(made)
-
-
-def _told(claim: str, paper: str, measure: str, row: pd.Series, prefix: str) -> dict[str, Any]:
-    told = {"claim": claim, "paper": paper, "measure": measure}
-    for name in ("unaware", "aware"):
-        told |= {f"{name}{end}": row[f"{prefix}{name}{end}"] for end in ("", "_low", "_high")}
-    return told | {"n": row.n}
+    first = aware.iloc[0]
+    control = worst[(worst.entry == first.entry) & (worst.study == first.study) & (worst.guard == CONTROL)]
+    control = control[(control.knowledge == "aware") & (control.right == 0)]
+    if first.guard == CONTROL:
+        return cells("extra_db")
+    pairs = aware[aware.right == 0].merge(control, on="clip_id", suffixes=("", "_bare"))
+    louder = (pairs.reached_bare - pairs.reached).to_numpy()
+    return cells("extra_db", np.median(louder), *testing.median_interval(louder)) if len(louder) else cells("extra_db")
 
 
 def _auc(benign: pd.DataFrame, other: pd.DataFrame, name: str) -> Cells:

@@ -16,7 +16,7 @@ from stages.frame import clip_table
 from stages.frame.columns import typed
 from stages.measures import testing
 from stages.reporting.cells import PER_CENT, cells, finite, share, table, with_clusters
-from stages.studies.audit import guards
+from stages.studies.audit import cards, claims, guards
 from stages.studies.audit.flags import flags
 
 TITLE = "The audit: what defences are worth against attackers who know of them"
@@ -35,6 +35,7 @@ TABLES = {
     "table_victims": "The same for each victim",
     "table_guards": "Detectors beside readers and recognisers, treatments of phrases: what comes off well",
     "table_papers": "What papers say of defences and detectors, and what is left of it if attackers know",
+    "table_cards": "Cards: what each victim, treatment, training and detector is, what attacked it, what it is worth",
     "cells": "All cells: each attack alone",
 }
 FIGURES = {
@@ -49,16 +50,16 @@ HEADLINES = {
 }
 # The study whose victims these numbers are of.
 OF = "events"
-# No paper has these tables, and none its readers.
+# No paper has these tables; its claims are those of the studies' papers, on their corpora or what stands in for them.
 PAPERS: dict[str, tuple[str, ...]] = {}
-READERS = ()
+READERS = ("fsdkaggle2018", "italian_emotion", "iemocap", "lrw", "grid", "noisy_speech")
 UNIT = ""
 NUMBERS = ("budget", "right", "right_clean", "reached", "forwards", "backwards", "times")
-# What defends nothing.
-CONTROLS = ("none", "as_it_is", "single")
 KNOWLEDGE = ("none", "unaware", "aware")
 VICTIM = ["study", "victim"]
 KEYS = ["study", "victim", "defence", "attack", "access", "knowledge", "budget", "budget_in", "times"]
+# What rows have, in a report of none too.
+COLUMNS = list(dict.fromkeys([*KEYS, "clip_id", "speaker", "split", "unlimited", *NUMBERS, "zero_gradient"]))
 # What a cell has besides that nothing of a classifier's fills; other rooms of auditing do.
 EMPTY = {"detector": "", "goal": "untargeted"}
 NORMS = {"snr_db": "L2", "epsilon": "Linf"}
@@ -70,11 +71,14 @@ class Audited:
     """What the audit is told from: a row for each clip, defence, attack, knowledge and budget.
 
     Of classifiers see `stages.auditing.crossed`: `cluster` is what rows have in common that resemble each other, and
-    `unlimited` tells the budget that is none. Of what is guarded see `guards.read`.
+    `unlimited` tells the budget that is none. Of what is guarded see `guards.read`. Of either the cards say what names
+    stand for, see `cards.read`.
     """
 
     classifiers: pd.DataFrame
     guarded: pd.DataFrame
+    cards_of_classifiers: pd.DataFrame
+    cards_of_guarded: pd.DataFrame
 
 
 def studies(values: dict[str, Any]) -> list[str]:
@@ -82,18 +86,21 @@ def studies(values: dict[str, Any]) -> list[str]:
     return [*values["classifiers"], *values["guarded"]]
 
 
-def read(values: dict[str, Any]) -> Audited:
-    """What the audit's section of params.yaml names now."""
-    return Audited(_classifiers(values), guards.read(values["guarded"]))
+def read(values: dict[str, Any], folder: Path = Path("data/audit")) -> Audited:
+    """What the audit's section of params.yaml names now, as it was written below the folder."""
+    known = [cards.read(folder / section, values[section]) for section in ("classifiers", "guarded")]
+    classifiers = _classifiers(values, folder / "classifiers")
+    return Audited(classifiers, guards.read(values["guarded"], folder / "guarded"), *known)
 
 
-def _classifiers(values: dict[str, Any]) -> pd.DataFrame:
+def _classifiers(values: dict[str, Any], folder: Path) -> pd.DataFrame:
     parts = []
     for study, entries in values["classifiers"].items():
         for name, entry in entries.items():
-            rows = clip_table.read(Path("data/audit/classifiers", study, name, "clips.csv"))
+            rows = clip_table.read(folder / study / name / "clips.csv")
             parts.append(rows.assign(victim=name, unlimited=values["grids"][entry["grid"]]["unlimited"]))
-    rows = typed(pd.concat(parts, ignore_index=True), NUMBERS, ("zero_gradient",))
+    rows = pd.concat(parts or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
+    rows = typed(rows, NUMBERS, ("zero_gradient",))
     rows = with_clusters(rows.assign(corpus=rows.study)).drop(columns="corpus")
     return rows.assign(unlimited=rows.budget == rows.unlimited)
 
@@ -115,8 +122,16 @@ def tables(audited: Audited) -> dict[str, pd.DataFrame]:
     corrected = _corrected(pd.concat([one.p for one in tested]).to_numpy(float))
     for one, own in zip(tested, np.split(corrected, np.cumsum([len(one) for one in tested])[:-1])):
         one.insert(one.columns.get_loc("p") + 1, "p_corrected", own)
-    loudest = pd.concat([at_loudest(own) for _, own in made["table_defences"].groupby("study", sort=False)])
-    made["table_papers"] = guards.papers(loudest, made["table_guards"])
+    made["claims"] = claims.claims(_each_loudest(limited), audited.guarded)
+    loudest = _each_loudest(made["table_defences"])
+    made["table_papers"] = claims.papers(loudest, made["table_guards"], made["claims"])
+    made["table_cards"] = pd.concat(
+        [
+            cards.cards(audited.cards_of_classifiers, _each_loudest(made["table_victims"]), rows, cards.OF_CLASSIFIERS),
+            cards.cards(audited.cards_of_guarded, made["table_guards"], audited.guarded, cards.OF_GUARDED),
+        ],
+        ignore_index=True,
+    )
     return made
 
 
@@ -135,17 +150,22 @@ def at_loudest(own: pd.DataFrame) -> pd.DataFrame:
     return own[own.budget == (own.budget.min() if (own.budget_in == "snr_db").all() else own.budget.max())]
 
 
+def _each_loudest(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each study's loudest budget."""
+    return pd.concat([rows.head(0), *(at_loudest(own) for _, own in rows.groupby("study", sort=False))])
+
+
 def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """A row for each defence and budget: what is left after the worst attack by what attackers know.
 
     The difference is that of attacks with as many steps, so that it is what knowing gains, and nothing where there is
     no defence.
     """
-    made = []
-    for where, own in rows.groupby([*keys, "defence", "budget", "budget_in"], sort=False):
+    made, keys = [], [*keys, "defence", "budget", "budget_in"]
+    for where, own in rows.groupby(keys, sort=False):
         clips = ["victim", "clip_id", "cluster"]
         worst = own.pivot_table(index=clips, columns="knowledge", values="right", aggfunc="min").reset_index()
-        row = dict(zip([*keys, "defence", "budget", "budget_in"], where))
+        row = dict(zip(keys, where))
         clean = own.drop_duplicates(clips)
         row |= share(clean.right_clean, clean.cluster, "clean")
         for name in KNOWLEDGE:
@@ -156,7 +176,7 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         row |= cells("difference", tested.effect, tested.low, tested.high)
         p = min(1.0, 2 * min(tested.supports, tested.contradicts))
         made.append(row | {"p": p, "n": len(worst), "clusters": worst.cluster.nunique()})
-    return table(made, p=6)
+    return table(made, [*keys, "p"], p=6)
 
 
 def _cells(rows: pd.DataFrame) -> pd.DataFrame:
@@ -169,7 +189,7 @@ def _cells(rows: pd.DataFrame) -> pd.DataFrame:
         row["reached"] = own.reached[np.isfinite(own.reached)].median()
         row |= {"forwards": own.forwards.mean(), "backwards": own.backwards.mean()}
         made.append(row | {"zero_gradient": int(own.zero_gradient.sum())})
-    return table(made)
+    return table(made, KEYS)
 
 
 def _others(rows: pd.DataFrame) -> pd.DataFrame:

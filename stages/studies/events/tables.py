@@ -14,6 +14,7 @@ from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.measures.testing import median_interval
 from stages.reporting.cells import PER_CENT, cell, cells, finite, mean, possible, published, share, table
+from stages.reporting.study import of_named_attacks
 from stages.studies.events.claims import claims
 
 PAPER = Path(__file__).with_name("paper.csv")
@@ -22,11 +23,12 @@ CONTROL = "none"
 READERS = ("fsdkaggle2018",)
 # The entries of params.yaml that are the paper's. Its tables and claims are of these alone.
 VICTIMS = ("vgg13", "crnn", "gcnn", "dense_mel", "dense_wav")
-ATTACKS = ("clean", "lbfgs", "deepfool", "cw-untargeted", "cw-targeted")
+CW = ("cw_normalised", "cw")
+ATTACKS = {"clean": ("none",), "lbfgs": ("lbfgs",), "deepfool": ("deepfool",), "cw-untargeted": CW, "cw-targeted": CW}
 PAPERS = {
     "victims": VICTIMS,
     "finished": (),
-    "attacked": tuple(f"{victim}-{attack}" for victim in VICTIMS for attack in ATTACKS),
+    "attacked": {f"{victim}-{name}": attacks for victim in VICTIMS for name, attacks in ATTACKS.items()},
     "treatments": (
         *(CONTROL, "mp3_48k", "mp3_128k", "mp3_320k", "noise_20dB", "noise_40dB", "noise_60dB"),
         *("resample_8kHz", "resample_16kHz", "resample_20kHz", "live_reverb"),
@@ -82,8 +84,8 @@ def read(parameters: dict[str, Any]) -> Measured:
     if not parameters["attacked"]:
         raise UserError("params.yaml: events.attacked", "an adversarial set of the paper's", "none", "see it in git")
     scores = [
-        clip_table.read(Path("data/events/scores", name, "clips.csv")).assign(entry=name)
-        for name in parameters["attacked"]
+        of_named_attacks(clip_table.read(Path("data/events/scores", name, "clips.csv")), entry).assign(entry=name)
+        for name, entry in parameters["attacked"].items()
     ]
     models = {name: Path("models/events", name) for name in parameters["victims"] | parameters["finished"]}
     decisions = {name: clip_table.read(model / "decisions.csv") for name, model in models.items()}
@@ -93,15 +95,16 @@ def read(parameters: dict[str, Any]) -> Measured:
 def named(scores: pd.DataFrame) -> pd.DataFrame:
     """The scores with the names that the tables use: `model`, `attack` and `goal`, which is targeted or untargeted.
 
-    `snr_db` is that of the attacked file. Numbers are numbers, NaN where a cell is empty, as of a set that nobody
-    attacked.
+    `called` is the attack's name in params.yaml. `snr_db` is that of the attacked file. Numbers are numbers, NaN where
+    a cell is empty, as of a set that nobody attacked.
     """
     scores = scores.rename(columns={"attacked_at_db": "snr_db"})
     goal = scores.target.map(lambda target: "targeted" if target else "untargeted")
     # Two ways to one attack, which the paper has but once.
     attack = scores.attack if "cw" in set(scores.attack) else scores.attack.replace("cw_normalised", "cw")
     attack = attack.map(NAMES).fillna(attack + "-" + goal)
-    return typed(scores.assign(model=scores.victim, attack=attack, goal=goal), NUMBERS, FLAGS)
+    told = scores.assign(model=scores.victim, called=scores.attack, attack=attack, goal=goal)
+    return typed(told, NUMBERS, FLAGS)
 
 
 def tables(measured: Measured) -> dict[str, pd.DataFrame]:
@@ -126,7 +129,7 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
 
 
 def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
-    """A row for each set and treatment of which one is among `own`, entries that are not the paper's.
+    """A row for each set, attack and treatment of which one is among `own`, entries that are not the paper's.
 
     How many of the attacked clips fell and how far they were moved, and what the treatment made of those that fell (of
     all, in sets that nobody attacked), see `_attacks` and `_shares_by`; `accuracy` is the victim's on the test split. A
@@ -137,13 +140,14 @@ def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
     if scores.empty:
         return pd.DataFrame(columns=keys)
     rows, nothing = (
-        scores[scores[["entry", "treatment"]].isin(own).any(axis=1)],
+        scores[scores[["entry", "treatment", "called"]].isin(own).any(axis=1)],
         pd.DataFrame(columns=["quantity", *keys]),
     )
     shares = _shares_by(rows[rows.success | (rows.attack == "clean")], keys, nothing, OUTCOMES)
     attacked = [_attacks(one).assign(entry=entry) for entry, one in scores.groupby("entry", sort=False)]
-    attacked = pd.concat(attacked).drop(columns=["model", "attack"])
-    made = rows[keys].drop_duplicates().merge(shares, how="left", on=keys).merge(attacked, how="left", on="entry")
+    attacked = pd.concat(attacked).drop(columns="model")
+    made = rows[keys].drop_duplicates().merge(shares, how="left", on=keys)
+    made = made.merge(attacked, how="left", on=["entry", "attack"])
     shown = {name: one for name, one in measured.decisions.items() if name in own or name in set(rows.model)}
     accuracy = _accuracies(shown, nothing).rename(columns=lambda name: name.replace("test", "accuracy"))
     accuracy = accuracy[[name for name in accuracy if name == "model" or name.startswith("accuracy")]]

@@ -67,7 +67,7 @@ TABLES = {
     ),
     "table_3": "Table 3. The same for enhancers after adversarial training",
     "table_4": "Table 4. Success of the attacks and WER, played in rooms not seen, without and with enhancement",
-    "table_4_hardened": "Table 4, hardened. For enhancers after adversarial training, which the paper does not tell apart",
+    "table_4_hardened": "Table 4, hardened. Enhancers after adversarial training, which the paper does not tell apart",
     "table_transfer": (
         "Attacks heard by a recogniser that they were not made on, played in rooms not seen. The paper's values are "
         "those of its hardened recogniser"

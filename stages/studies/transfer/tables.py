@@ -61,7 +61,7 @@ NOTE = (
 TABLES = {
     "table_corpus": "The corpus. Utterances of each session and class, beside IEMOCAP's own; an empty cell: of all",
     "table_1": "Table 1. UA with few examples, by head and feature; improvement: wav2vec less low-level descriptors",
-    "table_less_data": "Less data. Few examples with wav2vec against eight times as many with low-level descriptors (MLP)",
+    "table_less_data": "Less data. wav2vec with few examples against low-level descriptors with eight times as many (MLP)",
     "table_2": "Table 2. UA with all examples; cited: as the paper cites it, not measured here",
     "table_paired": (
         "Paired tests on the same clips, first draw. McNemar's test compares accuracies and takes clips for "
@@ -70,8 +70,8 @@ TABLES = {
         "model"
     ),
     "table_folds": (
-        "Sessions. UA on each one left out, all examples; a session has too few speakers: these intervals take clips for "
-        "independent"
+        "Sessions. UA on each one left out, all examples; a session has too few speakers: these intervals take clips "
+        "for independent"
     ),
     "table_attacks": (
         "Under attack. Recall of all attacked clips before (ua clean) and after (ua), success among clips decided "
