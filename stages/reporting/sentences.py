@@ -8,16 +8,21 @@ import pandas as pd
 
 def told(row: Any, name: str, *, scale: float = 1.0, form: str = ".0f", unit: str = " %") -> str:
     """A value with its interval in brackets, such as "88 % (83 to 92)"; "not measured" where there is none."""
-    value, low, high = (scale * float(row.get(f"{name}{end}", math.nan)) for end in ("", "_low", "_high"))
+    value, low, high = (scale * _number(row, f"{name}{end}") for end in ("", "_low", "_high"))
     if not math.isfinite(value):
         return "not measured"
     interval = f" ({low:{form}} to {high:{form}})" if math.isfinite(low) else ""
     return f"{value:{form}}{unit}{interval}"
 
 
+def _number(row: Any, name: str) -> float:
+    """NaN also of the row that `highest` gives where there is none."""
+    return float(pd.to_numeric(row.get(name, math.nan), errors="coerce"))
+
+
 def in_paper(row: Any, name: str, *, scale: float = 1.0, form: str = ".0f", unit: str = " %") -> str:
     """The paper's value after a comma, nothing where it has none."""
-    value = scale * float(row.get(f"{name}_paper", math.nan))
+    value = scale * _number(row, f"{name}_paper")
     return f", the paper {value:{form}}{unit}" if math.isfinite(value) else ""
 
 
@@ -28,15 +33,18 @@ def beyond_papers(table: pd.DataFrame, name: str) -> tuple[int, int]:
 
 
 def highest(table: pd.DataFrame, column: str) -> pd.Series:
-    """The row with the highest value; one of empty texts where there is none."""
-    return _at(table, table[column].astype(float).sort_values(ascending=False, kind="stable"))
+    """The row with the highest value, the first of several; one of empty texts where there is none."""
+    return _first(table, column, ascending=False)
 
 
 def lowest(table: pd.DataFrame, column: str) -> pd.Series:
-    """The row with the lowest value; one of empty texts where there is none."""
-    return _at(table, table[column].astype(float).sort_values(kind="stable"))
+    """The row with the lowest value, the first of several; one of empty texts where there is none."""
+    return _first(table, column, ascending=True)
 
 
-def _at(table: pd.DataFrame, values: pd.Series) -> pd.Series:
-    values = values.dropna()
-    return table.loc[values.index[0]] if len(values) else pd.Series("", index=table.columns)
+def _first(table: pd.DataFrame, column: str, *, ascending: bool) -> pd.Series:
+    """Where nothing was measured a table may lack the column."""
+    values = table.get(column, pd.Series(dtype=float)).astype(float).dropna()
+    if values.empty:
+        return pd.Series("", index=table.columns)
+    return table.loc[values.sort_values(ascending=ascending, kind="stable").index[0]]

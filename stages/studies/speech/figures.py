@@ -71,7 +71,7 @@ def _curves(table: pd.DataFrame, magnitude: pd.DataFrame) -> Any:
         long(own, {"share": _series(*keys)}, x="snr_db", scale=100)
         for keys, own in table.groupby(["attack", "enhancer"], sort=False)
     ]
-    printed = magnitude[magnitude.snr_needed_db_paper.notna()]
+    printed = magnitude.reindex(columns=["attack", "enhancer", "snr_needed_db_paper"]).dropna()
     told = [_series(*keys) for keys in printed[["attack", "enhancer"]].itertuples(index=False)]
     papers = pd.DataFrame({"series": told, "x": printed.snr_needed_db_paper, "paper": 100.0})
     data = pd.concat([*parts, papers], ignore_index=True).reindex(columns=COLUMNS)
