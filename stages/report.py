@@ -37,8 +37,8 @@ def main(study: str, *studies: str) -> None:
 
 def _report(study: str) -> Path:
     """Writes what is known of the study; the path of its page."""
-    values = parameters.section(study)
-    measured = part(study, "tables", "read")(papers_alone(values, part(study, "tables", "PAPERS")))
+    read, values = part(study, "tables", "read"), parameters.section(study)
+    measured = read(papers_alone(values, part(study, "tables", "PAPERS")))
     return write(study, values, measured, REPORTS / study)
 
 

@@ -69,7 +69,7 @@ TABLES = {
     "table_corpora": "The corpora. Clips, and what had to be mended when mouths were cut out",
     "table_recognisers": (
         "The recognisers. On clean test clips of speakers never seen in training, by both streams and by one, and "
-        "under white noise as loud as the sound (0 dB); of sentences also by beam search in the place of the best path, "
+        "under white noise as loud as the sound (0 dB); of sentences also by beam search in place of the best path, "
         "and by one that keeps to GRID's grammar"
     ),
     "table_synchrony": (

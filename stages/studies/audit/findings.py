@@ -4,8 +4,9 @@ import pandas as pd
 
 from stages.reporting.names import name
 from stages.reporting.sentences import highest, told
+from stages.studies.audit.cards import CONTROLS
 from stages.studies.audit.figures import budget
-from stages.studies.audit.tables import CONTROLS, at_loudest
+from stages.studies.audit.tables import at_loudest
 
 Made = dict[str, pd.DataFrame]
 QUESTION = "What is a defence worth against an attacker who knows of it?"

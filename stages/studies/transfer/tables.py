@@ -61,7 +61,7 @@ NOTE = (
 TABLES = {
     "table_corpus": "The corpus. Utterances of each session and class, beside IEMOCAP's own; an empty cell: of all",
     "table_1": "Table 1. UA with few examples, by head and feature; improvement: wav2vec less low-level descriptors",
-    "table_less_data": "Less data. wav2vec with few examples against low-level descriptors with eight times as many (MLP)",
+    "table_less_data": "Less data. wav2vec with few examples, low-level descriptors with eight times as many (MLP)",
     "table_2": "Table 2. UA with all examples; cited: as the paper cites it, not measured here",
     "table_paired": (
         "Paired tests on the same clips, first draw. McNemar's test compares accuracies and takes clips for "
