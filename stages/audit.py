@@ -40,15 +40,11 @@ def write(section: str, task: Any, output: Path, worker: Worker) -> None:
     )
     plan = planned(task)
 
-    def compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
-        table = audited(task, rows)
-        return table, [{}] * len(table)
-
     name = ".".join(output.parts[-2:])
     shards.write_set(
         plan,
         output,
-        compute,
+        partial(audited, task),
         inputs=task.read,
         settings=[task.settings, worker.device.split(":")[0]],
         worker=worker,

@@ -146,9 +146,9 @@ def test_what_is_new_alone_is_computed(here, rows, monkeypatch):
     assert sorted(asked) == [("low", "noise"), ("low", "pgd"), ("low", "scores")]
     made = clip_table.read("data/audit/classifiers/events/tiny/clips.csv")
     known = made[made.defence != "low"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(
-        known.sort_values("key", ignore_index=True), rows.sort_values("key", ignore_index=True)
-    )
+    # Shards are numbered anew.
+    own, before = (one.sort_values("key", ignore_index=True).drop(columns="shard") for one in (known, rows))
+    pd.testing.assert_frame_equal(own, before)
     asked.clear()
     # Of one attack more alone what it makes; an either-or of others is another treatment, by the same name too.
     other = {"how": "one_after_another", "treatments": ["none", "low"]}

@@ -20,7 +20,7 @@ from stages.auditing.entries import Attack, Classifier, Grid
 from stages.frame import clip_table, code, parameters
 from stages.frame.errors import UserError
 from stages.frame.modules import find
-from stages.frame.shards import ShardSet
+from stages.frame.shards import Arrays, ShardSet
 from stages.victim import Goal, Inputs, Victim, padded_batch
 
 OF_CLIPS = ["clip_id", "label", "speaker", "split", "fold", "duration_s"]
@@ -140,8 +140,8 @@ def planned(task: Task) -> pd.DataFrame:
     return plan.sort_values(order, kind="stable", ignore_index=True)
 
 
-def audited(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
-    """What comes of the clips `rows` of a plan, all of one model, one defence and one attack, see `crossed`.
+def audited(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Arrays]]:
+    """What comes of the clips `rows` of a plan, all of one model, one defence and one attack, and sounds: `crossed`.
 
     `right_clean` is what `right` is before the attack, by the same draws.
     """
@@ -152,7 +152,8 @@ def audited(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
     table = made.assign(right_clean=made.key.map(_clean(task, first.folder, first.defence)))
     parts = ["attack", "knowledge", "budget", "times"]
     names = table[parts].astype({"budget": float}).astype(str).agg("/".join, axis=1)
-    return table.drop(columns=["folder", "place"]).assign(key=table.key + "/" + names, budget_in=task.grid.budget_in)
+    table = table.assign(key=table.key + "/" + names, budget_in=task.grid.budget_in)
+    return table.drop(columns=["folder", "place", "arrays"]), list(table.arrays)
 
 
 def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[Any]:

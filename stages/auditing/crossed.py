@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from stages.attacking.problem import Result, Setting, rounded
-from stages.auditing.defences import Defence
+from stages.auditing.defences import Defence, waveforms
 from stages.auditing.entries import Attack, Grid
 from stages.frame.clip_table import stable_hash
+from stages.frame.pcm import to_pcm16
+from stages.frame.shards import Arrays
 from stages.measures.perturbation import snr_db
 from stages.victim import Goal, Inputs, Victim
 
@@ -19,6 +21,8 @@ from stages.victim import Goal, Inputs, Victim
 LOOKS = 4
 # How many times its steps an attack takes that gains nothing by knowing, as long as they find what fewer did not.
 DOUBLED = (2, 4, 8)
+# Of how many clips the sounds are kept, of gradient attacks at the loudest budget.
+KEPT_CLIPS = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,7 +68,8 @@ def crossed(defence: Defence, batch: Batch, run: Run, grid: Grid) -> pd.DataFram
     its own looks. Where that gains nothing at the loudest budget it tries again with twice the steps, from what it
     would have made without knowing if it can, and with twice as many again as long as that finds more: `times` is 2, 4
     or 8. An attack by scores is at that budget alone. `reached` is in the unit of the budget; `forwards` and
-    `backwards` are passes through the victim of all that led to the example.
+    `backwards` are passes through the victim of all that led to the example. `decision` is that of the first hearing,
+    and `arrays` holds, of a few clips, the example (`audio`) and what the victim hears of it then (`heard`).
     """
     parts = []
     for budget in grid.budgets[-1:] if run.entry.access == "scores" else grid.budgets:
@@ -80,12 +85,14 @@ def rightly(defence: Defence, batch: Batch, inputs: Inputs, hearings: int) -> np
 
     What is drawn at each is told by the row's key.
     """
+    return (_decided(defence, batch, inputs, hearings) == batch.goal.labels).double().mean(0).cpu().numpy()
+
+
+def _decided(defence: Defence, batch: Batch, inputs: Inputs, hearings: int) -> Tensor:
+    """The labels (hearings, clips)."""
     first = [stable_hash(key) for key in batch.rows.key]
-    right = [
-        (defence.decide(inputs, [seed + trial for seed in first]) == batch.goal.labels).cpu().numpy()
-        for trial in range(hearings if defence.chance else 1)
-    ]
-    return np.mean(right, axis=0)
+    trials = range(hearings if defence.chance else 1)
+    return torch.stack([defence.decide(inputs, [seed + trial for seed in first]) for trial in trials])
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,18 +147,34 @@ class _Try:
 
     def told(self, made: Result, knowledge: str, *, times: int = 1) -> pd.DataFrame:
         """Its rows, judged by the true defence."""
+        decided = _decided(self.defence, self.batch, made.adversarial, self.grid.hearings)
         return self.batch.rows.assign(
             attack=self.run.name,
             access=self.run.entry.access,
             knowledge=knowledge,
             budget=self.budget,
             times=times,
-            right=rightly(self.defence, self.batch, made.adversarial, self.grid.hearings),
+            right=(decided == self.batch.goal.labels).double().mean(0).tolist(),
+            decision=self.defence.bare.names(decided[0]),
             reached=self._reached(made.adversarial),
             forwards=made.forwards.tolist(),
             backwards=made.backwards.tolist(),
             zero_gradient=made.zero_gradient.tolist(),
+            arrays=self._to_hear(made),
         )
+
+    def _to_hear(self, made: Result) -> list[Arrays]:
+        """The sounds that are kept of each clip, none of most."""
+        loudest = self.budget == self.grid.budgets[-1] and self.grid.budget_in == "snr_db"
+        arrays: list[Arrays] = []
+        for number, row in enumerate(self.batch.rows.itertuples()):
+            if not (loudest and self.run.entry.access == "gradient" and row.place < KEPT_CLIPS):
+                arrays.append({})
+                continue
+            own = _taken(made.adversarial, torch.tensor([number]))
+            heard = self.defence.heard(own, [stable_hash(row.key)])
+            arrays.append({"audio": to_pcm16(waveforms(own)[0]), "heard": to_pcm16(heard[0])})
+        return arrays
 
     def _unaware(self) -> Result:
         key = self.run.name, self.budget

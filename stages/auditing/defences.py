@@ -25,12 +25,14 @@ class Defence:
         aimed: makes what an attacker attacks who does; its chance begins anew.
         decide: the label (clips,) of each of the inputs, which are as files hold them, by the draw of its seed.
         chance: whether another seed may lead to another label.
+        heard: the waveforms, as files hold them, that are decided on by the same draws, where the inputs are sounds.
     """
 
     bare: Victim
     aimed: Callable[[], Victim]
     decide: Callable[[Inputs, list[int]], Tensor]
     chance: bool
+    heard: Callable[[Inputs, list[int]], list[np.ndarray]]
 
 
 def treated(bare: Victim, way: Way, *, draws: int) -> Defence:
@@ -42,13 +44,19 @@ def treated(bare: Victim, way: Way, *, draws: int) -> Defence:
     first, *others = way.treat([noise] * TRIED_SEEDS, seeds=list(range(TRIED_SEEDS)))
     chance = any((one != first).any() for one in others)
 
-    def decide(inputs: Inputs, seeds: list[int]) -> Tensor:
-        clips = [clip[:length] for clip, length in zip(inputs["audio"].cpu().numpy(), inputs["audio_length"].tolist())]
-        files = [from_pcm16(to_pcm16(made)) for made in way.treat(clips, seeds=seeds)]
-        with torch.no_grad():
-            return bare.decide(inputs | padded_batch(files, str(bare.device)))[0]
+    def heard(inputs: Inputs, seeds: list[int]) -> list[np.ndarray]:
+        return [from_pcm16(to_pcm16(made)) for made in way.treat(waveforms(inputs), seeds=seeds)]
 
-    return Defence(bare, lambda: behind(way.through(), bare, draws=draws if chance else 1), decide, chance)
+    def decide(inputs: Inputs, seeds: list[int]) -> Tensor:
+        with torch.no_grad():
+            return bare.decide(inputs | padded_batch(heard(inputs, seeds), str(bare.device)))[0]
+
+    return Defence(bare, lambda: behind(way.through(), bare, draws=draws if chance else 1), decide, chance, heard)
+
+
+def waveforms(inputs: Inputs) -> list[np.ndarray]:
+    """The clips of a batch of sounds (clips, samples), each as long as it is."""
+    return [clip[:length] for clip, length in zip(inputs["audio"].cpu().numpy(), inputs["audio_length"].tolist())]
 
 
 def trained(bare: Victim, hardened: Victim) -> Defence:
@@ -58,4 +66,4 @@ def trained(bare: Victim, hardened: Victim) -> Defence:
         with torch.no_grad():
             return hardened.decide(inputs)[0]
 
-    return Defence(bare, lambda: hardened, decide, chance=False)
+    return Defence(bare, lambda: hardened, decide, chance=False, heard=lambda inputs, seeds: waveforms(inputs))

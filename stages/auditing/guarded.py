@@ -171,7 +171,7 @@ def planned(task: Task) -> pd.DataFrame:
     return plan.sort_values(["guard", "duration_s", "clip_id"], kind="stable", ignore_index=True)
 
 
-def audited(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
+def audited(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Arrays]]:
     """What comes of the clips `rows` of a plan, all of one guard: a row for each clip and what its attacker knows.
 
     `knowledge` is `benign` for the clip as it is, `none` for one with the values of the unaware attack's perturbation
@@ -179,7 +179,7 @@ def audited(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
     meets the goal, `refused` whether the detector's `score` lies below its `threshold`, `right` whether the attack
     comes to nothing: a benign clip is right where it is decided so and not refused. Who knows of the guard keeps what
     is made without knowing where that works and the other does not. Where neither works twice the steps are tried, to
-    be just not refused: `times` is 2.
+    be just not refused: `times` is 2. No array is kept.
     """
     name, made = rows.guard.iloc[0], []
     guard = _guard(task, name)
@@ -188,7 +188,7 @@ def audited(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat(made, ignore_index=True).rename(columns={"guard": "detector"})
     guarded = {"defence": "none"} if name in task.detectors else {"defence": name, "detector": ""}
     keys = table.key + "/" + table.knowledge + "/" + table.times.astype(str)
-    return table.assign(key=keys, threshold=guard.threshold, **guarded)
+    return table.assign(key=keys, threshold=guard.threshold, **guarded), [{}] * len(table)
 
 
 def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[Any]:

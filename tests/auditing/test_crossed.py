@@ -14,6 +14,8 @@ from stages.auditing import defences
 from stages.auditing.crossed import DOUBLED, Batch, Run, crossed, rightly
 from stages.auditing.entries import Attack, Grid
 from stages.auditing.ways import Way
+from stages.frame.clip_table import stable_hash
+from stages.frame.pcm import from_pcm16, to_pcm16
 from stages.treatments import none, resample, white_noise
 from stages.victim import Goal, Victim
 
@@ -143,6 +145,23 @@ def test_success_under_fresh_noise_is_what_expectation_over_draws_says(victim):
     fooled = 1 - left(rows, "aware", budget).item()
     expected = 0.5 * (1 + math.erf(0.5 / math.sqrt(2)))
     assert fooled == pytest.approx(expected, abs=3 * math.sqrt(expected * (1 - expected) / 400))
+
+
+def test_of_the_first_clips_what_is_heard_is_kept_as_it_was_decided_on(victim):
+    """By the draw of the first hearing, at the loudest budget alone."""
+    batch, defence = batch_of(victim, 4), defences.treated(victim, way(white_noise, snr_db=-20.0), draws=1)
+    grid = replace(GRID, budgets=[40.0, 20.0], hearings=3)
+    rows = crossed(defence, batch, run(pgd_l2.attack, ["unaware"], **PGD), grid)
+    kept = rows[rows.arrays.map(bool)]
+    assert list(kept.key) == ["clip0", "clip1", "clip2"] and set(kept.budget) == {20.0}
+    for row in kept.itertuples():
+        example, heard = (from_pcm16(row.arrays[name]) for name in ("audio", "heard"))
+        clean = batch.inputs["audio"][int(row.key[-1])].numpy()
+        assert 20 * math.log10(np.linalg.norm(clean) / np.linalg.norm(example - clean)) == pytest.approx(20, abs=0.1)
+        (again,) = white_noise.treat([example], seeds=[stable_hash(row.key)], snr_db=-20.0, **TOLD)
+        np.testing.assert_array_equal(heard, from_pcm16(to_pcm16(again)))
+        decided = victim.decide({"audio": torch.from_numpy(heard)[None], "audio_length": torch.tensor([SAMPLES])})[0]
+        assert row.decision == victim.names(decided)[0]
 
 
 def test_noise_as_loud_is_a_row_and_asks_nothing(victim):
