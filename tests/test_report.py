@@ -68,7 +68,7 @@ def test_the_summary_and_the_pictures_are_all_that_the_index_needs(home, tmp_pat
     assert capsys.readouterr().out.splitlines()[-1] == "reports/index.html"
     page = (alone / "reports/index.html").read_text()
     assert 0 < page.index('<a href="other/index.html">other</a>') < page.index('<a href="events/index.html">events</a>')
-    assert f"{told['verdicts']['not testable here']} not testable here" in page
+    assert f"<b>{told['verdicts']['not testable here'] * 2}</b> not testable here" in page
     assert "<dt>33.33</dt><dd>attacked (%): attacked clips still decided rightly" in page
 
 
