@@ -32,7 +32,7 @@ def test_report_page_and_videos(place, measured, made, tmp_path):
     assert all((pixels == shade).sum() > 10_000 for shade in (100, 99, 64))
     text = re.sub(r"\s+", " ", (folder / "index.html").read_text())
     header = text.split('<table id="table_1"')[1].split("</tr>")[0]
-    assert re.findall("<th[^>]*>(.*?)</th>", header)[:7] == [
+    assert re.findall("<th scope[^>]*>(.*?)</th>", header)[:7] == [
         *("attack", "epsilon", "accuracy", "L2 video", "L∞ video", "L∞ audio, dB", "AUC")
     ]
     row = pd.read_csv(folder / "table_1.csv").query("attack == 'fgsm' and epsilon == '256/4'").iloc[0]
