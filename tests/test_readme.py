@@ -78,6 +78,8 @@ def own(tmp_path_factory) -> Path:
     values = parameters.read(folder / "params.yaml")
     for name in values["events"]["treatments"].keys() - {"none", "noise_20dB", "live_reverb", "half"}:
         del values["events"]["treatments"][name]
+    values["audit"]["attacks"]["sound"]["pgd"]["parameters"]["steps"] = 2
+    values["audit"]["attacks"]["sound"]["bursts"]["parameters"]["steps"] = 2
     (folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     build = runpy.run_path(str(folder / "stages/networks/my_model.py"))["build"]
     torch.manual_seed(0)
@@ -120,8 +122,8 @@ def test_a_victim_of_ones_own_is_audited_alone(own):
     told = run(own, sys.executable, "-m", "stages.tools.audit_own", "mine", "--jobs", "2").stdout
     # What the fixture took out of params.yaml, and what no gradient passes.
     assert re.search(r"^half does not apply: .*through", told, re.M)
-    left = {line.split()[0]: line.split() for line in told.splitlines() if re.search(r"^ *\w+ 20\.0 ", line)}
-    assert left.keys() == {"none", "noise_20dB", "live_reverb"}
+    left = {line.split()[0]: line.split() for line in told.splitlines() if re.search(r"^ *\w+ +20\.0 ", line)}
+    assert left.keys() == {"none", "noise_20dB", "live_reverb", "reverb_then_noise"}
     assert (own / "reports/audit/own/mine/index.html").is_file()
     assert not (own / "data/audit/classifiers").exists()
 

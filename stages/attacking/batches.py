@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from stages.attacking.entries import Attack, Attacked, Plan, Playback
@@ -46,9 +47,9 @@ class Task:
 
 
 def attacked(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
-    """The table and the arrays of one batch."""
+    """The table and the arrays of one batch, which is attacked with copies of its rows where they are too few."""
     from stages.attacking import made
-    from stages.attacking.problem import Setting
+    from stages.attacking.problem import FEWEST, Setting
 
     first = rows.iloc[0]
     target, unit = aimed_at(task, first.folder), task.plan.unit or {}
@@ -60,9 +61,12 @@ def attacked(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.
         rooms=_rooms(task),
         spoken_phrases=task.playback and task.playback.spoken_phrases,
     )
-    clips = [{name: array for one in task.sets for name, array in one.load(clip).items()} for clip in rows.clip_id]
+    filled = rows.iloc[np.arange(max(len(rows), min(FEWEST, task.plan.batch_size))) % len(rows)]
+    filled = filled.assign(through=task.entry.through or "")
+    clips = [{name: array for one in task.sets for name, array in one.load(clip).items()} for clip in filled.clip_id]
     run = task.runs.get(first.attack) or find("attacks", NOTHING.attack, "attack", where="attacks")
-    return made.attacked(rows.assign(through=task.entry.through or ""), clips, target, run, setting)
+    table, arrays = made.attacked(filled, clips, target, run, setting)
+    return table.head(len(rows)), arrays[: len(rows)]
 
 
 def made_of(task: Task, attacks: dict[str, Attack], digest: Callable[..., str], rows: pd.DataFrame) -> list[Any]:

@@ -59,7 +59,7 @@ class Plan:
 
     Attributes:
         plan: the function.
-        batch_size: clips that are attacked together; see `Result` for what these have to do with each other.
+        batch_size: at most so many clips are attacked together; 1 where they differ in length, see `Result`.
         unit: what epsilons and steps are counted in, of each input (1/32768 for steps of 16 bits).
     """
 

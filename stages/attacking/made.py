@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from stages.attacking.problem import Result, Setting, rounded
+from stages.attacking.problem import Result, Setting, rounded, taken
 from stages.frame import finite, pcm
 from stages.frame.errors import UserError
 from stages.frame.shards import Arrays
@@ -106,22 +106,25 @@ def _inputs(clips: list[Arrays], victim: Victim, quantum: dict[str, float] | Non
 
 
 def _of_possible(victim: Victim, inputs: Inputs, goal: Goal, possible: Tensor, run: Callable[..., Result]) -> Result:
-    """The attack on the examples whose goal is `possible` (examples,); the others stay as they are."""
+    """The attack on the examples whose goal is `possible` (examples,); the others stay as they are.
+
+    In their place it is given a copy of one, so that the batch keeps its shape.
+    """
     if possible.all():
         return run(victim, inputs, goal)
     none = torch.zeros(len(possible), dtype=torch.long)
     untried = Result(inputs, none.bool(), none, none, none, none.bool())
     if not possible.any():
         return untried
-    rows = possible.nonzero()[:, 0]
-    own = {name: value[rows.to(value.device)] for name, value in inputs.items()}
-    tried = run(victim, own, Goal(goal.labels[rows.to(goal.labels.device)], goal.targeted))
+    rows = torch.where(possible, torch.arange(len(possible)), possible.nonzero()[0])
+    tried = run(victim, taken(inputs, rows), Goal(goal.labels[rows.to(goal.labels.device)], goal.targeted))
 
-    def joined(whole: Tensor, part: Tensor) -> Tensor:
-        return whole.to(part.device).index_copy(0, rows.to(part.device), part)
+    def picked(before: Tensor, after: Tensor) -> Tensor:
+        here = possible.to(after.device).view(-1, *[1] * (after.dim() - 1))
+        return torch.where(here, after, before.to(after.device))
 
-    adversarial = {name: joined(value, tried.adversarial[name]) for name, value in inputs.items()}
-    counts = {one.name: joined(getattr(untried, one.name), getattr(tried, one.name)) for one in fields(Result)[1:]}
+    adversarial = {name: picked(value, tried.adversarial[name]) for name, value in inputs.items()}
+    counts = {one.name: picked(getattr(untried, one.name), getattr(tried, one.name)) for one in fields(Result)[1:]}
     return Result(adversarial, **counts)
 
 

@@ -1,7 +1,7 @@
 """Room of attacking: what an attack is told and gives back, and its search as mathematics on a matrix."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from stages.frame.errors import UserError
 from stages.frame.pcm import INTEGERS
 from stages.victim import Bounds, Goal, Inputs, Victim
 
+# From so many examples on, the kernels of a CPU give an example the same bytes whatever their number: for fewer they
+# divide the work otherwise.
+FEWEST = 16
 # Of the linear steps: how far each goes beyond the boundary, from which step on they must grow and by how much, the
 # momentum of their direction, the longest step relative to where they begin, and the most steps.
 OVERSTEP, PLAIN_STEPS, GROWTH, MOMENTUM, LONGEST, MOST_STEPS = 1.1, 10, 1.05, 0.5, 0.1, 100
@@ -68,11 +71,11 @@ class Result:
     and perturbed nonetheless by those that are given its size. One whose `success` is True meets the goal as a file
     holds it, alone and in any batch.
 
-    An attack that takes all examples through every step finds the same values whoever is beside them in batches of one
-    shape. In batches of another shape kernels round otherwise, from which searches of many steps part: in float32 sizes
-    against vgg13 differed by up to 4.6 %, 10 of 18 clips against the small DeepSpeech got other perturbations alone, of
-    up to twice the size, and one of three targets against crnn was found in a batch and not alone; float64 only puts
-    that off. What is said of a file holds all the same. Where the rest must not matter, a plan's `batch_size` is 1.
+    On a CPU its bytes are the same alone and in any batch of clips that are padded to one length: a batch has at least
+    `FEWEST` examples (or a smaller `batch_size` exactly), copies among them where there are fewer, and so has each pass
+    when others are done. Clips that are padded to other lengths round otherwise, from which searches of many steps part
+    (10 of 18 clips against the small DeepSpeech got other perturbations alone, of up to twice the size); so where
+    lengths differ that takes a `batch_size` of 1. What is said of a file holds all the same.
 
     `adversarial` has the form of the inputs; the other fields have one entry an example: `iterations` of the attack,
     the passes through the victim that it cost, `forwards` and `backwards`, and `zero_gradient`, whether it failed and
@@ -85,6 +88,28 @@ class Result:
     forwards: Tensor
     backwards: Tensor
     zero_gradient: Tensor
+
+    def only(self, rows: Tensor) -> "Result":
+        """The result of some of the examples."""
+        counts = {one.name: getattr(self, one.name) for one in fields(self)[1:]}
+        return Result(taken(self.adversarial, rows), **taken(counts, rows))
+
+
+def taken(values: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    """Of each tensor (examples, ...) the `rows`."""
+    return {name: value[rows.to(value.device)] for name, value in values.items()}
+
+
+def filled(attack: Callable[..., Result], batch_size: int) -> Callable[..., Result]:
+    """The attack on batches of up to `batch_size` examples, with copies where they are too few, see `Result`."""
+
+    def on_filled(victim: Victim, inputs: Inputs, goal: Goal, **told: Any) -> Result:
+        rows = torch.arange(max(len(goal.labels), min(FEWEST, batch_size))) % len(goal.labels)
+        whole = Goal(goal.labels[rows.to(goal.labels.device)], goal.targeted)
+        own = {name: taken(value, rows) if name == "start" else value for name, value in told.items()}
+        return attack(victim, taken(inputs, rows), whole, **own).only(torch.arange(len(goal.labels)))
+
+    return on_filled
 
 
 def rounded(inputs: Inputs, quantum: dict[str, float] | None) -> Inputs:
@@ -139,9 +164,11 @@ class Problem:
         }
 
     def logits(self, x: Tensor, rows: Tensor) -> Tensor:
-        """The victim's logits (rows, ...)."""
+        """The victim's logits (rows, ...), by a pass of at least `FEWEST` examples, or as many as there are in all."""
         self.forwards[rows] += 1
-        return self.victim.logits(self.unflatten(x, rows))
+        copies = max(0, min(FEWEST, len(self.clean)) - len(rows))
+        x = torch.cat([x, x[:1].detach().expand(copies, -1)]) if copies else x
+        return self.victim.logits(self.unflatten(x, torch.cat([rows, rows[:1].expand(copies)])))[: len(rows)]
 
     def goal_of(self, rows: Tensor) -> Goal:
         """The goal of the examples `rows`."""

@@ -61,6 +61,7 @@ def attack(
         if classes is None:
             classes = _nearest_in_score(scores.detach(), goal.labels[here], candidates)
         step, distances = _step(problem, x, scores, rows, classes)
+        problem.backwards[rows[going.cpu()]] += classes.shape[1]
         if iteration == 0:
             nearest = distances.topk(min(kept_candidates, distances.shape[1]), largest=False).indices
             classes = classes.gather(1, nearest)
@@ -93,7 +94,6 @@ def _step(problem: Problem, x: Tensor, scores: Tensor, rows: Tensor, classes: Te
     for column in range(classes.shape[1]):
         last = column == classes.shape[1] - 1
         (gradient,) = torch.autograd.grad(gaps[:, column].sum(), x, retain_graph=not last)
-        problem.backwards[rows] += 1
         gradient = gradient.nan_to_num(0.0, 0.0, 0.0)
         gap, length = gaps[:, column].detach().abs(), norm(gradient)
         distance = torch.where(length > 0, gap / length, torch.inf)

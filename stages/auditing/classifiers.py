@@ -12,7 +12,7 @@ import torch
 
 from stages import victim as models
 from stages.attacking import batches
-from stages.attacking.problem import rounded
+from stages.attacking.problem import filled, rounded
 from stages.auditing import cards, defences, ways
 from stages.auditing.cards import Card
 from stages.auditing.crossed import DOUBLED, Batch, Run, crossed, rightly
@@ -177,7 +177,7 @@ def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[
 
 
 def _run(study: str, name: str, grid: Grid) -> Run:
-    """An attack, bound to its parameters, with its own steps and with as many times as many as may be needed."""
+    """An attack on filled batches, with its own steps and with as many times as many as may be needed."""
     where = f"{study}.attacks.{name}"
     entry = parameters.entry(Attack, where)
     called = name.rpartition(".")[2]
@@ -187,7 +187,8 @@ def _run(study: str, name: str, grid: Grid) -> Run:
         if one not in inspect.signature(function).parameters:
             expected, do = f"an attack that takes {one}", "name another one, or change budget_in or continues"
             raise UserError(f"params.yaml: {where}.attack", expected, repr(entry.attack), do)
-    once = parameters.bind(function, f"{where}.parameters", entry.parameters, passed=tuple(passed))
+    bound = parameters.bind(function, f"{where}.parameters", entry.parameters, passed=tuple(passed))
+    once = filled(bound, grid.batch_size)
     if not {"unaware", "aware"} <= set(entry.knowledge):
         return Run(name=called, entry=entry, times={1: once})
     if "steps" not in entry.parameters:

@@ -1,14 +1,14 @@
 """Room of auditing: what each attack makes of clips against one defence, at each budget, by all that it may know."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from stages.attacking.problem import Result, Setting, rounded
+from stages.attacking.problem import Result, Setting, rounded, taken
 from stages.auditing.defences import Defence, waveforms
 from stages.auditing.entries import Attack, Grid
 from stages.frame.clip_table import stable_hash
@@ -55,7 +55,7 @@ class Batch:
     def only(self, chosen: np.ndarray) -> "Batch":
         """The clips (clips,) that are chosen."""
         places = torch.from_numpy(np.flatnonzero(chosen))
-        inputs, labels = _taken(self.inputs, places), self.goal.labels
+        inputs, labels = taken(self.inputs, places), self.goal.labels
         goal = Goal(labels[places.to(labels.device)], self.goal.targeted)
         return Batch(rows=self.rows[chosen], inputs=inputs, goal=goal, quantum=self.quantum)
 
@@ -125,7 +125,8 @@ class _Try:
             idle = (left > 0) & (left >= without)
             if not idle.any():
                 return
-            rest, first = replace(self, batch=self.batch.only(idle)), _of(unaware, idle)
+            rest = replace(self, batch=self.batch.only(idle))
+            first = unaware.only(torch.from_numpy(np.flatnonzero(idle)))
             start = {"start": first.adversarial} if self.run.entry.continues else {}
             told = rest.told(rest._aware(first, self.run.times[times], **start), "aware", times=times)
             yield told
@@ -171,7 +172,7 @@ class _Try:
             if not (loudest and self.run.entry.access == "gradient" and row.place < KEPT_CLIPS):
                 arrays.append({})
                 continue
-            own = _taken(made.adversarial, torch.tensor([number]))
+            own = taken(made.adversarial, torch.tensor([number]))
             heard = self.defence.heard(own, [stable_hash(row.key)])
             arrays.append({"audio": to_pcm16(waveforms(own)[0]), "heard": to_pcm16(heard[0])})
         return arrays
@@ -217,17 +218,6 @@ def _seen(victim: Victim, several: list[Inputs], goal: Goal, looks: int) -> Tens
     with torch.no_grad():
         logits = torch.stack([victim.logits(together).log_softmax(-1) for _ in range(looks)]).logsumexp(0)
     return victim.margin(logits, Goal(labels, goal.targeted)).view(len(several), -1)
-
-
-def _of(result: Result, chosen: np.ndarray) -> Result:
-    """The result of the clips that are chosen (clips,)."""
-    places = torch.from_numpy(np.flatnonzero(chosen))
-    counts = {one.name: getattr(result, one.name).cpu()[places] for one in fields(Result)[1:]}
-    return Result(_taken(result.adversarial, places), **counts)
-
-
-def _taken(inputs: Inputs, places: Tensor) -> Inputs:
-    return {name: value[places.to(value.device)] for name, value in inputs.items()}
 
 
 def _picked(several: list[Tensor], best: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Room of auditing: the section `guarded`: a victim with treatments before it or detectors beside it, attacked."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import torch
 from stages import victim as models
 from stages.attacking.entries import Attack
 from stages.attacking.plans import told
-from stages.attacking.problem import Result, Setting, rounded
+from stages.attacking.problem import Result, Setting, filled, rounded, taken
 from stages.auditing import cards, guards, ways
 from stages.auditing.cards import Card
 from stages.detection import controls
@@ -143,7 +143,9 @@ def tasked(study: str, name: str, entry: Guarded, device: str) -> Task:
         detectors={one: bound(places[one], it, Path("models", of)) for one, it in given.items()},
         attacks=attacks,
         runs={
-            one: _attack(f"{study}.attacks.{named[one]}", it, times=2 if one == "longer" else 1)
+            one: _attack(
+                f"{study}.attacks.{named[one]}", it, times=2 if one == "longer" else 1, batch_size=entry.batch_size
+            )
             for one, it in attacks.items()
         },
         device=device,
@@ -223,18 +225,20 @@ def _batch(task: Task, guard: guards.Guard, rows: pd.DataFrame) -> list[pd.DataF
     parts = [_told(task, guard, rows, heard, knowledge) for knowledge, heard in versions.items()]
     for knowledge, made in {"unaware": unaware, "aware": aware}.items():
         parts.append(_told(task, guard, rows, made.adversarial, knowledge, made=made))
-    if left := (~aware.success).nonzero()[:, 0].tolist():
-        part, goal = _only(inputs, left), Goal(goal.labels[left], goal.targeted)
-        longer = _better(guard.again(), goal, _made(task, "longer", guard.again(), part, goal), _of(unaware, left))
-        parts.append(_told(task, guard, rows.iloc[left], longer.adversarial, "aware", made=longer).assign(times=2))
+    left = (~aware.success).nonzero()[:, 0].cpu()
+    if len(left):
+        part, goal = taken(inputs, left), Goal(goal.labels[left.to(goal.labels.device)], goal.targeted)
+        longer = _better(guard.again(), goal, _made(task, "longer", guard.again(), part, goal), unaware.only(left))
+        own = rows.iloc[left.numpy()]
+        parts.append(_told(task, guard, own, longer.adversarial, "aware", made=longer).assign(times=2))
     return parts
 
 
-def _attack(where: str, given: Attack, *, times: int) -> Callable[..., Result]:
-    """An attack with its own parameters, of its steps `times` as many."""
+def _attack(where: str, given: Attack, *, times: int, batch_size: int) -> Callable[..., Result]:
+    """An attack with its own parameters, of its steps `times` as many, on batches of one shape."""
     function = find("attacks", given.attack, "attack", where=f"{where}.attack")
     values = {key: value * times if key in STEPS else value for key, value in given.parameters.items()}
-    return parameters.bind(function, f"{where}.parameters", values, passed=("setting",))
+    return filled(parameters.bind(function, f"{where}.parameters", values, passed=("setting",)), batch_size)
 
 
 def _readable(task: Task, split: str) -> pd.DataFrame:
@@ -314,16 +318,6 @@ def _better(guarded: Victim, goal: Goal, aware: Result, unaware: Result) -> Resu
         kept = (instead & ~works).view(-1, *[1] * (adversarial[name].dim() - 1))
         adversarial[name] = torch.where(kept, unaware.adversarial[name], adversarial[name])
     return replace(aware, adversarial=adversarial, success=works | instead)
-
-
-def _of(result: Result, chosen: list[int]) -> Result:
-    """The result of some of the clips."""
-    counts = {one.name: getattr(result, one.name)[chosen] for one in fields(Result)[1:]}
-    return Result(_only(result.adversarial, chosen), **counts)
-
-
-def _only(inputs: Inputs, chosen: list[int]) -> Inputs:
-    return {name: value[chosen] for name, value in inputs.items()}
 
 
 def _controlled(task: Task, rows: pd.DataFrame, inputs: Inputs, made: Result, *, shuffled: bool) -> Inputs:

@@ -55,14 +55,14 @@ def unfit(study: str, of: str, found: Section, sample_rate_hz: int) -> dict[str,
     return reasons
 
 
-def needed(study: str, of: str, victim: str, found: Section) -> list[str]:
-    """The files and folders that have to be there before the victim is audited as the patterns say."""
+def needed(study: str, of: str, victim: str, found: Section, without: dict[str, str]) -> list[str]:
+    """The files and folders that have to be there before the victim is audited, but for treatments `without`."""
     sets, treatments, detectors = {}, {}, {}
     for section, entries in found.items():
         for entry in entries.values():
             sets |= dict.fromkeys(one for one in (entry.get("inputs", "audio"), entry.get("beside")) if one)
             names = _named(study, of, entry) if section == "classifiers" else entry.get("treatments", [])
-            treatments |= dict.fromkeys(part for name in names for part in _parts(study, name))
+            treatments |= dict.fromkeys(part for name in names if name not in without for part in _parts(study, name))
             detectors |= dict.fromkeys(entry.get("detectors", []))
     given = [parameters.entry(Treatment, _place(study, of, "treatments", one)) for one in treatments]
     beside = [parameters.entry(Detector, _place(study, of, "detectors", one)) for one in detectors]
@@ -82,6 +82,7 @@ def section(study: str, of: str, victim: str, found: Section, without: dict[str,
     own = parameters.section(of)
     network = (own["victims"] | own.get("finished", {}))[victim]["network"]
     made: dict[str, Any] = {"classifiers": {}, "guarded": {}, "grids": {}}
+    made["unfit"] = [{"study": of, "victim": victim, "defence": name} for name in without]
     for entry in found["classifiers"].values():
         grid = parameters.section(f"{study}.grids.{entry['grid']}")
         if grid.get("treatments"):

@@ -47,7 +47,7 @@ def main(victim: str, jobs: int) -> None:
     reproduce.ACTIVE.parent.mkdir(parents=True, exist_ok=True)
     with alone(reproduce.ACTIVE, Path.cwd()):
         at_work.check()
-        waits_for = graph.outdated(own.needed(AUDIT, of, victim, found), values)
+        waits_for = graph.outdated(own.needed(AUDIT, of, victim, found, unfit), values)
         if waits_for:
             workers.run(waits_for, jobs)
         made, folder = own.section(AUDIT, of, victim, found, unfit), WRITTEN / victim

@@ -102,13 +102,13 @@ def test_a_phrase_that_is_impossible_is_marked_and_not_tried():
         return Result(inputs | {"audio": inputs["audio"] / 2}, one.bool(), one, one, one, one.bool())
 
     table, arrays = made.attacked(rows, clips, victim, attack, Setting(bounds=victim.bounds, quantum={"audio": 2**-15}))
-    assert tried == [("aab", 64), ("bab", 48)]
+    assert tried == [("aab", 64), ("aab", 64), ("bab", 48)]
     assert table.impossible.tolist() == [False, True, False]
     assert table.found.tolist() == table.zero_gradient.tolist() == [True, False, True]
     assert table.forwards.tolist() == [1, 0, 1] and not table.success.any()
     assert [int(one["audio"][0]) for one in arrays] == [4096, 8192, 4096]
     table, _ = made.attacked(rows[1:2], clips[1:2], victim, attack, Setting(bounds=victim.bounds))
-    assert len(tried) == 2 and table.impossible.all() and not table.found.any()
+    assert len(tried) == 3 and table.impossible.all() and not table.found.any()
 
 
 def test_outputs_that_are_no_numbers_are_told():

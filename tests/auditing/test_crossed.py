@@ -111,6 +111,7 @@ def test_who_knows_of_a_linear_treatment_needs_no_more_than_the_distance_through
         assert (left(rows, "unaware", enough) == 1).all()  # half of it is lost on the way
         assert (left(rows, "aware", short, times=2) == 1).all()
         assert left(rows, "aware", enough, times=2).empty
+        assert set(rows.times) == {1, 2}
         told = rows[rows.budget == enough].reached
         np.testing.assert_allclose(told, enough, atol=0.05)
 

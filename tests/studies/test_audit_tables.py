@@ -1,5 +1,6 @@
 """The audit's tables and flags, on rows whose shares can be counted by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,26 @@ def test_cells_hold_each_attack_alone_and_what_was_not_run():
     assert states["vgg13 vanilla"] == states["cnn4 reverb"] == "does not apply"
     assert states["vgg13 reverb"] == "not run"
     assert len(states) == 6
+
+
+@pytest.mark.parametrize("section", ["classifiers", "guarded"])
+def test_an_audit_of_one_kind_of_victim_has_tables_without_rows_of_the_other(section):
+    nothing = tables.read({"classifiers": {}, "guarded": {}, "grids": {}})
+    known = {"classifiers": audited(), "guarded": guarded()}
+    made = tables.tables(replace(nothing, **{section: known[section]}))
+    filled = {"classifiers": {"table_defences", "table_victims", "cells"}, "guarded": {"table_guards"}}[section]
+    assert {name for name in ("table_defences", "table_victims", "cells", "table_guards") if len(made[name])} == filled
+    assert set(made["table_guards"]) >= {"study", "entry", "guard", "p", "p_corrected"}
+    assert tables.metrics(made).keys() <= set(tables.HEADLINES)
+
+
+def test_what_does_not_fit_a_victim_of_ones_own_stays_in_its_table():
+    unfit = [{"study": "events", "victim": "mine", "defence": "resample_20kHz"}]
+    nothing = tables.read({"classifiers": {}, "guarded": {}, "grids": {}, "unfit": unfit})
+    cells = tables.tables(replace(nothing, classifiers=audited()))["cells"]
+    assert cells[cells.state != "run"][["victim", "defence", "state"]].to_numpy().tolist() == [
+        ["mine", "resample_20kHz", "does not apply"]
+    ]
 
 
 def flagged(given):

@@ -22,7 +22,8 @@ KEYS = ["study", "entry", "guard"]
 # What guards nothing.
 CONTROL = "none"
 # What rows have, in a report of none too.
-COLUMNS = ["study", "entry", "victim", "defence", "detector", "clip_id", "speaker", "split", "knowledge", *NUMBERS]
+COLUMNS = ["study", "entry", "victim", "defence", "detector", "clip_id", "speaker", "split", "attack", "access"]
+COLUMNS += ["knowledge", *NUMBERS]
 
 
 def read(given: dict[str, Any], folder: Path) -> pd.DataFrame:

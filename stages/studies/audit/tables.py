@@ -5,7 +5,7 @@ cluster, and where a corpus names no speakers all that was made of one clip.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,14 @@ class Audited:
 
     Of classifiers see `stages.auditing.crossed`: `cluster` is what rows have in common that resemble each other, and
     `unlimited` tells the budget that is none. Of what is guarded see `guards.read`. Of either the cards say what names
-    stand for, see `cards.read`.
+    stand for, see `cards.read`. `unfit` are victims and defences that do not fit one another.
     """
 
     classifiers: pd.DataFrame
     guarded: pd.DataFrame
     cards_of_classifiers: pd.DataFrame
     cards_of_guarded: pd.DataFrame
+    unfit: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def studies(values: dict[str, Any]) -> list[str]:
@@ -90,7 +91,8 @@ def read(values: dict[str, Any], folder: Path = Path("data/audit")) -> Audited:
     """What the audit's section of params.yaml names now, as it was written below the folder."""
     known = [cards.read(folder / section, values[section]) for section in ("classifiers", "guarded")]
     classifiers = _classifiers(values, folder / "classifiers")
-    return Audited(classifiers, guards.read(values["guarded"], folder / "guarded"), *known)
+    unfit = pd.DataFrame(values.get("unfit", []), columns=[*VICTIM, "defence"]).assign(state=APPLIES_NOT)
+    return Audited(classifiers, guards.read(values["guarded"], folder / "guarded"), *known, unfit)
 
 
 def _classifiers(values: dict[str, Any], folder: Path) -> pd.DataFrame:
@@ -115,7 +117,7 @@ def tables(audited: Audited) -> dict[str, pd.DataFrame]:
             flags(rows), "left", on=["study", "victim", "defence"]
         ),
         "table_guards": guards.guards(audited.guarded),
-        "cells": pd.concat([_cells(rows), _others(rows)], ignore_index=True),
+        "cells": pd.concat([_cells(rows), _others(rows), audited.unfit], ignore_index=True),
     }
     # One family: all differences that any of the tables tells.
     tested = [made[name] for name in ("table_defences", "table_victims", "table_guards")]
@@ -161,7 +163,7 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     The difference is that of attacks with as many steps, so that it is what knowing gains, and nothing where there is
     no defence.
     """
-    made, keys = [], [*keys, "defence", "budget", "budget_in"]
+    made, names, keys = [], [*keys, "defence"], [*keys, "defence", "budget", "budget_in"]
     for where, own in rows.groupby(keys, sort=False):
         clips = ["victim", "clip_id", "cluster"]
         worst = own.pivot_table(index=clips, columns="knowledge", values="right", aggfunc="min").reset_index()
@@ -176,7 +178,8 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         row |= cells("difference", tested.effect, tested.low, tested.high)
         p = min(1.0, 2 * min(tested.supports, tested.contradicts))
         made.append(row | {"p": p, "n": len(worst), "clusters": worst.cluster.nunique()})
-    return table(made, [*keys, "p"], p=6)
+    # Of no rows names would be numbers, which no other table can be laid beside.
+    return table(made, [*keys, "p"], p=6).astype(dict.fromkeys(names, object))
 
 
 def _cells(rows: pd.DataFrame) -> pd.DataFrame:
