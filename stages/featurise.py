@@ -19,19 +19,21 @@ from stages.frame.parameters import Count, Name
 class Features:
     """An entry of `<study>.features`.
 
-    `feature` is the file in stages/features, `model` the pretrained model that it needs, if any. `longer_clips` says
-    what becomes of clips with more frames than a feature has: they are cut, or an error.
+    `feature` is the file in stages/features, `model` the pretrained model that it needs, if any, `clips` the set that
+    it is made of. `longer_clips` says what becomes of clips with more frames than a feature has: they are cut, or an
+    error.
     """
 
     feature: str
     parameters: dict[str, Any]
     model: Name | None = None
+    clips: Name = "audio"
     longer_clips: Literal["error", "cut"] = "error"
     batch_size: Count = 64
 
 
 def main(study: str, name: str) -> None:
-    """Writes `data/<study>/<set>` of the set `audio`, as the entry `<study>.features.<set>` says.
+    """Writes `data/<study>/<set>` of another set, as the entry `<study>.features.<set>` says.
 
     What a pretrained model makes carries that model as its front end, so that whoever is trained on the set can be
     attacked through it. Clips that could not be read keep their row, with its problem, and have no features.
@@ -39,7 +41,7 @@ def main(study: str, name: str) -> None:
     worker = devices.launch()
     where = f"{study}.features.{name}"
     entry = parameters.entry(Features, where)
-    source, model = Path("data", study, "audio"), entry.model and Path("models", study, "pretrained", entry.model)
+    source, model = Path("data", study, entry.clips), entry.model and Path("models", study, "pretrained", entry.model)
     clips = shards.ShardSet(source)
     given = entry.parameters if model else entry.parameters | clips.about["signal"]
     front_end = _front_end(entry.feature, given, model, where, worker.device)

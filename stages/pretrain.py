@@ -1,8 +1,9 @@
 """Verb: a model that needs no labels, learned here or converted: `python -m stages.pretrain STUDY MODEL`."""
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from stages.frame import devices, parameters
 from stages.frame.errors import UserError, run
@@ -18,10 +19,12 @@ class Pretrained:
     Args:
         method: the file in `stages/pretraining`.
         root: the folder or file to learn from, or the folder of downloaded models.
+        parameters: of the method, in the place of those in the study's entry of `pretraining`, or beside them.
     """
 
     method: str
     root: str
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 def main(study: str, name: str) -> None:
@@ -42,7 +45,8 @@ def _pretrain(study: str, name: str, device: str) -> None:
     if not root.exists():
         raise UserError(f"params.yaml: {where}.root", "what to learn from", f"nothing at {root}", "see data/README.md")
     schema = find("pretraining", entry.method, "Recipe", where=f"{where}.method")
-    recipe = parameters.entry(schema, f"{study}.pretraining.{entry.method}")
+    of_method = f"{study}.pretraining.{entry.method}"
+    recipe = parameters.bind(schema, of_method, parameters.section(of_method) | entry.parameters)()
     learn = find("pretraining", entry.method, "learn", where=f"{where}.method")
     output = Path("models", study, "pretrained", name)
     settings = [asdict(entry), asdict(recipe), device.split(":")[0]]

@@ -34,6 +34,7 @@ class Scored:
         mixtures: how many are scored, None all of the test split.
         plays: in so many rooms, which no attacker has seen, attacked clips are played before they are treated.
         quality: whether what is heard is measured against the clean speech.
+        opinion_of: the pretrained DNSMOS of the study that is asked what listeners would say of what is heard.
     """
 
     batch_size: Count
@@ -44,6 +45,7 @@ class Scored:
     mixtures: Count | None = None
     plays: NonNegativeInt = 0
     quality: bool = False
+    opinion_of: Name | None = None
 
 
 def main(study: str, name: str, only: str | None = None) -> None:
@@ -88,6 +90,7 @@ def main(study: str, name: str, only: str | None = None) -> None:
         clips=shards.ShardSet(data / "audio") if entry.quality else None,
         # What only some entries need is found by name, so that the others do not depend on it.
         measure=find("measures", "speech_quality", "quality", where=f"{where}.quality") if entry.quality else None,
+        opinion_of=models / entry.opinion_of if entry.opinion_of else None,
         treatments=treatments,
         ways={one: way for one, (_, way) in ways.items()},
         playback=playback,
@@ -107,6 +110,7 @@ def main(study: str, name: str, only: str | None = None) -> None:
         inputs=[
             *(one.folder for one in (*sets.values(), task.clips) if one is not None),
             *asked,
+            *([task.opinion_of] if task.opinion_of else []),
             *(file for one in treatments.values() for file in one.files),
             *([playback["impulse_responses"]] if playback else []),
         ],

@@ -1,5 +1,7 @@
 """The verb pretrain: where a model goes, and what is wrong with an entry in one line."""
 
+import json
+
 import numpy as np
 import pytest
 import yaml
@@ -61,7 +63,7 @@ def test_a_model_is_written_into_its_study_and_nothing_is_left_behind(study):
         ),
         ({"method": "contrastve"}, "speech.pretrained.mine.method: expected a file stages/pretraining"),
         ({"method": "masked_words"}, "speech.pretraining.masked_words: expected a parameter of this name"),
-        ({"study": "speech"}, "speech.pretrained.mine.study: expected one of method, root"),
+        ({"study": "speech"}, "speech.pretrained.mine.study: expected one of method, root, parameters"),
     ],
 )
 def test_a_wrong_entry_is_one_line(study, changed, message):
@@ -69,3 +71,10 @@ def test_a_wrong_entry_is_one_line(study, changed, message):
     with pytest.raises(UserError, match=message) as caught:
         pretrain.main("speech", "mine")
     assert "\n" not in str(caught.value)
+
+
+def test_what_an_entry_says_takes_the_place_of_what_its_method_does(study):
+    folder = study(parameters={"context": [[8, 3], [8, 3]], "updates": 2})
+    pretrain.main("speech", "mine")
+    config = json.loads((folder / "models/speech/pretrained/mine/config.json").read_text())
+    assert config["parameters"]["context"] == [[8, 3], [8, 3]] and config["parameters"]["encoder"] == RECIPE["encoder"]

@@ -3,11 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+import yaml
 from small_speech import RATE_HZ
 
 from stages import score, victim
 from stages.features.playback import read_responses
-from stages.frame import shards
+from stages.frame import shards, weights
+from stages.networks.dnsmos import POLYNOMIALS
+from stages.pretraining import onnx_model
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +121,32 @@ def test_quality_is_of_files_and_mixtures_beside_the_clean_speech(home, mixtures
         assert float(row.snr_db) == pytest.approx(
             10 * np.log10(np.square(clean).sum() / np.square(heard - clean).sum()), abs=0.02
         )
+
+
+def test_opinions_are_of_what_was_heard(home, monkeypatch):
+    """Of a DNSMOS whose network squares the highest sample, which is the same in every window of a repeated clip."""
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("DEVICE", "cpu")
+    nodes = [
+        {"operator": "ReduceMax", "inputs": ["x"], "outputs": ["highest"], "attributes": {"axes": [1]}},
+        {"operator": "Pow", "inputs": ["highest", "two"], "outputs": ["y"], "attributes": {}},
+    ]
+    parameters = {"graph": {"given": "x", "result": "y", "nodes": nodes, "constants": {"two": [[], "float32"]}}}
+    network = victim.build("dnsmos", 0, parameters, where="t", signal={"sample_rate_hz": RATE_HZ})
+    network.graph.load_state_dict({"constant_0": torch.tensor(2.0)})
+    (home / "models/speech/told").mkdir()
+    weights.save(
+        home / "models/speech/told", network, onnx_model.CONFIG | {"network": "dnsmos", "parameters": parameters}
+    )
+    values = yaml.safe_load((home / "params.yaml").read_text())
+    scored = values["speech"]["scored"]
+    scored["asked"] = scored["mixtures"] | {"opinion_of": "told", "quality": False}
+    (home / "params.yaml").write_text(yaml.safe_dump(values))
+    score.main("speech", "asked")
+    asked = shards.ShardSet(home / "data/speech/scores/asked")
+    assert set(asked.table.version) == {"clean", "noisy"}
+    for row in asked.table.itertuples():
+        heard = asked.load(row.sound)["audio"] / 32768
+        told = [row.opinion_speech, row.opinion_background, row.opinion_overall]
+        wanted = [np.polyval(one[::-1], heard.max() ** 2) for one in POLYNOMIALS]
+        np.testing.assert_allclose(np.array(told, float), wanted, atol=1e-5)

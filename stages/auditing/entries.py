@@ -1,9 +1,9 @@
-"""Room of auditing: an audit in params.yaml: the sections `classifiers`, `grids`, `attacks` and `combinations`."""
+"""Room of auditing: an audit in params.yaml: `classifiers`, `guarded`, `grids`, `attacks`, `combinations`."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from stages.frame.parameters import Count, Name
+from stages.frame.parameters import Count, Name, Positive
 
 # Noise as loud as the budget; made on the bare victim; made through the defence.
 Knowledge = Literal["none", "unaware", "aware"]
@@ -90,3 +90,36 @@ class Combination:
     how: Literal["one_after_another", "by_chance"]
     treatments: list[str]
     draws: Count | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarded:
+    """An entry of `<study>.guarded.<study of the victim>`.
+
+    Attributes:
+        victim: the model, below `models/<study of the victim>`.
+        network: what it is, so that a stage depends on that file alone.
+        inputs: the set that is attacked.
+        treatments, detectors: the guards, entries of the victim's study or of the audit.
+        unaware, aware: entries of `<study>.attacks`, of who does not know of the guard and of who does.
+        clips: so many test clips, of as many speakers as there are; of labels those that the victim decides rightly.
+        calibrated_on: so many validation clips, by which detectors' thresholds are set.
+        targets: phrases, dealt to the clips in turn; none for away from their labels.
+        unit: what epsilons and steps are counted in, of each input.
+        batch_size: clips that are attacked together.
+        draws: how often an attacker draws a treatment of chance at each look.
+    """
+
+    victim: Name
+    network: str
+    inputs: Name
+    unaware: str
+    aware: str
+    clips: Count
+    batch_size: Count
+    calibrated_on: Count = 1
+    treatments: list[str] = field(default_factory=list)
+    detectors: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    unit: dict[str, Positive] = field(default_factory=dict)
+    draws: Count = 1

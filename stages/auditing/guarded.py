@@ -1,7 +1,7 @@
 """Room of auditing: the section `guarded`: a victim with treatments before it or detectors beside it, attacked."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from stages.attacking.plans import told
 from stages.attacking.problem import Result, Setting, filled, rounded, taken
 from stages.auditing import cards, guards, ways
 from stages.auditing.cards import Card
+from stages.auditing.entries import Guarded
 from stages.detection import controls
 from stages.detection.entries import Detector, bound, of_victim
 from stages.frame import clip_table, code, parameters
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 from stages.frame.modules import find
-from stages.frame.parameters import Count, Name, Positive
 from stages.frame.shards import Arrays, ShardSet
 from stages.measures.perturbation import snr_db
 from stages.victim import Goal, Inputs, Victim, padded_batch
@@ -30,39 +30,6 @@ from stages.victim import Goal, Inputs, Victim, padded_batch
 OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "duration_s"]
 # What attacks count their steps by.
 STEPS = ("steps", "iterations")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guarded:
-    """An entry of `<study>.guarded.<study of the victim>`.
-
-    Attributes:
-        victim: the model, below `models/<study of the victim>`.
-        network: what it is, so that a stage depends on that file alone.
-        inputs: the set that is attacked.
-        treatments, detectors: the guards, entries of the victim's study or of the audit.
-        unaware, aware: entries of `<study>.attacks`, of who does not know of the guard and of who does.
-        clips: so many test clips, of as many speakers as there are; of labels those that the victim decides rightly.
-        calibrated_on: so many validation clips, by which detectors' thresholds are set.
-        targets: phrases, dealt to the clips in turn; none for away from their labels.
-        unit: what epsilons and steps are counted in, of each input.
-        batch_size: clips that are attacked together.
-        draws: how often an attacker draws a treatment of chance at each look.
-    """
-
-    victim: Name
-    network: str
-    inputs: Name
-    unaware: str
-    aware: str
-    clips: Count
-    batch_size: Count
-    calibrated_on: Count = 1
-    treatments: list[str] = field(default_factory=list)
-    detectors: list[str] = field(default_factory=list)
-    targets: list[str] = field(default_factory=list)
-    unit: dict[str, Positive] = field(default_factory=dict)
-    draws: Count = 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

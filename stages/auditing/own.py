@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.auditing import classifiers, guarded, ways
-from stages.auditing.entries import Classifier, Combination, Grid
+from stages.auditing.entries import Classifier, Combination, Grid, Guarded
 from stages.detection.entries import Detector
 from stages.frame import parameters
 from stages.frame.errors import UserError
@@ -116,7 +116,7 @@ def opened(study: str, made: dict[str, Any], device: str) -> Iterator[tuple[str,
             yield "classifiers", f"{of}.{name}", task
     for of, entries in made["guarded"].items():
         for name, entry in entries.items():
-            given = parameters.bind(guarded.Guarded, f"{study}.guarded.{of}.{name}", entry)()
+            given = parameters.bind(Guarded, f"{study}.guarded.{of}.{name}", entry)()
             yield "guarded", f"{of}.{name}", guarded.tasked(study, f"{of}.{name}", given, device)
 
 

@@ -49,10 +49,8 @@ def read(path: Path, *, spec: str, revision: int) -> dict[str, Tensor]:
     What is kept in eight bits is divided by its scales, one for each row (`<name>_scale`).
 
     Raises:
-        UserError: the file is missing, cut, or of another version or specification.
+        UserError: the file is cut, or of another version or specification.
     """
-    if not path.is_file():
-        raise UserError(path.parent, "a CTranslate2 model", f"no {path.name}", "name its folder")
     reader = _Reader(path)
     version = reader.number("I")
     found = (version, reader.text() if version == VERSION else "", reader.number("I"))

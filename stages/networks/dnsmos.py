@@ -15,13 +15,12 @@ WINDOW, HOP = 144_160, 16_000
 # constant up.
 POLYNOMIALS = ((0.0052439, 1.22083953, -0.08397278), (-0.39604546, 1.60915514, -0.13166888))
 POLYNOMIALS += ((0.04602535, 1.11546468, -0.06766283),)
-NAMES = ("speech", "background", "overall")
 
 
 class Dnsmos(nn.Module):
-    """Waveforms to mean opinion scores, from about 1 to 5; made by `build`."""
+    """Waveforms to mean opinion scores of each of `names`, from about 1 to 5; made by `build`."""
 
-    takes = ("audio",)
+    takes, names = ("audio",), ("speech", "background", "overall")
 
     def __init__(self, graph: Graph):
         super().__init__()
@@ -29,7 +28,7 @@ class Dnsmos(nn.Module):
         self.register_buffer("polynomials", torch.tensor(POLYNOMIALS).T, persistent=False)
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Opinions (clips, 3), see `NAMES`, of `audio` (clips, samples) in [-1, 1] and `audio_length` (clips,)."""
+        """Opinions (clips, 3), see `names`, of `audio` (clips, samples) in [-1, 1] and `audio_length` (clips,)."""
         lengths = inputs["audio_length"].tolist()
         return torch.stack([self._of(clip[:length]) for clip, length in zip(inputs["audio"], lengths)])
 

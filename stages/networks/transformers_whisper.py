@@ -32,10 +32,12 @@ class SequenceTranscriber(Transcriber):
         if getattr(module, "draws", 1) > 1:
             expected = "a treatment drawn once at each look (draws: 1)"
             raise UserError("an attack on a sequence model", expected, f"{module.draws} draws", "correct it")
+        # What was asked last, and what is written of it: a search is long, and more than one thing is asked of a look.
+        self._last: tuple[Tensor, Tensor] | None = None
 
     def sure(self, logits: Tensor) -> Tensor:
         """Whether each token of the text is the most probable one by itself, in a batch of any size (examples,)."""
-        tokens = self.network.written(logits)
+        tokens = self._written(logits)
         with torch.no_grad():
             raw = self.network.logits_of(logits, tokens)
         (first, second), (best, _) = (one.unbind(-1) for one in self.network.allowed(raw).topk(2, -1))
@@ -61,7 +63,7 @@ class SequenceTranscriber(Transcriber):
 
     def decode(self, logits: Tensor, inputs: Inputs | None = None) -> tuple[Tensor, Tensor]:
         """The text (examples, characters), and the geometric mean of its tokens' probabilities."""
-        tokens = self.network.written(logits)
+        tokens = self._written(logits)
         with torch.no_grad():
             log_p = self._log_probabilities(self.network.logits_of(logits, tokens), tokens)
         own = tokens != PADDING
@@ -87,6 +89,12 @@ class SequenceTranscriber(Transcriber):
     def names(self, decided: Tensor) -> list[str]:
         """The texts of decided labels."""
         return ["".join(chr(number) for number in row if number >= 0) for row in decided.tolist()]
+
+    def _written(self, logits: Tensor) -> Tensor:
+        """The tokens (examples, longest) that the network writes of what it hears."""
+        if self._last is None or self._last[0] is not logits:
+            self._last = logits, self.network.written(logits)
+        return self._last[1]
 
     def _numbers(self, texts: Any) -> Tensor:
         rows = [torch.tensor([ord(character) for character in text], dtype=torch.long) for text in texts]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stages.frame import json_files, weights
 from stages.frame.errors import UserError
-from stages.learning import ctranslate2
+from stages.learning import ctranslate2, foreign
 from stages.learning.work import Work
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMA = {"suppress_ids": list[int], "suppress_ids_begin": list[int]}
 DO = "fetch the folder again"
+ADDRESS = "the folder, such as one that faster-whisper has fetched"
 # From so many tokens on a Whisper knows other languages than English.
 MULTILINGUAL = 51865
 # Names of CTranslate2, and what transformers calls the same. What several matrices are in one is in `JOINED`.
@@ -50,9 +51,11 @@ class Recipe:
 
     Args:
         folder: in the folder of downloaded models, with `model.bin`, `config.json` and `tokenizer.json`.
+        sha256: what that of `model.bin` must be, null to trust it.
     """
 
     folder: str
+    sha256: str | None
 
 
 def learn(work: Work, recipe: Recipe) -> None:
@@ -64,6 +67,7 @@ def learn(work: Work, recipe: Recipe) -> None:
     import transformers
 
     folder = work.root / recipe.folder
+    foreign.check_file(folder / "model.bin", address=ADDRESS, sha256=recipe.sha256)
     told = json_files.read(folder / "config.json", SCHEMA, what="a CTranslate2 Whisper", do=DO)
     tokenizer = _tokenizer(folder / "tokenizer.json")
     variables = ctranslate2.read(folder / "model.bin", spec="WhisperSpec", revision=3)

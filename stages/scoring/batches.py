@@ -14,6 +14,7 @@ from stages.frame.clip_table import stable_hash
 from stages.frame.pcm import from_pcm16, to_pcm16
 from stages.frame.treatment import Treatment
 from stages.scoring import hearing, versions
+from stages.scoring.opinions import opinions
 
 Decide = Callable[[list[np.ndarray]], tuple[list[str], list[float]]]
 # Found by name, so that only stages that play or measure depend on them.
@@ -29,6 +30,7 @@ class Task:
         heard_by: the victims that decide; empty leaves each clip to the one that was attacked.
         sets: what is scored, by name.
         clips: the clean speech beside which quality is measured by `measure`, None where it is not.
+        opinion_of: the folder of the network that is asked what listeners would say, None where it is not.
         treatments, ways: by name, as params.yaml has them, and as functions.
         playback, play: how clips are played, empty and None where they are not.
         sample_rate_hz: of all clips.
@@ -41,6 +43,7 @@ class Task:
     sets: dict[str, shards.ShardSet]
     clips: shards.ShardSet | None
     measure: Callable[..., pd.DataFrame] | None
+    opinion_of: Path | None
     treatments: dict[str, Treatment]
     ways: dict[str, hearing.Way]
     playback: dict[str, Any]
@@ -56,11 +59,14 @@ def scored(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Ar
     way = partial(task.ways[first.treatment], **({"model": str(task.models / first.model)} if task.of_images else {}))
     decide = {name: partial(hearing.decide, task.models / one, task.device) for name, one in _hearers(task, first)}
     table, arrays = treated(rows.drop(columns="model"), versions.files(rows, task.sets, task.play), way, decide)
+    sounds = {key: from_pcm16(one["audio"]) for key, one in zip(table.key, arrays) if one}
     if task.measure is not None:
-        sounds = {key: from_pcm16(one["audio"]) for key, one in zip(table.key, arrays) if one}
         quality = partial(task.measure, sample_rate_hz=task.sample_rate_hz, processes=None)
         clean = partial(versions.clean, sets=task.sets, clips=task.clips)
         table = versions.with_quality(table, sounds, quality, clean)
+    if task.opinion_of is not None:
+        told = opinions(list(sounds.values()), model=task.opinion_of, device=task.device)
+        table = table.merge(told.assign(sound=list(sounds)), on="sound", how="left")
     return table, arrays
 
 
@@ -81,6 +87,7 @@ def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[
     places = [task.playback["impulse_responses"]] if task.play else []
     return [
         *(given, task.playback, task.sample_rate_hz, task.device.split(":")[0]),
+        digest(*victim.made_by(task.opinion_of)) if task.opinion_of else None,
         *(digest(*code.whole(*own)), digest(*given.files, *places, *([task.clips.folder] if task.clips else []))),
         {one: digest(*victim.made_by(task.models / one)) for one in asked},
         versions.digest(rows, task.sets),

@@ -1,4 +1,4 @@
-"""Tool: what DVC notes of who reads and writes what in this folder, and which of these notes still hold."""
+"""Tool: who is at work in this folder: which of DVC's notes still hold, and what killed runs have left running."""
 
 import contextlib
 import json
@@ -12,6 +12,8 @@ from stages.frame.alone import another_run
 NOTES = Path(".dvc/tmp/rwlock")
 # The system tells when a process began to about a second.
 CLOCK_S = 2.0
+# Time to leave finished shards whole.
+ENDS_WITHIN_S = 60.0
 
 
 def check() -> None:
@@ -29,6 +31,28 @@ def check() -> None:
         if _is_older(process, NOTES.stat().st_mtime):
             raise another_run(Path.cwd(), f"{process}: {command}")
     NOTES.unlink()
+
+
+def end_left_behind(stage: str | None = None) -> None:
+    """Ends the commands of a stage here (of all stages without one) whose DVC was killed: nobody takes what they make.
+
+    They hold their unfinished work, in which the next run is to go on. DVC tells commands its folder and their stage.
+    """
+    left = [process for process in psutil.process_iter() if _works_at(process, stage)]
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for process in psutil.wait_procs(left, timeout=ENDS_WITHIN_S)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _works_at(process: psutil.Process, stage: str | None) -> bool:
+    try:
+        told = process.environ()
+    except psutil.Error:
+        return False
+    return told.get("DVC_ROOT") == str(Path.cwd()) and stage in (None, told.get("DVC_STAGE"))
 
 
 def _noted(text: str) -> Iterator[tuple[int, str]]:

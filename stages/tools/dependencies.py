@@ -29,7 +29,7 @@ ROOMS = {
 }
 METHODS = {"train": "training", "pretrain": "pretraining"}
 # Parameters that name a victim, whose network's file is then needed.
-VICTIMS = ("victims", "heard_by", "starts_from", "against", "model")
+VICTIMS = ("victims", "heard_by", "starts_from", "against", "model", "opinion_of")
 # The files of a study's folder that a verb finds by name; such a verb shows results, and runs no room that they name.
 FOUND = {"listen": ("sounds.py",), "report": ("tables.py", "figures.py", "findings.py")}
 # Files that a verb finds where a parameter of this name says so.
@@ -121,7 +121,7 @@ def _roots(stage: Stage, values: dict[str, Any]) -> set[Path]:
         roots.add(Path("stages/auditing", f"{room}.py"))
     for dep in stage.deps:
         if dep.parts[:2] == ("models", study) and len(dep.parts) > 2:
-            roots |= _networks(dep.parts[2], values[study])
+            roots |= _networks("/".join(dep.parts[2:]), values[study])
     for name in stage.params:
         roots |= set(_named({name.rsplit(".", 1)[-1]: _value(values, name)}, stage.verb, values[study]))
     return roots
@@ -140,7 +140,7 @@ def _named(given: Any, verb: str, study: dict[str, Any]) -> Iterator[Path]:
                 yield Path("stages/corpora/embedded", f"{value.split('.')[0]}.py")
         if key in VICTIMS:
             for name in [value] if isinstance(value, str) else value or ():
-                yield from _networks(str(name).split("/")[0], study)
+                yield from _networks(str(name), study)
         if key == "front_end":
             yield from _networks(study.get("features", {}).get(value, {}).get("model"), study)
         if key in SWITCHES and value is not False:
@@ -154,12 +154,19 @@ def _named(given: Any, verb: str, study: dict[str, Any]) -> Iterator[Path]:
 
 
 def _networks(model: str | None, study: dict[str, Any]) -> set[Path]:
-    """The network of a victim, or those of the file that makes a pretrained model."""
+    """The network of a victim or its member, or what a pretrained model says it is, or those of the file that makes it.
+
+    The latter go by their name, or as other rooms call them, `pretrained/<name>`.
+    """
+    model = str(model).removeprefix("pretrained/").partition("/")[0]
     victims = study.get("victims", {}) | study.get("finished", {})
     if model in victims:
         return {Path("stages/networks", f"{victims[model]['network']}.py")}
     if model in study.get("pretrained", {}):
-        made_by = Path("stages/pretraining", f"{study['pretrained'][model]['method']}.py")
+        entry = study["pretrained"][model]
+        if "network" in entry.get("parameters", {}):
+            return {Path("stages/networks", f"{entry['parameters']['network']}.py")}
+        made_by = Path("stages/pretraining", f"{entry['method']}.py")
         return {file for file in code.needed([made_by]) if file.parent.name == "networks"}
     return set()
 

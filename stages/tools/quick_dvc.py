@@ -129,7 +129,9 @@ def _by_entry(modify: Callable[..., Any]) -> Callable[..., Any]:
         for name, entry in data["stages"].items():
             if entry is not before.get(name):
                 text = _exchanged(text, _yaml.dumps_yaml({"stages": {name: entry}}).partition("\n")[2])
-        Path(path).write_text(text, encoding="utf-8")
+        arriving = Path(f"{path}.arriving")
+        arriving.write_text(text, encoding="utf-8")
+        arriving.replace(path)
 
     return modified
 

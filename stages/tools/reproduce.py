@@ -4,7 +4,8 @@ With `--only NAME` those stages alone that an entry of one's own needs, a victim
 its rows of the table `table_yours` are printed.
 
 DVC runs one stage after another, and reads params.yaml and a lock again for each. Here its graph is read once, what is
-up to date is not asked for again, and what is not is dealt out to a few processes that stay.
+up to date is not asked for again, and what is not is dealt out by Dask to a few processes that stay, or to the workers
+of the scheduler at the address `--cluster`, see `stages.tools.join`.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from typing import Any
 from stages.frame import parameters
 from stages.frame.alone import alone
 from stages.frame.errors import UserError, told_in_one_line
-from stages.tools import at_work, entries, graph, workers
+from stages.tools import at_work, entries, graph, sharing, workers
 from stages.tools import only as own
 
 STUDIES = Path("stages/studies")
@@ -29,7 +30,7 @@ UNITS = {"_percent": "%", "_db": "dB"}
 PLACES = ("root", "weights", "impulse_response", "impulse_responses", "spoken_phrases")
 
 
-def main(study: str | None, jobs: int, only: str | None = None) -> None:
+def main(study: str | None, jobs: int, only: str | None = None, cluster: str | None = None) -> None:
     """Brings the study's page (all studies' pages without one) up to date and prints its headline numbers.
 
     With `only` the sets alone that an entry of this name has part in are attacked and scored, see `stages.tools.only`.
@@ -57,6 +58,7 @@ def main(study: str | None, jobs: int, only: str | None = None) -> None:
     ACTIVE.parent.mkdir(parents=True, exist_ok=True)
     with alone(ACTIVE, Path.cwd()):
         at_work.check()
+        at_work.end_left_behind()
         if only:
             targets = own.made_for(only, study, values[study], sets)
         else:
@@ -65,7 +67,9 @@ def main(study: str | None, jobs: int, only: str | None = None) -> None:
         if waits_for:
             for name in chosen:
                 entries.check(name, values[name])
-            workers.run(waits_for, jobs)
+            workers.run(waits_for, jobs, cluster)
+            if cluster:
+                sharing.restore(targets)
     if only:
         own.print_rows(study, only, values[study] | {"attacked": sets})
         return
@@ -111,6 +115,7 @@ if __name__ == "__main__":
     arguments.add_argument("study", nargs="?")
     arguments.add_argument("--only")
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    arguments.add_argument("--cluster")
     given = arguments.parse_args()
     with told_in_one_line():
-        main(given.study, given.jobs, given.only)
+        main(given.study, given.jobs, given.only, given.cluster)

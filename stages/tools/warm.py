@@ -33,8 +33,9 @@ with socket.socket(socket.AF_UNIX) as connection:
         connection.connect({address!r})
     except OSError:
         os.execv({python!r}, [{python!r}, *sys.argv[1:]])
-    # An interrupt is for the stage, whose end is awaited.
+    # An interrupt is for the stage, whose end is awaited; an end that is asked for is handed on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: connection.shutdown(socket.SHUT_WR))
     streams = array.array("i", [0, 1, 2])
     connection.sendmsg([len(asked).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
     connection.sendall(asked)
@@ -73,15 +74,16 @@ def serve(address: str) -> None:
 
     It ends with who started it, whose end closes stdin.
     """
-    for library in LIBRARIES:
-        __import__(library)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # An interrupt is for the children; this process ends when who started it says so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(address)
         door.listen()
+        # Whoever asks by now waits at the door.
         print("ready", flush=True)
+        for library in LIBRARIES:
+            __import__(library)
         while sys.stdin not in select.select([door, sys.stdin], [], [])[0]:
             connection, _ = door.accept()
             if os.fork() == 0:

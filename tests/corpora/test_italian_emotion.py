@@ -66,6 +66,13 @@ def test_real_excerpt_is_split_by_speaker():
     assert all((root / file).is_file() for file in table.file)
 
 
+def test_for_cross_validation_each_speaker_is_a_fold(tmp_path):
+    """Also where a label has too few clips for three splits."""
+    table = italian_emotion.read(written(tmp_path, EMOVO[:-3]), **DEALT | {"partition": "each_speaker"})
+    assert (table.fold == table.speaker).all() and set(table.fold) == {"f1", "f2", "m1", "m2"}
+    assert set(table.split) == {"test"}
+
+
 def test_rows(tmp_path):
     names = [*demos("f01", "m02", "m30", "m69"), "deep/er/PR_m_30_ang12c", "f_01_neu01b", "NP_m_02_neu02a"]
     table = italian_emotion.read(written(tmp_path, names), **PAPER).set_index("clip_id")

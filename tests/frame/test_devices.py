@@ -80,11 +80,12 @@ def written(output: Path, **how: str | tuple[str, ...]) -> tuple[dict[str, str],
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in output.iterdir()}, ranks
 
 
-def test_two_processes_write_the_same_shards_as_one(tmp_path):
+@pytest.mark.parametrize("count", [2, 3])
+def test_several_processes_write_the_same_shards_as_one(tmp_path, count):
     alone, _ = written(tmp_path / "one" / "out", DEVICES="1")
-    together, ranks = written(tmp_path / "two" / "out", DEVICES="2")
+    together, ranks = written(tmp_path / "several" / "out", DEVICES=str(count))
     assert alone == together
-    assert ranks == {"rank0", "rank1"}
+    assert ranks == {f"rank{rank}" for rank in range(count)}
 
 
 def test_torchrun_may_have_started_them(tmp_path):

@@ -94,9 +94,10 @@ def root(tmp_path, source):
     return tmp_path / "root"
 
 
-def learn(root: Path) -> Path:
+def learn(root: Path, sha256: str | None = None) -> Path:
     finished = root.parent / "finished"
-    whisper_ctranslate2.learn(Work(root, finished, root.parent, "cpu"), whisper_ctranslate2.Recipe(folder="w"))
+    recipe = whisper_ctranslate2.Recipe(folder="w", sha256=sha256)
+    whisper_ctranslate2.learn(Work(root, finished, root.parent, "cpu"), recipe)
     return finished
 
 
@@ -126,7 +127,7 @@ def test_the_model_is_what_it_was(root, source, kept, tolerance):
 
 
 def test_what_is_wrong_is_told(root, source):
-    with pytest.raises(UserError, match=r"expected a CTranslate2 model; found no model\.bin"):
+    with pytest.raises(UserError, match=r"model\.bin: expected a checkpoint; found no such file"):
         learn(root)
     variables = variables_of(transformers.WhisperForConditionalGeneration.from_pretrained(source))
     whole = written(variables)
@@ -141,6 +142,9 @@ def test_what_is_wrong_is_told(root, source):
         (root / "w/model.bin").write_bytes(content)
         with pytest.raises(UserError, match=told):
             learn(root)
+    (root / "w/model.bin").write_bytes(whole)
+    with pytest.raises(UserError, match=r"expected the SHA-256 beef; found [0-9a-f]{64}; fetch the folder"):
+        learn(root, "beef")
     (root / "w/tokenizer.json").write_text("{")
     with pytest.raises(UserError, match="expected a tokenizer; found"):
         learn(root)

@@ -70,3 +70,21 @@ def test_notes_that_a_kill_has_cut_go(noted, text):
     notes.write_text(text)
     at_work.check()
     assert not notes.exists()
+
+
+def test_commands_of_killed_runs_here_are_ended_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stages = {"a": str(tmp_path), "b": str(tmp_path), "of another folder": str(tmp_path / "other")}
+    left = {}
+    for stage, folder in stages.items():
+        environment = os.environ | {"DVC_ROOT": folder, "DVC_STAGE": stage}
+        left[stage] = subprocess.Popen(["sleep", "600"], env=environment)
+    try:
+        at_work.end_left_behind("a")
+        assert [process.poll() is None for process in left.values()] == [False, True, True]
+        at_work.end_left_behind()
+        assert [process.poll() is None for process in left.values()] == [False, False, True]
+    finally:
+        for process in left.values():
+            process.kill()
+            process.wait()

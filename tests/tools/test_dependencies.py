@@ -28,3 +28,19 @@ def test_a_report_needs_its_findings_and_a_folder_without_python_that_a_module_n
     assert Path("stages/reporting/vendored/datatables.net/License.txt") in needed
     # Named in stages/report.py too, but a room.
     assert not {path for path in needed if path.parts[1] == "corpora"}
+
+
+def test_a_pretrained_model_is_the_network_that_its_entry_names_or_those_of_the_file_that_makes_it(monkeypatch):
+    monkeypatch.chdir(Path(dependencies.__file__).parents[2])
+    pretrained = {
+        "nsnet2": {"method": "onnx_model", "parameters": {"network": "nsnet2"}},
+        "wav2vec": {"method": "contrastive"},
+    }
+    treatments = {"own": {"treatment": "enhancer", "model": "pretrained/nsnet2"}}
+    values = {"s": {"pretrained": pretrained, "treatments": treatments}}
+    command = ("python", "-m", "stages.attack", "s", "own")
+    through = dependencies.Stage("x", command, params=("s.treatments.own",), deps=(), outs=())
+    found = dependencies.needed(through, values)
+    assert {Path("stages/networks/nsnet2.py"), Path("stages/networks/onnx_graph.py")} <= found
+    made = dependencies.Stage("x", command, params=(), deps=(Path("models/s/pretrained/wav2vec"),), outs=())
+    assert Path("stages/networks/wav2vec.py") in dependencies.needed(made, values)

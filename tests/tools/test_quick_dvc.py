@@ -213,6 +213,19 @@ def test_a_lock_stays_where_its_change_fails(tmp_path):
     assert (tmp_path / "dvc.lock").read_text() == LOCK
 
 
+def test_a_lock_is_never_seen_half_written(tmp_path):
+    """Even where a kill comes between: who opened the former one reads it to its end."""
+    from dvc.utils.serialize import modify_yaml
+
+    (tmp_path / "dvc.lock").write_text(LOCK)
+    with (tmp_path / "dvc.lock").open() as opened:
+        with quick_dvc._by_entry(modify_yaml)(str(tmp_path / "dvc.lock")) as data:
+            data["stages"]["new"] = {"cmd": "true"}
+        assert opened.read() == LOCK
+    assert "new:" in (tmp_path / "dvc.lock").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["dvc.lock"]
+
+
 def test_an_interrupt_waits_for_a_lock_to_be_written():
     written = []
 

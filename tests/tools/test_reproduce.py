@@ -3,7 +3,7 @@
 import pytest
 
 from stages.frame.errors import UserError
-from stages.tools import graph, only, reproduce, workers
+from stages.tools import graph, only, reproduce
 
 GRAPH = {
     "report": {"score", "other"},
@@ -14,11 +14,6 @@ GRAPH = {
     "prepare": {"write"},
     "write": set(),
 }
-
-
-def test_those_that_the_longest_chain_waits_for_come_first():
-    order = list(workers.most_awaited_first(GRAPH))
-    assert order == ["write", "prepare", "train", "attack", "other", "score", "report"]
 
 
 def test_what_follows_a_change_is_run_and_waits_for_it_alone():

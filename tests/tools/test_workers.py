@@ -13,20 +13,20 @@ import psutil
 import pytest
 
 from stages.frame.errors import UserError
-from stages.tools import workers
+from stages.tools import computing, workers
 
 RUN = """
 from stages.tools import graph, workers
 if __name__ == "__main__":
-    workers.run({"dvc.yaml:work": set()}, 1)
+    workers.run({"work": set()}, 1)
 """
 
 BEGUN = """
 import multiprocessing, time
-from stages.tools import quick_dvc, workers
+from stages.tools import quick_dvc, computing
 
 def work(begun):
-    workers._begin()
+    computing._begin({})
     from dvc.dvcfile import Lockfile
     with quick_dvc.writing, open("lock", "w") as file:
         file.write(f"{hasattr(Lockfile.dump_stages, '__wrapped__')}, wh")
@@ -62,25 +62,65 @@ def repository(tmp_path, monkeypatch):
     return made
 
 
-def test_a_process_that_is_killed_is_told(repository):
+def test_a_process_that_is_killed_each_time_is_told(repository):
     repository("kill -9 $PPID")
-    with pytest.raises(UserError, match=r"dvc.yaml:work: expected a process that ends by itself; .* fewer JOBS"):
-        workers.run({"dvc.yaml:work": set()}, 1)
+    with pytest.raises(UserError, match=r"work: .* found that it was killed, maybe as memory .* fewer JOBS"):
+        workers.run({"work": set()}, 1)
 
 
-def test_a_stage_that_fails_is_told(repository):
-    repository("false")
-    with pytest.raises(UserError, match=r"dvc.yaml:work: expected a stage that ends well"):
-        workers.run({"dvc.yaml:work": set()}, 1)
+def test_a_stage_whose_process_is_killed_begins_anew_when_what_that_left_has_ended(repository):
+    """The shell goes on after its DVC is killed, as a stage does."""
+    folder = repository("test -e once && touch out || { echo $$ > once; kill -9 $PPID; sleep 600; }")
+    workers.run({"work": set()}, 1)
+    assert (folder / "out").exists()
+    assert not psutil.pid_exists(int((folder / "once").read_text()))
+
+
+def test_a_failed_stage_stops_what_needs_it_alone_and_is_told_with_its_log(repository, capsys):
+    folder = repository("'echo error: of its own; false'")
+    with Path("dvc.yaml").open("a") as file:
+        file.write(
+            "  needs:\n    cmd: touch none\n    outs: [none]\n  other:\n    cmd: sleep 2; touch one\n    outs: [one]\n"
+        )
+    needed = {"needs": {"work"}, "work": set(), "other": set()}
+    line = "work: expected a stage that ends well; found of its own; see .scratch/logs/work.log; finished"
+    with pytest.raises(UserError, match=re.escape(line)):
+        workers.run(needed, 2)
+    assert (folder / "one").exists() and not (folder / "none").exists()
+    assert "work: failed: of its own; see .scratch/logs/work.log\n" in capsys.readouterr().out
+    assert "Running stage 'work'" in (folder / ".scratch/logs/work.log").read_text()
+
+
+def test_what_the_cache_has_is_told(repository, capsys):
+    repository("cat in > out")
+    Path("dvc.yaml").write_text(Path("dvc.yaml").read_text() + "    deps: [in]\n")
+    for text, how in (("1", "done"), ("2", "done"), ("1", "from the cache")):
+        Path("in").write_text(text)
+        workers.run({"work": set()}, 1)
+        assert f"work: {how} in " in capsys.readouterr().out
+
+
+def test_with_nothing_else_to_say_the_last_line_is_told(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("one\ntwo\n")
+    assert computing.last_word(log) == "two"
+    log.write_text("")
+    assert computing.last_word(log) == "not a word"
+
+
+def test_those_that_the_longest_chain_waits_for_come_first():
+    graph = {"report": {"score", "other"}, "other": {"write"}, "score": {"attack"}, "attack": {"write"}, "write": set()}
+    assert workers.awaited(graph) == {"write": 4, "attack": 3, "score": 2, "other": 2, "report": 1}
 
 
 def test_a_long_stage_is_named_once_in_a_while_and_timed_at_its_end(repository, monkeypatch, capsys):
     monkeypatch.setattr(workers, "WORD_EVERY_S", 0.5)
-    repository("sleep 2; touch out")
-    workers.run({"dvc.yaml:work": set()}, 1)
+    repository("sleep 2; echo 1 > out; echo what came out")
+    workers.run({"work": set()}, 1)
     told = capsys.readouterr().out
-    assert "still at work: dvc.yaml:work\n" in told
-    assert int(re.search(r"dvc.yaml:work: done in (\d+) s\n", told)[1]) >= 2
+    assert "\nwhat came out\nwork: done in" in told
+    assert "still at work: work\n" in told
+    assert int(re.search(r"work: done in (\d+) s\n", told)[1]) >= 2
 
 
 def test_a_stage_begins_when_those_it_waits_for_are_done_and_has_its_share_of_the_cores(repository, monkeypatch):
@@ -88,7 +128,7 @@ def test_a_stage_begins_when_those_it_waits_for_are_done_and_has_its_share_of_th
     folder = repository("sleep 1; touch out")
     with Path("dvc.yaml").open("a") as file:
         file.write("  second:\n    cmd: test -e out && echo $OMP_NUM_THREADS > threads\n    outs: [threads]\n")
-    workers.run({"dvc.yaml:second": {"dvc.yaml:work"}, "dvc.yaml:work": set()}, 2)
+    workers.run({"second": {"work"}, "work": set()}, 2)
     assert (folder / "threads").read_text() == f"{max(1, os.cpu_count() // 2)}\n"
 
 
@@ -100,7 +140,8 @@ def test_when_the_run_is_killed_or_interrupted_nothing_of_it_stays(repository, h
     environment = os.environ | {"PYTHONPATH": str(clones.ROOT), "DEVICES": "1"}
     command, streams = [sys.executable, "-u", "run.py"], {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, **streams, text=True, env=environment, start_new_session=True)
-    assert "begun\n" in process.stdout
+    log = folder / ".scratch/logs/work.log"
+    assert soon(lambda: log.exists() and "begun\n" in log.read_text())
     started = psutil.Process(process.pid).children(recursive=True)
     assert len(started) > 2
     if how == signal.SIGINT:
@@ -108,10 +149,15 @@ def test_when_the_run_is_killed_or_interrupted_nothing_of_it_stays(repository, h
     else:
         process.kill()
     process.wait(300)
+    assert soon(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started))
+
+
+def soon(true) -> bool:
+    """Whether it becomes true long before what sleeps ends by itself, however busy the machine is."""
     limit = time.monotonic() + 300
-    while any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started):
-        assert time.monotonic() < limit
-        time.sleep(0.1)
+    while not true() and time.monotonic() < limit:
+        time.sleep(0.05)
+    return true()
 
 
 def test_a_process_of_the_pool_writes_locks_whole_and_ends_with_a_killed_run(tmp_path):

@@ -158,6 +158,22 @@ def test_a_sequence_model_is_made_to_say_a_phrase(home, whisper):
     check_phrases(attacks_on("texts"))
 
 
+def test_of_one_look_a_sequence_model_searches_its_text_once(home, whisper, monkeypatch):
+    study(home, network="transformers_whisper", source=whisper, words=["no", "no"])
+    train.main("s", "own")
+    own, searches = victim.load("models/s/own", device="cpu"), []
+    search = transformers.GenerationMixin.generate
+    monkeypatch.setattr(
+        transformers.GenerationMixin, "generate", lambda *given, **told: searches.append(1) or search(*given, **told)
+    )
+    goal = victim.Goal(own.encode(["no"]), targeted=True)
+    first, second = (own.logits(victim.padded_batch([clip(number, noise=number == 1)], "cpu")) for number in (0, 1))
+    assert own.meets(first, goal).item() and own.names(own.decode(first)[0]) == ["no"]
+    assert len(searches) == 1
+    assert own.names(own.decode(second)[0]) == ["an"] and not own.meets(second, goal).item()
+    assert len(searches) == 2
+
+
 def refused(home: Path, told: str, **changes) -> None:
     """That the folder is told in one line when it is taken in."""
     study(home, words=["no", "no"], **changes)

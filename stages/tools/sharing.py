@@ -1,0 +1,85 @@
+"""Tool: what clones share that work on one run: all that can change a result, and the cache or remote of DVC."""
+
+import platform
+import subprocess
+import sys
+
+from stages.frame import content, parameters
+from stages.frame.environment import environment
+from stages.frame.errors import UserError
+
+# What a run writes beside the code, and what is compared by its values.
+WRITTEN = (":!*dvc.lock", ":!reports", ":!params.yaml")
+
+
+def state() -> dict[str, str]:
+    """What can change a result here, by name.
+
+    Raises:
+        UserError: code is edited, so that no commit says what it is; or this is no clone.
+    """
+    edited = _git("status", "--porcelain", "--", ".", *WRITTEN)
+    if edited:
+        raise UserError(
+            f"{platform.node()}: git",
+            "code as committed",
+            ", ".join(edited.splitlines()),
+            "commit it, and pull it on each machine",
+        )
+    known = {name: value for name, value in environment().items() if name != "cores"}
+    return {"commit": _git("rev-parse", "HEAD"), "params.yaml": content.of_settings(parameters.read()), **known}
+
+
+def check(asked: dict[str, str]) -> None:
+    """Passes where this machine's state is that of who asks.
+
+    Raises:
+        UserError: something is another.
+    """
+    found = state()
+    for name, value in asked.items():
+        if found.get(name) != value:
+            do = "bring both to the same"
+            raise UserError(f"worker on {platform.node()}", f"{name} {value}", str(found.get(name)), do)
+
+
+def cache() -> str:
+    """The folder of this clone's cache."""
+    from dvc.repo import Repo
+
+    with Repo(".") as repo:
+        return repo.cache.local_cache_dir
+
+
+def has_remote() -> bool:
+    """Whether this clone has a default remote of DVC."""
+    from dvc.config import Config
+
+    return bool(Config.from_cwd()["core"].get("remote"))
+
+
+def check_out() -> None:
+    """Brings what the locks of this clone name and the shared cache has."""
+    command = [sys.executable, "-m", "stages.tools.quick_dvc", "checkout", "--quiet", "--allow-missing"]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def restore(targets: list[str]) -> None:
+    """Brings what was computed elsewhere from the cache that the clones share, or from the remote.
+
+    Raises:
+        UserError: DVC fails.
+    """
+    pull = ["--pull"] if has_remote() else []
+    command = [sys.executable, "-m", "stages.tools.quick_dvc", "repro", *pull, *targets]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        do = "let the clones share a cache (dvc cache dir --local FOLDER) or a remote"
+        raise UserError("dvc repro", "what the workers have computed", done.stderr.strip()[-500:], do)
+
+
+def _git(*command: str) -> str:
+    done = subprocess.run(["git", *command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise UserError("git", "a clone of the repository", done.stderr.strip(), "run in one")
+    return done.stdout.strip()

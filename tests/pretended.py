@@ -1,0 +1,96 @@
+"""A device that is not there: tensors on it hold their values on the CPU, and refuse to be mixed with the CPU's.
+
+What leaves a tensor on the CPU fails on a GPU, and here. Its name is that of a device on which PyTorch starts nothing.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map_only
+
+DEVICE = "meta"
+aten = torch.ops.aten
+MOVES = (aten._to_copy, aten.copy_)
+# An index may lie on the CPU, and lengths of sequences must.
+TAKE_CPUS = (
+    *(aten.index, aten.index_put, aten.index_put_, aten._pack_padded_sequence, aten._pack_padded_sequence_backward),
+    *(aten._ctc_loss, aten._ctc_loss_backward),
+)
+
+
+class There(torch.Tensor):
+    """A tensor on the device; `held` has its values."""
+
+    @staticmethod
+    def __new__(cls, held: torch.Tensor) -> "There":
+        layout = {"strides": held.stride(), "storage_offset": held.storage_offset(), "dtype": held.dtype}
+        return torch.Tensor._make_wrapper_subclass(cls, held.size(), **layout, device=DEVICE)
+
+    def __init__(self, held: torch.Tensor):
+        self.held = held
+
+    def __repr__(self) -> str:
+        return f"There({self.held})"
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, given: tuple = (), named: dict | None = None) -> Any:
+        # PyTorch makes lists of no tensor that is not its own.
+        if function is torch.Tensor.tolist:
+            return given[0].held.tolist()
+        with torch._C.DisableTorchFunctionSubclass():
+            return function(*given, **(named or {}))
+
+    @classmethod
+    def __torch_dispatch__(cls, function: Any, types: Any, given: tuple = (), named: dict | None = None) -> Any:
+        return _computed(function, given, named or {})
+
+
+class _Device(TorchDispatchMode):
+    def __torch_dispatch__(self, function: Any, types: Any, given: tuple = (), named: dict | None = None) -> Any:
+        return _computed(function, given, named or {})
+
+
+class _Made(TorchFunctionMode):
+    def __torch_function__(self, function: Any, types: Any, given: tuple = (), named: dict | None = None) -> Any:
+        # What is made of numbers is moved where no mode sees it.
+        if function in (torch.tensor, torch.as_tensor) and str((named or {}).get("device")) == DEVICE:
+            return function(*given, **named | {"device": "cpu"}).to(DEVICE)
+        return function(*given, **(named or {}))
+
+
+@contextlib.contextmanager
+def device() -> Iterator[str]:
+    """The device's name, for as long as the block lasts."""
+    with _Device(), _Made():
+        yield DEVICE
+
+
+def _computed(function: Any, given: tuple, named: dict[str, Any]) -> Any:
+    """What the function gives, on the device of what it is given, or on that which is asked for.
+
+    Raises:
+        RuntimeError: it is given tensors of both, and not just the CPU's single numbers.
+    """
+    tensors = [one for one in tree_flatten((given, named))[0] if isinstance(one, torch.Tensor)]
+    mine = {id(one.held): one for one in tensors if isinstance(one, There)}
+    strange = [one for one in tensors if not isinstance(one, There) and one.dim() > 0]
+    packet = function.overloadpacket
+    if mine and strange and packet not in MOVES and not (packet in TAKE_CPUS and isinstance(given[0], There)):
+        raise RuntimeError(f"{function}: tensors on two devices, on the CPU one of shape {tuple(strange[0].shape)}")
+    held = tree_map_only(There, lambda one: one.held, (given, named))
+    asked = named.get("device")
+    if asked is not None:
+        held[1]["device"] = "cpu"
+    # Of what lies on this device PyTorch does not ask how its values lie, and views what others would copy.
+    made = (torch.reshape if function is aten.view.default else function)(*held[0], **held[1])
+    if packet is aten._pack_padded_sequence:
+        return There(made[0]), made[1]
+    lands = isinstance(given[0], There) if packet is aten.copy_ else mine if asked is None else str(asked) == DEVICE
+    if not lands:
+        return made
+    # What a function changes in place stays the tensor that it was.
+    return tree_map_only(torch.Tensor, lambda one: mine[id(one)] if id(one) in mine else There(one), made)
