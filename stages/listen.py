@@ -10,7 +10,7 @@ from stages.frame import ffmpeg, parameters
 from stages.frame.errors import UserError, run, writing
 from stages.frame.names import file_name
 from stages.frame.pcm import to_pcm16
-from stages.reporting.sound import Clip
+from stages.reporting.sound import Clip, Sound, levels_matched_db
 from stages.reporting.study import part
 
 DIFFERENCE_PEAK = 0.5
@@ -22,8 +22,8 @@ def main(study: str) -> None:
     """Writes `reports/<study>/listening`: WAV and spectrogram of each sound of the clips that the study chooses.
 
     A sound with pictures is written as a video besides. A difference is raised to a peak of one half, since it could
-    not be heard otherwise; `listening.csv` says by how much. What is not there, or no clip of which was kept, is passed
-    over and told in a line.
+    not be heard otherwise; `listening.csv` says by how much, and by how much a player lowers each version so that all
+    are level-matched. What is not there, or no clip of which was kept, is passed over and told in a line.
     """
     folder = Path("reports", study, "listening")
     choose = part(study, "sounds", "clip")
@@ -48,23 +48,36 @@ def _entries(study: str) -> list[str]:
 
 
 def _written(clip: Clip, entry: str, folder: Path) -> list[dict]:
-    """One row for each sound of one clip; writes its files."""
-    reference = _decibels(clip.sounds[0].waveform, clip.sample_rate_hz).max()
+    """One row for each sound of one clip; writes its files, of which all spectrograms are as long as the longest."""
+    gains = [_gain(sound) for sound in clip.sounds]
+    heard = [gain * sound.waveform for gain, sound in zip(gains, clip.sounds)]
+    matched_db = levels_matched_db(heard, [sound.is_difference for sound in clip.sounds])
+    longest = max(map(len, heard))
+    reference_db = _decibels(heard[0], clip.sample_rate_hz).max()
     rows = []
-    for sound in clip.sounds:
+    for place, sound in enumerate(clip.sounds):
         stem = file_name(f"{entry}-{sound.name}")
-        gain = DIFFERENCE_PEAK / max(float(np.abs(sound.waveform).max()), 1e-12) if sound.is_difference else 1.0
-        waveform, top_db = gain * sound.waveform, None if sound.is_difference else reference
-        _write(folder / stem, waveform, clip.sample_rate_hz, top_db)
+        decibels = _decibels(np.pad(heard[place], (0, longest - len(heard[place]))), clip.sample_rate_hz)
+        top_db = decibels.max() if sound.is_difference else reference_db
+        _write(folder / stem, heard[place], clip.sample_rate_hz, decibels, top_db)
         if sound.video is not None:
             _write_video(folder / f"{stem}.webm", sound.video, folder / f"{stem}.wav")
+        height, width = (0, 0) if sound.video is None else sound.video.shape[1:]
         rows.append(
             {"entry": entry, "clip_id": clip.clip_id, "label": clip.label, "target": clip.target}
-            | {"strength": clip.strength, "sound": sound.name, "stem": stem}
-            | {"decision": sound.decision, "confidence": sound.confidence, "gain_db": round(20 * np.log10(gain), 1)}
+            | {"strength": clip.strength, "sample_rate_hz": clip.sample_rate_hz}
+            | {"duration_s": round(longest / clip.sample_rate_hz, 3), "sound": sound.name, "stem": stem}
+            | {"decision": sound.decision, "confidence": sound.confidence}
+            | {"gain_db": round(20 * np.log10(gains[place]), 1), "matched_db": round(matched_db[place], 1) + 0.0}
             | {"video": "" if sound.video is None else f"{stem}.webm"}
+            | {"width_px": ENLARGED * width, "height_px": ENLARGED * height}
         )
     return rows
+
+
+def _gain(sound: Sound) -> float:
+    """What a sound is raised by, so that it can be heard."""
+    return DIFFERENCE_PEAK / max(float(np.abs(sound.waveform).max()), 1e-12) if sound.is_difference else 1.0
 
 
 def _decibels(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
@@ -74,17 +87,14 @@ def _decibels(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     return 20 * np.log10(np.abs(spectrum) + 1e-9)
 
 
-def _write(path: Path, waveform: np.ndarray, sample_rate_hz: int, reference_db: float | None) -> None:
-    """The sound as a 16-bit WAV, and its spectrogram over 80 dB below the first sound's maximum (or its own)."""
+def _write(path: Path, waveform: np.ndarray, sample_rate_hz: int, decibels: np.ndarray, top_db: float) -> None:
+    """The sound as a 16-bit WAV, and its spectrogram over the 80 dB below `top_db`."""
     import soundfile
     from matplotlib import image
 
-    soundfile.write(path.with_suffix(".wav"), to_pcm16(waveform), sample_rate_hz)
-    decibels = _decibels(waveform, sample_rate_hz)
-    top = decibels.max() if reference_db is None else reference_db
-    image.imsave(
-        path.with_suffix(".png"), decibels[::-1], vmin=top - 80, vmax=top, cmap="magma", metadata={"Software": None}
-    )
+    soundfile.write(f"{path}.wav", to_pcm16(waveform), sample_rate_hz)
+    shown = {"vmin": top_db - 80, "vmax": top_db, "cmap": "magma"}
+    image.imsave(f"{path}.png", decibels[::-1], metadata={"Software": None}, **shown)
 
 
 def _write_video(path: Path, video: np.ndarray, sound: Path) -> None:

@@ -11,14 +11,18 @@ import pandas as pd
 
 from stages.frame import clip_table, environment, parameters
 from stages.frame.errors import run, writing
-from stages.reporting import page
-from stages.reporting.study import beyond, on_the_papers, papers_alone, part, without_paper
+from stages.reporting import page, pictures
+from stages.reporting.names import name
+from stages.reporting.study import beyond, has, on_the_papers, papers_alone, part, without_paper
+from stages.reporting.verdicts import VERDICTS
 
 REPORTS = Path("reports")
 # The table of what params.yaml names beyond the paper, and its title.
 YOURS = "table_yours"
 TITLE_OF_YOURS = "Yours. What params.yaml names besides the paper's entries"
 
+# The end of the names of figures that are pixels; others are charts.
+PIXELS = ".png"
 # Headline numbers that every study has.
 COUNTED = {"claims_supported": "of the paper's claims", "unreadable_clips": "which no table counts"}
 
@@ -39,13 +43,14 @@ def _report(study: str) -> Path:
 
 
 def write(study: str, values: dict[str, Any], measured: Any, folder: Path) -> Path:
-    """Writes tables, figures, headline numbers and page of what was measured, `values` being the study's parameters.
+    """Writes tables, pictures, headline numbers and page of what was measured, `values` being the study's parameters.
 
     The path of the page.
     """
     of_tables = partial(part, study, "tables")
     corpora = _corpora(study, values)
-    unreadable = _unreadable(corpora)
+    clips = _clips(corpora)
+    unreadable = clips.loc[clips.problem != "", ["clip_id", "file", "problem"]]
     made = of_tables("tables")(measured)
     if not on_the_papers(corpora, of_tables("READERS")):
         made = without_paper(made)
@@ -55,32 +60,47 @@ def write(study: str, values: dict[str, Any], measured: Any, folder: Path) -> Pa
     verdicts = list(made["claims"].verdict) if "claims" in made else []
     counted = {"claims_supported": verdicts.count("supported"), "unreadable_clips": len(unreadable)}
     metrics = of_tables("metrics")(made) | counted
-    summary = {"title": of_tables("TITLE")} | _corpus(corpora) | {"metrics": metrics}
-    summary["meanings"] = of_tables("HEADLINES") | COUNTED
-    summary["verdicts"] = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for name, table in made.items():
-            table.to_csv(folder / f"{name}.csv", index=False)
-        figures, titles = of_tables("FIGURES"), of_tables("TABLES")
-        if len(made[YOURS]):
-            titles = {YOURS: TITLE_OF_YOURS} | titles
-        if figures:
-            _draw(study, made, measured, folder)
-            figures = {name: title for name, title in figures.items() if (folder / name).exists()}
+        for file, table in made.items():
+            table.to_csv(folder / f"{file}.csv", index=False)
+        drawn = _draw(study, made, measured, folder / "pictures")
+        summary = {"title": of_tables("TITLE"), "audit": "corpora" not in values} | _found(study, made)
+        summary |= _corpus(corpora) | {"clips_measured": len(clips) - len(unreadable), "pictures": drawn}
+        summary |= {"metrics": metrics, "meanings": of_tables("HEADLINES") | COUNTED}
+        summary["verdicts"] = {verdict: verdicts.count(verdict) for verdict in VERDICTS if verdict in verdicts}
         _write(folder / "metrics.json", metrics)
         _write(folder / "summary.json", summary)
+        titles = ({YOURS: TITLE_OF_YOURS} if len(yours) else {}) | of_tables("TABLES")
+        figures = {file: told for file, told in of_tables("FIGURES").items() if file in drawn or file.endswith(PIXELS)}
         written = page.write_study(folder, summary, note=of_tables("NOTE"), tables=titles, figures=figures)
         environment.record(folder)
     return written
 
 
-def _draw(study: str, made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> None:
-    """The figures; what stands in them is text, and a dollar sign in a name begins no formula."""
+def _draw(study: str, made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> list[str]:
+    """Writes the charts, the first one also for READMEs, and the study's pictures of pixels; the charts' names.
+
+    What stands in those of pixels is text, and a dollar sign in a name begins no formula.
+    """
     from matplotlib import rc_context
 
-    with rc_context({"text.parse_math": False}):
-        part(study, "figures", "draw")(made, measured, folder)
+    charts = part(study, "figures", "charts")(made, measured) if has(study, "figures") else {}
+    for stem, chart in charts.items():
+        pictures.write(chart, folder, stem)
+    for chart in list(charts.values())[:1]:
+        pictures.write_png(chart, folder.with_name("answer.png"))
+    if any(file.endswith(PIXELS) for file in part(study, "tables", "FIGURES")):
+        with rc_context({"text.parse_math": False}):
+            part(study, "figures", "draw")(made, measured, folder)
+    return list(charts)
+
+
+def _found(study: str, made: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """The question, and what was found, the first sentence being the answer; nothing of a study that tells neither."""
+    if not has(study, "findings"):
+        return {"question": "", "findings": []}
+    return {"question": part(study, "findings", "QUESTION"), "findings": part(study, "findings", "findings")(made)}
 
 
 def _corpora(study: str, values: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -91,15 +111,14 @@ def _corpora(study: str, values: dict[str, Any]) -> dict[tuple[str, str], dict[s
     return {(of, name): corpus for of in audited for name, corpus in parameters.section(f"{of}.corpora").items()}
 
 
-def _unreadable(corpora: dict[tuple[str, str], Any]) -> pd.DataFrame:
-    """The clips that no table counts, with what is wrong with them."""
-    clips = pd.concat([clip_table.read(Path("data", study, name, "clips.csv")) for study, name in corpora])
-    return clips.loc[clips.problem != "", ["clip_id", "file", "problem"]]
+def _clips(corpora: dict[tuple[str, str], Any]) -> pd.DataFrame:
+    """The corpora's clips, also those that no table counts, with what is wrong with them."""
+    return pd.concat([clip_table.read(Path("data", study, name, "clips.csv")) for study, name in corpora])
 
 
 def _corpus(corpora: dict[str, Any]) -> dict[str, Any]:
     """What was measured on, in words, and whether all or part of it is built in."""
-    told = " and ".join(f"{corpus['reader']} at {corpus['root']}" for corpus in corpora.values())
+    told = " and ".join(f"{name(corpus['reader'])} at {corpus['root']}" for corpus in corpora.values())
     built_in = any(str(corpus["root"]).startswith("data/embedded/") for corpus in corpora.values())
     return {"corpus": told, "built_in": built_in}
 

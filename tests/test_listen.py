@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 import small_events
 import soundfile
+from matplotlib import image
 from small_faces import CROP
 
 from stages import listen, report
 from stages.frame import shards
 from stages.frame.errors import UserError
 from stages.frame.ffmpeg import binary
+from stages.reporting.sound import Clip, Sound
 
 
 def test_sounds_are_written_as_they_are_and_a_difference_is_raised(tmp_path, monkeypatch, capsys):
@@ -32,10 +34,25 @@ def test_sounds_are_written_as_they_are_and_a_difference_is_raised(tmp_path, mon
     told = {"original": 0.25, "adversarial": 0.35, "difference": 0.5, "none": 0.1, "noise_20dB": 0.1}
     assert peaks == pytest.approx(told, abs=1e-3)
     assert table.gain_db.to_dict() == dict.fromkeys(told, 0.0) | {"difference": pytest.approx(14, abs=0.1)}
+    # Tones of .25, .35, .5, .1 and .1: all are lowered to .1, by 20 dB at most but here by less.
+    lowered = {"original": -8.0, "adversarial": -10.9, "difference": -14.0, "none": 0.0, "noise_20dB": 0.0}
+    assert table.matched_db.to_dict() == pytest.approx(lowered, abs=0.1)
+    assert set(table.sample_rate_hz) == {small_events.SAMPLE_RATE_HZ} and set(table.duration_s) == {0.05}
     assert "reports/events/index.html" in capsys.readouterr().out.splitlines()[-1]
     report.main("events")
     page = (tmp_path / "reports/events/index.html").read_text()
     assert all(f"listening/{stem}.wav" in page for stem in table.stem) and "raised by 14" in page
+
+
+def test_of_versions_that_last_otherwise_the_pictures_have_one_scale_of_time(tmp_path):
+    tone = np.sin(np.arange(16000)).astype("f4")
+    clip = Clip("c", "", "", "", 16000, [Sound("short", tone[:8000]), Sound("long", tone)])
+    rows = listen._written(clip, "both", tmp_path)
+    assert [row["duration_s"] for row in rows] == [1.0, 1.0]
+    short, long = (image.imread(tmp_path / f"both-{name}.png")[:, :, :3].sum(axis=(0, 2)) for name in ("short", "long"))
+    middle = len(long) // 2
+    assert len(short) == len(long) and short[: middle - 4] == pytest.approx(long[: middle - 4])
+    assert (short[middle + 4 :] < short[:middle].min() / 10).all()
 
 
 def test_names_of_ones_own_become_harmless_names_of_files(tmp_path, monkeypatch):
@@ -43,7 +60,7 @@ def test_names_of_ones_own_become_harmless_names_of_files(tmp_path, monkeypatch)
     small_events.make()
     path = tmp_path / "data/events/scores/vgg13-deepfool/clips.csv"
     scores = pd.read_csv(path, dtype=str, keep_default_na=False)
-    scores.assign(treatment=scores.treatment.replace("noise_20dB", "mp3 48/k#?%41")).to_csv(path, index=False)
+    scores.assign(treatment=scores.treatment.replace("noise_20dB", "mp3 4.8/k#?%41")).to_csv(path, index=False)
     listen.main("events")
     folder = tmp_path / "reports/events/listening"
     table = pd.read_csv(folder / "listening.csv", keep_default_na=False)
@@ -53,7 +70,7 @@ def test_names_of_ones_own_become_harmless_names_of_files(tmp_path, monkeypatch)
         "vgg13-deepfool-difference",
         "vgg13-deepfool-none",
     ]
-    assert table.sound.iloc[4] == "mp3 48/k#?%41" and table.stem.iloc[4].startswith("vgg13-deepfool-mp3_48_k_41-")
+    assert table.sound.iloc[4] == "mp3 4.8/k#?%41" and table.stem.iloc[4].startswith("vgg13-deepfool-mp3_4.8_k_41-")
     assert {path.stem for path in folder.glob("*.wav")} == set(table.stem)
     report.main("events")
     assert f'src="listening/{table.stem.iloc[4]}.wav"' in (tmp_path / "reports/events/index.html").read_text()
@@ -67,7 +84,7 @@ def test_of_a_set_without_clips_there_is_nothing_to_hear(tmp_path, monkeypatch, 
     listen.main("events")
     assert "nothing to hear of vgg13-deepfool: no such entry, or no clip" in capsys.readouterr().out
     report.main("events")
-    assert "<h3>Listen</h3>" not in (tmp_path / "reports/events/index.html").read_text()
+    assert 'id="listen"' not in (tmp_path / "reports/events/index.html").read_text()
 
 
 def test_what_listening_names_is_a_list(tmp_path, monkeypatch):
@@ -99,6 +116,7 @@ def test_a_clip_of_each_can_be_seen_and_heard(faces_home, monkeypatch):
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     written = {f"{stem}.{kind}" for stem in table.stem for kind in ("wav", "png", "webm")}
     assert set(files) == {"listening.csv"} | written
+    assert set(table.width_px) == set(table.height_px) == {listen.ENLARGED * CROP}
     for row in table.itertuples():
         command = (binary(), "-v", "error", "-i", folder / row.video, "-f", "rawvideo", "-pix_fmt", "gray", "-")
         pictures = subprocess.run(command, capture_output=True, check=True).stdout

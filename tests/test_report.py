@@ -16,6 +16,7 @@ from stages import report
 from stages.frame import parameters
 from stages.frame.errors import UserError
 from stages.reporting.study import beyond, on_the_papers, part
+from stages.studies.events import findings
 from stages.studies.events import tables as events
 
 TOP = Path(__file__).parents[1]
@@ -34,37 +35,41 @@ def test_a_report_has_every_file_and_tells_where_its_page_is(home, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "reports/events/index.html"
     files = {path.name for path in folder.iterdir()}
     tables = {f"{name}.csv" for name in (*events.TABLES, "figure_1", "claims", "unreadable")}
-    assert files >= tables | set(events.FIGURES) | {"metrics.json", "summary.json", "index.html", "environment.json"}
+    assert files >= tables | {"metrics.json", "summary.json", "index.html", "environment.json", "answer.png"}
+    drawn = {path.stem for path in (folder / "pictures").iterdir()}
+    assert drawn == set(events.FIGURES) | {name for name in events.TABLES if name in drawn} and "table_3" in drawn
     unreadable = pd.read_csv(folder / "unreadable.csv")
     assert unreadable.to_dict("records") == [{"clip_id": "c4", "file": "c4.wav", "problem": "no audio"}]
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["unreadable_clips"] == 1 and metrics["attacked_percent"] == 33.33
     page = html.unescape((folder / "index.html").read_text())
     assert events.TITLE in page and "data/embedded/sounds" in page and "built-in" in page
-    assert all(title in page for title in events.FIGURES.values())
-    assert "Noise at 20 dB is the best defence on average" in page and "<h3>Listen</h3>" not in page
-    assert "http" not in page
+    assert all(title.partition(". ")[2] in page for title in events.FIGURES.values())
+    assert "Noise at 20 dB is the best defence on average" in page and 'id="listen"' not in page
+    assert "Measured on 3 clips" in page and findings.QUESTION in page
+    assert 'src="http' not in page and 'href="http' not in page
 
 
-def test_the_summary_is_all_that_the_index_needs(home, tmp_path_factory, monkeypatch, capsys):
+def test_the_summary_and_the_pictures_are_all_that_the_index_needs(home, tmp_path_factory, monkeypatch, capsys):
     report.main("events")
     summary = home / "reports/events/summary.json"
     told = json.loads(summary.read_text())
     claims = pd.read_csv(home / "reports/events/claims.csv")
     assert told["verdicts"] == claims.verdict.value_counts(sort=False).to_dict()
     assert (told["title"], told["built_in"]) == (events.TITLE, True)
-    assert told["corpus"] == "fsdkaggle2018 at data/embedded/sounds"
+    assert told["corpus"] == "FSDKaggle2018 at data/embedded/sounds"
     alone = tmp_path_factory.mktemp("alone")
     for name in ("events", "other"):
         (alone / "reports" / name).mkdir(parents=True)
+        shutil.copytree(summary.with_name("pictures"), alone / "reports" / name / "pictures")
         (alone / "reports" / name / "summary.json").write_text(summary.read_text().replace(events.TITLE, name))
     monkeypatch.chdir(alone)
     report.main("index", "other", "events")
     assert capsys.readouterr().out.splitlines()[-1] == "reports/index.html"
     page = (alone / "reports/index.html").read_text()
     assert 0 < page.index('<a href="other/index.html">other</a>') < page.index('<a href="events/index.html">events</a>')
-    assert f"{told['verdicts']['not testable here']} not testable here" in page
-    assert "<td>attacked percent</td><td>33.33</td><td>attacked clips still decided rightly" in page
+    assert f"<b>{told['verdicts']['not testable here'] * 2}</b> not testable here" in page
+    assert "<dt>33.33</dt><dd>attacked (%): attacked clips still decided rightly" in page
 
 
 def _fools_nothing(home: Path) -> None:
@@ -118,12 +123,12 @@ def test_the_papers_tables_and_claims_have_the_same_bytes_with_entries_of_ones_o
     report.main("events")
     before = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.suffix in (".csv", ".json")}
     assert len(pd.read_csv(folder / "table_yours.csv")) == 0
-    assert study_page(folder).count("Yours.") == 0
+    assert study_page(folder).count('id="of-table_yours"') == 0
     _add_ones_own(home)
     report.main("events")
     after = {name: (folder / name).read_bytes() for name in before}
     assert {name for name in before if before[name] != after[name]} == {"table_yours.csv"}
-    assert study_page(folder).count("Yours.") == 1
+    assert study_page(folder).count('id="of-table_yours"') == 1
     yours = pd.read_csv(folder / "table_yours.csv").set_index(["entry", "treatment"])
     assert list(yours.index) == [
         ("mine-pgd", "none"),

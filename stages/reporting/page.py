@@ -1,33 +1,24 @@
-"""Room of reporting: a study's tables, figures, claims and sounds on one page, and the list of all studies' pages.
+"""Room of reporting: a study's findings, tables, pictures, claims and sounds on one page, and the page of all studies.
 
-A page opens from disk: it refers to files beside it, and to nothing on a network.
+A page opens from disk: scripts, styles and pictures of lines are in it, it refers to sounds and pictures of pixels
+beside it, and its policy lets it load nothing else and run no script but its own.
 """
 
-import csv
+import base64
+import hashlib
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from stages.frame.errors import UserError
+from stages.reporting.names import name
+from stages.reporting.sheet import rows_of, sheet
+from stages.reporting.verdicts import VERDICTS
 
-# How words of columns' names are written above their columns.
-SPELLED = {
-    "auc": "AUC",
-    "db": "dB",
-    "l2": "L2",
-    "linf": "L∞",
-    "pesq": "PESQ",
-    "rosa": "RoSA",
-    "s": "(s)",
-    "snr": "SNR",
-    "sti": "STI",
-    "stoi": "STOI",
-    "ua": "UA",
-    "uar": "UAR",
-    "wer": "WER",
-}
+TEMPLATES, VENDORED = (Path(__file__).parent / folder for folder in ("templates", "vendored"))
+DATATABLES = VENDORED / "datatables.net"
+SCRIPTS = (DATATABLES / "dataTables.min.js", TEMPLATES / "page.js", TEMPLATES / "listening.js")
 
 
 def write_study(
@@ -35,13 +26,21 @@ def write_study(
 ) -> Path:
     """Writes the `index.html` of a study's report from the files in its folder, and returns its path.
 
-    `summary` is what `write_index` reads again; `tables` and `figures` give each file its title, tables without suffix.
+    `summary` is what `write_index` reads again; `tables` and `figures` give each file its title, without suffix but for
+    figures of pixels.
     """
+    claims = rows_of(folder / "claims.csv")
+    places = {stem: _place(stem, tables) for stem in summary["pictures"]}
     told = summary | {
         "note": note,
-        "tables": [(title, *_table(folder / f"{table}.csv")) for table, title in tables.items()],
+        "tables": {
+            table: {"title": title, "pictures": [stem for stem, place in places.items() if place == table]}
+            | sheet(folder / f"{table}.csv")
+            for table, title in tables.items()
+        },
         "figures": figures,
-        "claims": _rows(folder / "claims.csv"),
+        "pictures": {stem: _picture(folder, stem) for stem in summary["pictures"]},
+        "claims": {verdict: [row for row in claims if row["verdict"] == verdict] for verdict in VERDICTS},
         "clips": _clips(folder / "listening" / "listening.csv"),
     }
     return _written(folder / "index.html", "study.html.j2", study=told)
@@ -53,75 +52,50 @@ def write_index(reports: Path, studies: Iterable[str]) -> Path:
     Raises:
         UserError: a study has no summary.
     """
-    told = [{"name": name} | _summary(reports / name / "summary.json") for name in studies]
-    return _written(reports / "index.html", "index.html.j2", studies=told)
+    told = [{"name": study} | _summary(reports / study) for study in studies]
+    verdicts = {
+        verdict: sum(one["verdicts"].get(verdict, 0) for one in told if not one["audit"]) for verdict in VERDICTS
+    }
+    return _written(reports / "index.html", "index.html.j2", studies=told, verdicts=verdicts)
 
 
-def _summary(path: Path) -> dict[str, Any]:
+def _place(stem: str, tables: Iterable[str]) -> str:
+    """The table by which a picture stands: the one that it is named after, as table_1_accuracy is after table_1."""
+    return max((table for table in tables if f"{stem}_".startswith(f"{table}_")), key=len, default="")
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    """What a study's report says of itself, and its first picture."""
+    path = folder / "summary.json"
     if not path.is_file():
-        raise UserError(path, "a study's summary", "no such file", f"python -m stages.report {path.parent.name}")
-    return json.loads(path.read_text(encoding="utf-8"))
+        raise UserError(path, "a study's summary", "no such file", f"python -m stages.report {folder.name}")
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    return summary | {"drawn": [_picture(folder, stem) for stem in summary["pictures"][:1]]}
+
+
+def _picture(folder: Path, stem: str) -> str:
+    return (folder / "pictures" / f"{stem}.svg").read_text(encoding="utf-8")
 
 
 def _written(path: Path, template: str, **values: Any) -> Path:
     from jinja2 import Environment, FileSystemLoader
 
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
-    path.write_text(environment.get_template(template).render(**values), encoding="utf-8")
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    scripts = [script.read_text(encoding="utf-8") for script in SCRIPTS]
+    values |= {"scripts": scripts, "hashes": " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)}
+    values["licence"] = (DATATABLES / "License.txt").read_text(encoding="utf-8")
+    path.write_text(environment.get_template(template).render(values), encoding="utf-8")
     return path
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a csv; none where a study has no such file."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def _table(path: Path) -> tuple[list[str], list[list[dict[str, str]]]]:
-    """Headings and rows of cells; a value takes its interval and the paper's value into its own cell."""
-    rows = _rows(path)
-    if not rows:
-        return [], []
-    names = list(rows[0])
-    own = [name for name in names if not name.endswith(("_low", "_high", "_paper")) or name.startswith("rank")]
-    heads = [" ".join(SPELLED.get(word, word) for word in name.split("_")) for name in own]
-    return heads, [[_cell(row, name) for name in own] for row in rows]
-
-
-def _cell(row: dict[str, str], name: str) -> dict[str, str]:
-    decimals = _decimals(row[name])
-    low, high, paper = (_rounded(row.get(f"{name}_{end}") or "", decimals) for end in ("low", "high", "paper"))
-    return {
-        "value": _rounded(row[name], decimals),
-        "interval": f"{low} – {high}" if low and high else "",
-        "paper": "" if name == "rank" else paper,
-    }
-
-
-def _decimals(text: str) -> int:
-    """With how many a value is told: one from 10 on, else two, below 0.1 those of two digits."""
-    try:
-        size = abs(float(text))
-    except ValueError:
-        return 2
-    if size == 0 or not math.isfinite(size):
-        return 2
-    return 1 if size >= 10 else max(2, 1 - math.floor(math.log10(size)))
-
-
-def _rounded(text: str, decimals: int) -> str:
-    """A number with a point with so many decimals; whole ones and words as they are."""
-    try:
-        return f"{float(text):.{decimals}f}" if "." in text else text
-    except ValueError:
-        return text
+def _sha256(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _clips(path: Path) -> list[dict[str, Any]]:
+    """What `stages.listen` wrote, by entry: of each its `sounds`, and how both are `called`."""
     clips: dict[str, dict[str, Any]] = {}
-    for row in _rows(path):
-        clip = clips.setdefault(row["entry"], {**row, "sounds": []})
-        clip["sounds"].append(row)
+    for row in rows_of(path):
+        clip = clips.setdefault(row["entry"], {**row, "called": name(row["entry"]), "sounds": []})
+        clip["sounds"].append(row | {"called": name(row["sound"])})
     return list(clips.values())

@@ -7,6 +7,9 @@ import pandas as pd
 
 from stages.frame.pcm import from_pcm16
 
+# No version is lowered by more, so that a silent one does not silence the others.
+LOWERED_AT_MOST_DB = 20.0
+
 
 @dataclass(frozen=True)
 class Sound:
@@ -47,3 +50,14 @@ def before_and_after(row: pd.Series, original: np.ndarray, adversarial: np.ndarr
         Sound("adversarial", adversarial, row.adversarial_prediction, row.confidence),
         Sound("difference", adversarial - original, is_difference=True),
     ]
+
+
+def levels_matched_db(waveforms: list[np.ndarray], are_differences: list[bool]) -> list[float]:
+    """What each version's level changes by, at most 0 dB, so that all have the energy of the quietest.
+
+    Differences are lowered to that too, but are not among those that it is sought in. Energy is that of all samples, so
+    that a silence behind a clip does not count.
+    """
+    energies_db = [10 * np.log10(max(float(np.sum(np.square(one, dtype=float))), 1e-12)) for one in waveforms]
+    quietest_db = min(energy for energy, is_one in zip(energies_db, are_differences) if not is_one)
+    return [max(min(quietest_db - energy, 0.0), -LOWERED_AT_MOST_DB) for energy in energies_db]

@@ -28,6 +28,11 @@ def part(study: str, file: str, attribute: str) -> Any:
     return find(f"studies.{study}", file, attribute, where=study)
 
 
+def has(study: str, file: str) -> bool:
+    """Whether the study's folder has this file; pictures and findings are its own to give."""
+    return (STUDIES / study / f"{file}.py").is_file()
+
+
 def papers_alone(values: dict[str, Any], papers: Papers) -> dict[str, Any]:
     """A study's parameters without the entries that are somebody's own; `papers` names the paper's of each section.
 

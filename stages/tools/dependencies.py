@@ -2,7 +2,8 @@
 
 What a stage needs follows from its command, its declared parameters and models: the verb's file, the files that the
 parameters name (`network: dense` is stages/networks/dense.py), the models' networks, all that these import, and the
-files that lie beside them and are named in them, such as a template. Packages' `__init__.py` are nobody's.
+files that lie beside them and are named in them, such as the list of a paper's values, or in a folder without Python
+that is, such as templates. Packages' `__init__.py` are nobody's.
 """
 
 import sys
@@ -30,7 +31,7 @@ METHODS = {"train": "training", "pretrain": "pretraining"}
 # Parameters that name a victim, whose network's file is then needed.
 VICTIMS = ("victims", "heard_by", "starts_from", "against", "model", "opinion_of")
 # The files of a study's folder that a verb finds by name; such a verb shows results, and runs no room that they name.
-FOUND = {"listen": ("sounds.py",), "report": ("tables.py", "figures.py")}
+FOUND = {"listen": ("sounds.py",), "report": ("tables.py", "figures.py", "findings.py")}
 # Files that a verb finds where a parameter of this name says so.
 SWITCHES = {
     "quality": "stages/measures/speech_quality.py",
@@ -171,14 +172,15 @@ def _networks(model: str | None, study: dict[str, Any]) -> set[Path]:
 
 
 def _beside(modules: Iterable[Path]) -> set[Path]:
-    """The files that are no Python, lie beside modules, and are named in them or in one another."""
+    """The files beside modules that are named in them or in one another, and those of folders so named; no Python."""
     found: set[Path] = set()
     waiting = list(modules)
     while waiting:
         file = waiting.pop()
         text = file.read_text(encoding="utf-8")
-        beside = (other for other in file.parent.iterdir() if other.is_file() and other.suffix != ".py")
-        new = {other for other in beside if f'"{other.name}"' in text} - found
+        beside = (other for other in file.parent.iterdir() if f'"{other.name}"' in text)
+        held = [_files(other) if other.is_dir() else [other] for other in beside]
+        new = {other for files in held if not any(one.suffix == ".py" for one in files) for other in files} - found
         found |= new
         waiting += new
     return found

@@ -94,9 +94,12 @@ def test_a_sixth_study_is_added_and_run(own):
     (folder / "tables.py").write_text(TABLES_PY)
     Path("params.yaml").write_text(Path("params.yaml").read_text() + SECTION)
     top = Path("dvc.yaml").read_text()
-    for line in ("      speech\n", "      - reports/speech/summary.json\n"):
+    for line, new in (
+        ("      speech\n", "      sixth\n"),
+        ("      reports/speech/summary.json, reports/speech/pictures,\n", "      reports/sixth/summary.json,\n"),
+    ):
         assert top.count(line) == 1
-        top = top.replace(line, line + line.replace("speech", "sixth"))
+        top = top.replace(line, line + new)
     Path("dvc.yaml").write_text(top)
     told = clones.reproduce(own, "sixth").stdout
     assert "sixth: A sixth study" in told and re.search(r"labels +\d+ +of the set\n", told)

@@ -33,8 +33,10 @@ CHANGES = {
     "undefined": (MADE, STUDIES),
     "hostile": (any_scores.EVERYWHERE, STUDIES),
 }
-# Of these changes a whole report is written, with its figures and its page; of the others its tables alone.
-WHOLE = ("failed", "succeeded", "empty", "one_clip", "undefined", "hostile")
+# Of these changes a whole report is written, with its pictures and its page; of the others its tables and findings.
+WHOLE = ("failed", "empty", "undefined", "hostile")
+# Of these the charts are made, but not drawn.
+CHARTED = ("succeeded", "one_clip", "impossible")
 # What tells in each study how many attacks succeeded: the table and its column of shares, and the whole.
 SUCCESS = {
     "events": {"table_attacks": ("success", 100)},
@@ -64,7 +66,7 @@ def test_a_report_tells_of_any_scores(homes, tmp_path, monkeypatch, study, chang
     shutil.copytree(homes[study], tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     any_scores.change(CHANGES[change][0], getattr(any_scores, change), seed=STUDIES.index(study))
-    tables = (reported if change in WHOLE else tabled)(study)
+    tables = reported(study) if change in WHOLE else tabled(study, charted=change in CHARTED)
     for table in tables.values():
         check_intervals(table)
     check_verdicts(tables["claims"], alone=change == "one_clip")
@@ -85,16 +87,21 @@ def reported(study: str) -> dict[str, pd.DataFrame]:
     folder = Path("reports", study)
     # Python's reader takes NaN, which is no JSON.
     json.loads((folder / "metrics.json").read_text(), parse_constant=pytest.fail)
-    for name in part(study, "tables", "FIGURES"):
-        assert (folder / name).stat().st_size > 1000
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["findings"] and all(summary["findings"]) and "nan" not in " ".join(summary["findings"]).split()
+    for stem in summary["pictures"]:
+        assert "<title>" in (folder / "pictures" / f"{stem}.svg").read_text()
+    assert (folder / "answer.png").stat().st_size > 1000
     return {name: pd.read_csv(folder / f"{name}.csv") for name in (*part(study, "tables", "TABLES"), "claims")}
 
 
-def tabled(study: str) -> dict[str, pd.DataFrame]:
-    """The tables alone."""
+def tabled(study: str, *, charted: bool) -> dict[str, pd.DataFrame]:
+    """The tables, and what is told of them."""
     read, tables, metrics = (part(study, "tables", name) for name in ("read", "tables", "metrics"))
     made = tables(read(parameters.section(study)))
     json.dumps(metrics(made), allow_nan=False)
+    assert all(part(study, "findings", "findings")(made))
+    assert not charted or all(chart.to_dict() for chart in part(study, "figures", "charts")(made, None).values())
     return {name: made[name] for name in (*part(study, "tables", "TABLES"), "claims")}
 
 

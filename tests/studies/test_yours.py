@@ -63,7 +63,7 @@ def test_an_attack_of_ones_own_has_rows_apart_in_every_study(tmp_path, monkeypat
         assert rows.attacked.sum() + rows.left_out.sum() == len(own)
         assert rows.fooled.sum() == (own.success == "True").sum() > 0
         assert (rows.success_low <= rows.success).all() and rows[measure].notna().any()
-    assert "Yours." in (folder / "index.html").read_text()
+    assert 'id="of-table_yours"' in (folder / "index.html").read_text()
     # What was made of entries that are gone by now is read by nobody.
     Path("params.yaml").write_text(params)
     report.main(study)

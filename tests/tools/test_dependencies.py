@@ -19,6 +19,17 @@ def test_where_every_treatment_is_taken_the_file_of_a_new_one_is_needed(monkeypa
     assert Path("stages/treatments/mp3.py") not in dependencies.needed(one, values)
 
 
+def test_a_report_needs_its_findings_and_a_folder_without_python_that_a_module_names(monkeypatch):
+    monkeypatch.chdir(Path(dependencies.__file__).parents[2])
+    stage = dependencies.Stage("x", ("python", "-m", "stages.report", "events"), params=(), deps=(), outs=())
+    needed = dependencies.needed(stage, {"events": {}})
+    assert Path("stages/studies/events/findings.py") in needed
+    assert Path("stages/reporting/templates/page.css") in needed
+    assert Path("stages/reporting/vendored/datatables.net/License.txt") in needed
+    # Named in stages/report.py too, but a room.
+    assert not {path for path in needed if path.parts[1] == "corpora"}
+
+
 def test_a_pretrained_model_is_the_network_that_its_entry_names_or_those_of_the_file_that_makes_it(monkeypatch):
     monkeypatch.chdir(Path(dependencies.__file__).parents[2])
     pretrained = {

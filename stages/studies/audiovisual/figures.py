@@ -1,4 +1,4 @@
-"""Room of studies: draws the figures of the audio-visual study."""
+"""Room of studies: the pictures of the audio-visual study."""
 
 from pathlib import Path
 from typing import Any
@@ -7,44 +7,124 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import shards
+from stages.reporting.cells import cell
+from stages.reporting.charts import COLUMNS, PER_CENT, curves, long, values
+from stages.reporting.names import name
+from stages.reporting.sentences import highest, lowest
 from stages.studies.audiovisual.detection import SYNCNETS
 from stages.studies.audiovisual.shown import added, as_seen, strength
 from stages.studies.audiovisual.tables import Measured
 
-COLOURS = {"benign": "C0", "adversarial": "C3", "noise": "C1", "transplant": "C2"}
+Made = dict[str, pd.DataFrame]
+SHARE = {"domain": [0, 1], "format": ".2f"}
+BINS = 24
 NAMES = {"benign": "benign", "adversarial": "attacked", "noise": "noise", "transplant": "another clip's perturbation"}
+HEARD = {
+    "error": "both",
+    "error_audio_alone": "sound alone",
+    "error_video_alone": "picture alone",
+    "error_0_db": "both, noise at 0 dB",
+    "error_audio_alone_0_db": "sound alone, noise at 0 dB",
+}
 # The epsilons of the paper's Figure 2.
 SHOWN = ("256/4", "512/8")
 
 
-def draw(made: dict[str, pd.DataFrame], measured: Measured, folder: Path) -> None:
-    """Draws Figure 1d, the distributions of the SyncNets' confidences, and Figure 2, one clip under BIM."""
-    drawn = {"figure_1d": _distributions(made["figure_1d"]), "figure_2": _clip(measured.detections)}
-    for name, figure in drawn.items():
-        figure.savefig(folder / f"{name}.png", dpi=110, metadata={"Software": None})
+def charts(made: Made, measured: Any) -> dict[str, Any]:
+    """A chart for each of the paper's tables and its Figure 1d; the first one answers the study's question."""
+    return {
+        "table_1": _detected(made["table_1"], made["table_controls"]),
+        "table_1_accuracy": _words(made["table_1"]),
+        "table_2": _sentences(made["table_2"], "part of a sentence"),
+        "table_3": _sentences(made["table_3"], "a whole sentence"),
+        "table_controls": _controls(made["table_controls"]),
+        "figure_1d": _distributions(made["figure_1d"]),
+        "table_streams": _streams(made["table_streams"]),
+        "table_recognisers": _recognisers(made["table_recognisers"]),
+    }
+
+
+def draw(made: Made, measured: Measured, folder: Path) -> None:
+    """Draws Figure 2, one clip under BIM."""
+    _clip(measured.detections).savefig(folder / "figure_2.png", dpi=110, metadata={"Software": None})
+
+
+def _detected(table: pd.DataFrame, controls: pd.DataFrame) -> Any:
+    """The AUC of lip sync on words, attacked and with noise as loud."""
+    noise = controls[(controls.corpus == "words") & (controls.detector == next(iter(SYNCNETS)))]
+    parts = [
+        long(table, {"auc": "attacked"}, row=("attack", "epsilon")),
+        long(noise, {"auc_noise": "noise as loud"}, row=("attack", "epsilon")),
+    ]
+    best = highest(table, "auc")
+    alike = cell(noise, "auc_noise", attack=best.attack, epsilon=best.epsilon)
+    title = (
+        f"Lip sync detects {name(best.attack)} at {best.epsilon} best, with an AUC of {best.auc}; "
+        f"noise as loud with {alike:.2f}"
+    )
+    return values(pd.concat(parts, ignore_index=True), title=title, axis="AUC; 0.5 is chance", **SHARE)
+
+
+def _words(table: pd.DataFrame) -> Any:
+    data = long(table, {"accuracy": ""}, row=("attack", "epsilon"), scale=100)
+    least = lowest(table, "accuracy")
+    title = f"{name(least.attack)} at {least.epsilon} leaves fewest words right"
+    return values(data, title=title, axis="% of words right", **PER_CENT)
+
+
+def _sentences(table: pd.DataFrame, what: str) -> Any:
+    columns = {
+        "success": "attacks that succeed",
+        "auc": "AUC, lip sync",
+        "auc_noise_trained": "AUC, trained with noise",
+    }
+    data = long(table, columns, row="epsilon")
+    best = highest(table, "success")
+    title = (
+        f"Attacks that change {what} succeed most at {best.epsilon}; lip sync detects them with an AUC of {best.auc}"
+    )
+    return values(data, title=title, axis="share, or AUC", **SHARE)
+
+
+def _controls(table: pd.DataFrame) -> Any:
+    """The loudest of each attack, beside noise as loud and another clip's perturbation."""
+    columns = {f"auc_{version}": NAMES[version] for version in ("adversarial", "noise", "transplant")}
+    ways = table.groupby(["corpus", "attack"], sort=False).epsilon.transform(lambda own: max(own, key=strength))
+    loudest = table[table.epsilon == ways]
+    data = long(loudest, columns, row=("corpus", "attack"), panel="detector")
+    title = "What detectors make of attacks, and of what only sounds and looks as loud"
+    return values(data, title=title, axis="AUC; 0.5 is chance", **SHARE)
 
 
 def _distributions(scores: pd.DataFrame) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
-    detectors = [name for name in SYNCNETS if name in scores and np.isfinite(scores[name]).any()]
-    for place, detector in enumerate(detectors, 1):
-        axis = figure.add_subplot(1, len(detectors), place)
+    """How often the SyncNets have which confidence in test sentences, in bins of equal width."""
+    parts = []
+    for detector in (one for one in SYNCNETS if one in scores and np.isfinite(scores[one]).any()):
         told = scores[np.isfinite(scores[detector])]
-        edges = np.linspace(told[detector].min(), told[detector].max(), 25)
+        edges = np.linspace(told[detector].min(), told[detector].max(), BINS + 1)
         for version, own in told.groupby("version", sort=False):
-            weights = np.full(len(own), 1 / len(own))
-            # The controls as outlines, else four areas would lie over each other.
-            filled = version in ("benign", "adversarial")
-            look = {"histtype": "stepfilled", "alpha": 0.35} if filled else {"histtype": "step"}
-            axis.hist(own[detector], edges, weights=weights, color=COLOURS[version], label=NAMES[version], **look)
-        axis.set(title=detector, xlabel="confidence", ylabel="share of clips")
-        axis.legend(frameon=False)
-    attacked = scores[scores.version == "adversarial"]
-    if len(attacked):
-        figure.suptitle(f"test sentences, {attacked.attack.iloc[0]} at {attacked.epsilon.iloc[0]}")
-    return figure
+            share = np.histogram(own[detector], edges)[0] / len(own)
+            # The last bin's share holds to its right edge.
+            binned = pd.DataFrame({"x": edges, "share": [*share, share[-1]], "detector": detector})
+            parts.append(long(binned, {"share": NAMES[version]}, panel="detector", x="x", scale=100))
+    data = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    attacked = scores[scores.version == "adversarial"].head(1).itertuples()
+    told = "".join(f", {name(row.attack)} at {row.epsilon}" for row in attacked)
+    title = f"How sure the SyncNets are that sound and lips belong together: test sentences{told}"
+    return curves(data, title=title, x_axis="confidence", y_axis="% of clips", steps=True)
+
+
+def _streams(table: pd.DataFrame) -> Any:
+    data = long(table, {"accuracy": ""}, row="streams", panel="attack", scale=100)
+    least = lowest(table, "accuracy")
+    title = f"Fewest words stay right if {name(least.attack)} changes {name(least.streams)}"
+    return values(data, title=title, axis="% of words right", **PER_CENT)
+
+
+def _recognisers(table: pd.DataFrame) -> Any:
+    data = long(table, HEARD, row="victim", scale=100)
+    title = "What the recognisers get wrong with sound and picture, and with one of them"
+    return values(data, title=title, axis="% wrong: words, WER of sentences")
 
 
 def _clip(detections: pd.DataFrame) -> Any:
@@ -66,10 +146,10 @@ def _clip(detections: pd.DataFrame) -> Any:
         at_epsilon = attacked[attacked.epsilon == epsilon]
         clean, adversarial = _loaded(at_epsilon[at_epsilon.clip_id == at_epsilon.clip_id.min()].iloc[0])
         lines = {"benign": clean, "added": added(clean, adversarial), "attacked": adversarial}
-        for line, (name, arrays) in enumerate(lines.items()):
+        for line, (shown, arrays) in enumerate(lines.items()):
             own = axes[line, 3 * number : 3 * number + 3]
-            _panels(own, arrays, is_difference=name == "added")
-            own[0].set_ylabel(name)
+            _panels(own, arrays, is_difference=shown == "added")
+            own[0].set_ylabel(shown)
             if line == 0:
                 for axis, title in zip(own, (f"picture, {epsilon}", "waveform", "log spectrum")):
                     axis.set_title(title, fontsize=9)

@@ -68,14 +68,14 @@ NOTE = (
 TABLES = {
     "table_corpora": "The corpora. Clips, and what had to be mended when mouths were cut out",
     "table_recognisers": (
-        "The recognisers on clean test clips of speakers never seen in training, by both streams and by one, and under "
-        "white noise as loud as the sound (0 dB); of sentences also by beam search in the place of the best path, and "
-        "by one that keeps to GRID's grammar"
+        "The recognisers. On clean test clips of speakers never seen in training, by both streams and by one, and "
+        "under white noise as loud as the sound (0 dB); of sentences also by beam search in place of the best path, "
+        "and by one that keeps to GRID's grammar"
     ),
     "table_synchrony": (
-        "The SyncNets on clean test sentences, brought out of time by -10 to 10 frames: offsets found within one frame "
-        "and exactly; confidence of a clip and of its picture with another clip's sound, and the AUC of one against "
-        "the other"
+        "The SyncNets. On clean test sentences, brought out of time by -10 to 10 frames: offsets found within one "
+        "frame and exactly; confidence of a clip and of its picture with another clip's sound, and the AUC of one "
+        "against the other"
     ),
     "table_1": "Table 1. Attacks on words, and their detection by sync_clean; with the noise-trained one beside",
     "table_2": (
@@ -95,7 +95,7 @@ TABLES = {
     ),
     "table_benign": "Negative control. AUC of one half of the benign test clips against the other",
     "table_epsilon": (
-        "AUC at the largest epsilons less that at the smallest, of the same clips, failed attacks among them"
+        "Epsilon. AUC at the largest epsilons less that at the smallest, of the same clips, failed attacks among them"
     ),
 }
 HEADLINES = {
@@ -104,7 +104,7 @@ HEADLINES = {
     "detection_auc": "lip sync's AUC for this attack against the clean clips",
 }
 FIGURES = {
-    "figure_1d.png": "Figure 1d. Confidence of benign and attacked test clips",
+    "figure_1d": "Figure 1d. Confidence of benign and attacked test clips",
     "figure_2.png": (
         "Figure 2. A clip, what the attack added, and the attacked clip: pictures (differences x 64), waveform, log "
         "spectrum"

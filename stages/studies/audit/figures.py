@@ -1,52 +1,75 @@
-"""Room of studies: draws what is left of each defence, one picture a study, with the sentence that it tells."""
+"""Room of studies: pictures of what is left of each defence, each with the sentence that it tells."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from stages.reporting.charts import PER_CENT, long, values
+from stages.reporting.names import name
+from stages.reporting.sentences import highest
 from stages.studies.audit.tables import at_loudest
 
-COLOURS = {"none": "#888888", "unaware": "#1f6fb2", "aware": "#b8432f"}
-TOLD = {"none": "noise as loud", "unaware": "attacker does not know of it", "aware": "attacker knows of it"}
+Made = dict[str, pd.DataFrame]
+TOLD = {"unaware": "attacker does not know of it", "aware": "attacker knows of it"}
+DETECTED = {f"auc_{knowledge}": text for knowledge, text in TOLD.items()}
 
 
-def draw(made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> None:
-    """Draws `figure_<study>.png` for each study whose victims were audited."""
-    from matplotlib.figure import Figure
-
-    for study, own in made["table_defences"].groupby("study", sort=False):
-        budgets = list(dict.fromkeys(own.budget))
-        height = 1.6 + 0.34 * own.defence.nunique()
-        figure = Figure(figsize=(5.2 * len(budgets), height), layout="constrained")
-        axes = figure.subplots(1, len(budgets), sharey=True, squeeze=False)[0]
-        for axis, budget in zip(axes, budgets):
-            _bars(axis, own[own.budget == budget])
-        axes[0].invert_yaxis()
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
-        figure.suptitle(sentence(own), fontsize="medium")
-        figure.savefig(folder / f"figure_{study}.png", dpi=110, metadata={"Software": None})
+def charts(made: Made, measured: Any) -> dict[str, Any]:
+    """What is left of each defence at the loudest budget, a chart a study, and of what stands beside readers."""
+    table, guards = made["table_defences"], made["table_guards"]
+    drawn = {f"figure_{study}": _left(at_loudest(own)) for study, own in table.groupby("study", sort=False)}
+    return drawn | {
+        "table_defences": _by_budget(table),
+        "table_guards": _guards(guards),
+        "table_guards_auc": _detectors(guards),
+        "table_papers": _papers(made["table_papers"]),
+    }
 
 
 def sentence(own: pd.DataFrame) -> str:
     """What a picture tells: the defence of which most is left at the loudest budget, and what it was thought to be."""
-    loudest = at_loudest(own)
-    best = loudest.loc[loudest.aware.idxmax()]
+    best = highest(at_loudest(own), "aware")
     return (
-        f"Against an attacker who knows of it the best defence, {best.defence}, leaves {100 * best.aware:.0f} % "
-        f"decided rightly\n({_budget(best)}); against one who does not {100 * best.unaware:.0f} %"
+        f"Against an attacker who knows of it the best defence, {name(best.defence)}, leaves "
+        f"{100 * best.aware:.0f} % decided rightly ({budget(best)}); against one who does not "
+        f"{100 * best.unaware:.0f} %"
     )
 
 
-def _budget(row: pd.Series) -> str:
+def budget(row: pd.Series) -> str:
+    """How loud attacks may be."""
     return f"SNR {row.budget:g} dB" if row.budget_in == "snr_db" else f"epsilon {row.budget:g}"
 
 
-def _bars(axis: Any, own: pd.DataFrame) -> None:
-    for number, (knowledge, colour) in enumerate(COLOURS.items()):
-        places = [place + 0.26 * (number - 1) for place in range(len(own))]
-        values = own[knowledge]
-        ends = [(values - own[f"{knowledge}_low"]).clip(lower=0), (own[f"{knowledge}_high"] - values).clip(lower=0)]
-        axis.barh(places, values, 0.24, xerr=ends, color=colour, label=TOLD[knowledge], error_kw={"linewidth": 0.8})
-    axis.set_yticks(range(len(own)), own.defence)
-    axis.set(xlim=(0, 1), xlabel=f"still decided rightly, {_budget(own.iloc[0])}")
+def _left(own: pd.DataFrame) -> Any:
+    axis = "% still decided rightly" + "".join(f" at {budget(row)}" for _, row in own.head(1).iterrows())
+    data = long(own.sort_values("aware", ascending=False), TOLD, row="defence", scale=100)
+    return values(data, title=sentence(own), axis=axis, **PER_CENT)
+
+
+def _by_budget(table: pd.DataFrame) -> Any:
+    """What attackers who know leave, at the loudest and at other budgets of a study."""
+    loudest = table[
+        table.groupby("study").budget.transform(lambda own: own == at_loudest(table.loc[own.index]).budget.iat[0])
+    ]
+    budgets = {"the loudest attacks": loudest, "quieter ones": table.drop(loudest.index)}
+    parts = [long(own, {"aware": text}, row="defence", panel="study", scale=100) for text, own in budgets.items()]
+    title = "What the loudest and what quieter attacks leave, if attackers know of the defence"
+    return values(pd.concat(parts, ignore_index=True), title=title, axis="% still decided rightly", own="y", **PER_CENT)
+
+
+def _guards(table: pd.DataFrame) -> Any:
+    data = long(table, TOLD, row="guard", panel=("study", "entry"), scale=100)
+    title = "Detectors beside readers and recognisers, treatments of phrases: attacks that come to nothing"
+    return values(data, title=title, axis="% refused, or not what was wanted", own="y", **PER_CENT)
+
+
+def _detectors(table: pd.DataFrame) -> Any:
+    data = long(table, DETECTED, row="guard", panel=("study", "entry"))
+    title = "How well detectors tell attacked clips from benign ones; 0.5 is chance"
+    return values(data, title=title, axis="AUC", own="y", domain=[0, 1], format=".2f")
+
+
+def _papers(table: pd.DataFrame) -> Any:
+    title = "What papers say of defences, and what is left of it if attackers know"
+    return values(long(table, TOLD, row="claim"), title=title, axis="share, or AUC", domain=[0, 1], format=".2f")

@@ -39,9 +39,9 @@ TABLES = {
     "cells": "All cells: each attack alone",
 }
 FIGURES = {
-    "figure_events.png": "Sound events: still decided rightly behind treatments",
-    "figure_emotion.png": "Speech emotion: still decided rightly by trainings",
-    "figure_transfer.png": "Emotion from few labels: still decided rightly behind treatments",
+    "figure_events": "Sound events: still decided rightly behind treatments",
+    "figure_emotion": "Speech emotion: still decided rightly by trainings",
+    "figure_transfer": "Emotion from few labels: still decided rightly behind treatments",
 }
 HEADLINES = {
     "clean_percent": "sounds decided rightly behind the best treatment, unattacked",

@@ -1,17 +1,102 @@
-"""Room of studies: draws the figures of the emotion paper from their data."""
+"""Room of studies: the pictures of the emotion study."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from stages.reporting.charts import PER_CENT, curves, long, values
+from stages.reporting.names import name
+from stages.reporting.sentences import highest
 from stages.studies.emotion.claims import NAMES
 
+Made = dict[str, pd.DataFrame]
 
-def draw(made: dict[str, pd.DataFrame], measured: Any, folder: Path) -> None:
-    """Draws Figure 2, one clip real and adversarial, and Figure 3, UAR against epsilon."""
-    for name, drawn in {"figure_2": _draw_example(made, measured.images), "figure_3": _draw_curves(made)}.items():
-        drawn.savefig(folder / f"{name}.png", dpi=110, metadata={"Software": None})
+
+def charts(made: Made, measured: Any) -> dict[str, Any]:
+    """A chart for each table that tells of UARs, and Figure 3; the first one answers the study's question."""
+    curves_of = made["figure_3"]
+    return {
+        "table_robustness": _robustness(made["table_robustness"]),
+        "table_2": _regimes(made["table_2"]),
+        "table_3": _augmented(made["table_3"]),
+        "figure_3": _curves(curves_of[curves_of.split == "test"]),
+        "table_check": _check(made["table_check"]),
+        "table_given_back": _given_back(made["table_given_back"]),
+        "table_inversion": _inversion(made["table_inversion"]),
+    }
+
+
+def draw(made: Made, measured: Any, folder: Path) -> None:
+    """Draws Figure 2, one clip real and adversarial."""
+    drawn = _draw_example(made, measured.images)
+    drawn.savefig(folder / "figure_2.png", dpi=110, metadata={"Software": None})
+
+
+def _largest(table: pd.DataFrame) -> pd.DataFrame:
+    """The test split, where there are several, at the largest epsilon."""
+    own = table[table.split == "test"] if "split" in table else table
+    return own[own.epsilon == own.epsilon.max()]
+
+
+def _robustness(table: pd.DataFrame) -> Any:
+    own = _largest(table)
+    best = highest(own, "uar_bim")
+    columns = {"uar_real": "as they are", "uar_fgsm": "under FGSM", "uar_bim": "under BIM"}
+    data = long(own, columns, row="regime", panel="network", scale=100)
+    title = f"Most is left under the stronger attack, BIM, of {name(best.network)} trained by {name(best.regime)}"
+    return values(data, title=title, axis=f"UAR in %, epsilon {own.epsilon.max():g}", **PER_CENT)
+
+
+def _regimes(table: pd.DataFrame) -> Any:
+    """UAR on real and fake test data, a picture a network."""
+    parts = []
+    for network in NAMES:
+        columns = {f"{network}_real_test": "real data", f"{network}_fake_test": "fake data, by FGSM"}
+        parts.append(long(table, columns, row=("regime", "epsilon"), scale=100).assign(panel=name(network)))
+    title = "UAR on real data and on what FGSM makes of them, by training"
+    return values(pd.concat(parts, ignore_index=True), title=title, axis="UAR in %, test clips", **PER_CENT)
+
+
+def _augmented(table: pd.DataFrame) -> Any:
+    columns = {"dev": "development", "test": "test"}
+    title = "Other ways to augment, beside vanilla adversarial training"
+    return values(long(table, columns, row="method", scale=100), title=title, axis="UAR in % on real data", **PER_CENT)
+
+
+def _curves(table: pd.DataFrame) -> Any:
+    """UAR against epsilon on test clips, a picture a network, with chance."""
+    parts = [
+        long(own, {"uar": name(attack)}, panel="network", x="epsilon", scale=100)
+        for attack, own in table.groupby("attack", sort=False)
+    ]
+    chance = long(
+        table.drop_duplicates(["network", "epsilon"]), {"chance": "chance"}, panel="network", x="epsilon", scale=100
+    )
+    data = pd.concat([*parts, chance], ignore_index=True)
+    title = "UAR of models that are trained on real data alone, by the size of the attack"
+    return curves(data, title=title, x_axis="epsilon", y_axis="UAR in %", **PER_CENT)
+
+
+def _check(table: pd.DataFrame) -> Any:
+    columns = {"uar_fgsm": "FGSM", "uar_bim": "BIM", "uar_pgd": "PGD"}
+    data = long(_largest(table), columns, row="regime", panel="network", scale=100)
+    title = "The same clips under FGSM, BIM, and PGD from several starts"
+    return values(data, title=title, axis="UAR in %", **PER_CENT)
+
+
+def _given_back(table: pd.DataFrame) -> Any:
+    own = table[table.split == "test"]
+    columns = {"still_taken": "still taken by FGSM", "given_back": "given back", "real_gain": "gained on real data"}
+    data = long(own, columns, row=("regime", "epsilon"), panel="network", scale=100)
+    return values(data, title="What adversarial training gives back of the UAR", axis="points of UAR, test clips")
+
+
+def _inversion(table: pd.DataFrame) -> Any:
+    own = _largest(table[table.attack != "none"])
+    data = long(own, {"still_fools": ""}, row="attack", panel="network", scale=100)
+    title = "Attacked spectrograms made into sound and analysed again"
+    return values(data, title=title, axis="% that still fool", **PER_CENT)
 
 
 def _draw_example(made: dict[str, pd.DataFrame], images: dict[str, Any]) -> Any:
@@ -37,31 +122,4 @@ def _draw_example(made: dict[str, pd.DataFrame], images: dict[str, Any]) -> Any:
     axes[0].set_ylabel("mel bin")
     name = NAMES.get(real.network, real.network)
     figure.suptitle(f"{name}, FGSM, ε = {fake.epsilon:g}: clip {real.clip_id}, {real.label}")
-    return figure
-
-
-def _draw_curves(made: dict[str, pd.DataFrame]) -> Any:
-    from matplotlib.figure import Figure
-
-    data = made["figure_3"]
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    # Intervals would hide each other: the networks stand a little apart.
-    aside = {name: number * 0.012 * data.epsilon.max() for number, name in enumerate(data.network.unique(), start=-1)}
-    titles = {"dev": "development", "test": "test"}
-    for axis, split in zip(axes, titles):
-        for (network, attack), own in data[data.split == split].groupby(["network", "attack"], sort=False):
-            colour = f"C{list(aside).index(network)}"
-            label = f"{NAMES.get(network, network)}, {attack.upper()}"
-            line = "-" if attack == "fgsm" else "--"
-            ends = (own.uar - own.uar_low).clip(0), (own.uar_high - own.uar).clip(0)
-            style = {"fmt": f".{line}", "color": colour, "elinewidth": 0.8, "capsize": 2}
-            axis.errorbar(own.epsilon + aside[network], own.uar, ends, label=label, **style)
-        for chance in data.chance[data.split == split].unique():
-            axis.axhline(chance, color="grey", linestyle=":", linewidth=1, label="chance")
-        axis.set(title=titles[split], xlabel="ε", ylim=(0, 1), xticks=sorted(data.epsilon.unique()))
-        axis.grid(alpha=0.3)
-    axes[0].set_ylabel("UAR")
-    if len(data):
-        figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside right center", frameon=False)
     return figure

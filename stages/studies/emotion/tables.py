@@ -98,7 +98,7 @@ FIGURES = {
     "figure_2.png": (
         "Figure 2. A log-mel image, what FGSM makes of it, and the difference (the paper: one clip of anger)"
     ),
-    "figure_3.png": "Figure 3. UAR of the models trained on real data alone against epsilon",
+    "figure_3": "Figure 3. UAR of the models trained on real data alone against epsilon",
 }
 
 

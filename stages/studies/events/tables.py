@@ -60,7 +60,7 @@ HEADLINES = {
     "defended_percent": "clips that fooled, decided rightly behind noise 20 dB below the sound",
     "clean_defended_percent": "clean clips decided rightly behind it",
 }
-FIGURES = {"figure_1.png": "Figure 1. VGG13's decisions on treated adversarial clips against the truth, %"}
+FIGURES = {"figure_1": "Figure 1. VGG13's decisions on treated adversarial clips against the truth, %"}
 
 
 @dataclass(frozen=True)

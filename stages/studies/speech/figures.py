@@ -1,4 +1,4 @@
-"""Room of studies: draws the figures of the speech study."""
+"""Room of studies: the pictures of the speech study."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,14 @@ import numpy as np
 import pandas as pd
 
 from stages.frame import shards
+from stages.reporting.charts import COLUMNS, PER_CENT, curves, long, values
+from stages.reporting.names import name
+from stages.reporting.sentences import highest, lowest
 from stages.reporting.sound import waveform
 from stages.studies.speech.measured import NONE, Measured
 from stages.studies.speech.sounds import DATA, shown
 
+Made = dict[str, pd.DataFrame]
 SAMPLE_RATE_HZ = 16_000
 # The enhancers of the paper's panels (d) to (f), of the adversarial clip.
 PANELS = {
@@ -18,16 +22,91 @@ PANELS = {
     "(e) hardened DNN": "dnn_hardened",
     "(f) hardened attention U-Net": "u_net_attention_hardened",
 }
-COLOURS = {"gradient": "C3", "evolutionary": "C0", "spoken": "0.4"}
+MEASURES = {"pesq_raw": "PESQ, raw", "sti": "STI", "stoi": "STOI", "snr_db": "SNR in dB"}
 # Decibels below the clean clip's loudest that are drawn.
 DEPTH_DB = 80
 
 
-def draw(made: dict[str, pd.DataFrame], measured: Measured, folder: Path) -> None:
-    """Draws Figure 2, one clip's spectrograms, and Figure 3, success by SNR."""
-    drawn = {"figure_2": _clip(measured), "figure_3": _curves(made["figure_3"], made["table_magnitude"])}
-    for name, figure in drawn.items():
-        figure.savefig(folder / f"{name}.png", dpi=110, metadata={"Software": None})
+def charts(made: Made, measured: Any) -> dict[str, Any]:
+    """A chart for each of the paper's tables and its Figure 3; the first one answers the study's question."""
+    return {
+        "table_4": _successes(made["table_4"]),
+        "table_4_hardened": _successes(made["table_4_hardened"]),
+        "table_transfer": _transferred(made["table_transfer"]),
+        "figure_3": _curves(made["figure_3"], made["table_magnitude"]),
+        "table_magnitude": _needed(made["table_magnitude"]),
+        "table_1": _quality(made["table_1"], "of noisy speech"),
+        "table_2": _quality(made["table_2"], "of adversarial speech"),
+        "table_3": _quality(made["table_3"], "of adversarial speech, by hardened enhancers"),
+        "table_recognisers": _recognisers(made["table_recognisers"]),
+    }
+
+
+def draw(made: Made, measured: Measured, folder: Path) -> None:
+    """Draws Figure 2, one clip's spectrograms."""
+    _clip(measured).savefig(folder / "figure_2.png", dpi=110, metadata={"Software": None})
+
+
+def _successes(table: pd.DataFrame) -> Any:
+    best, least = highest(table, "rosa"), lowest(table, "rosa")
+    title = (
+        f"Played in unseen rooms most phrases are heard with enhancer {name(best.enhancer)}, "
+        f"fewest with {name(least.enhancer)}"
+    )
+    data = long(table, {"rosa": ""}, row="enhancer", panel=("attack", "recogniser"), scale=100)
+    return values(data, title=title, axis="RoSA, % of the trials heard as the phrase", **PER_CENT)
+
+
+def _transferred(table: pd.DataFrame) -> Any:
+    victim, recogniser = (table[key].map(name).astype(str) for key in ("victim", "recogniser"))
+    heard = table.assign(pair=victim + ", heard by " + recogniser)
+    data = long(heard, {"rosa": ""}, row="pair", panel="attack", scale=100)
+    title = "Attacks heard by a recogniser that they were not made on"
+    return values(data, title=title, axis="RoSA, % of the trials heard as the phrase", **PER_CENT)
+
+
+def _curves(table: pd.DataFrame, magnitude: pd.DataFrame) -> Any:
+    """Shares of clips that fall at an SNR or above; the paper has but the SNR at which all do."""
+    parts = [
+        long(own, {"share": _series(*keys)}, x="snr_db", scale=100)
+        for keys, own in table.groupby(["attack", "enhancer"], sort=False)
+    ]
+    printed = magnitude.reindex(columns=["attack", "enhancer", "snr_needed_db_paper"]).dropna()
+    told = [_series(*keys) for keys in printed[["attack", "enhancer"]].itertuples(index=False)]
+    papers = pd.DataFrame({"series": told, "x": printed.snr_needed_db_paper, "paper": 100.0})
+    data = pd.concat([*parts, papers], ignore_index=True).reindex(columns=COLUMNS)
+    title = "The louder the perturbation, the more clips fall"
+    x_axis, y_axis = "SNR of the attacked clip in dB, louder to the right", "% of clips that fall"
+    return curves(data, title=title, x_axis=x_axis, y_axis=y_axis, steps=True, reverse=True, **PER_CENT)
+
+
+def _series(attack: str, enhancer: str) -> str:
+    return name(attack) if enhancer == NONE else f"{name(attack)}, behind {name(enhancer)}"
+
+
+def _needed(table: pd.DataFrame) -> Any:
+    told = table.assign(way=[_series(*keys) for keys in table[["attack", "enhancer"]].itertuples(index=False)])
+    data = long(told, {"snr_needed_db": "for all clips", "snr_median_db": "for half of them"}, row="way")
+    title = "How far below the speech perturbations may lie for clips to fall"
+    return values(data, title=title, axis="SNR in dB")
+
+
+def _quality(table: pd.DataFrame, of: str) -> Any:
+    """Each measure in a picture with an axis of its own."""
+    parts = [long(table, {key: ""}, row="enhancer").assign(panel=text) for key, text in MEASURES.items()]
+    best = highest(table, "snr_db")
+    title = f"Quality {of}: the SNR is highest with enhancer {name(best.enhancer)}"
+    return values(pd.concat(parts, ignore_index=True), title=title, axis="higher is better", own="x", format=".2f")
+
+
+def _recognisers(table: pd.DataFrame) -> Any:
+    parts = [
+        long(own, {"wer": name(recogniser)}, row="enhancer", panel="speech", scale=100)
+        for recogniser, own in table.groupby("recogniser", sort=False)
+    ]
+    data = pd.concat(parts, ignore_index=True) if parts else long(table, {"wer": ""}, row="enhancer", panel="speech")
+    title = "WER of the recognisers on clean and noisy speech, without and with enhancement"
+    return values(data, title=title, axis="WER in %", own="y")
 
 
 def _clip(measured: Measured) -> Any:
@@ -71,27 +150,3 @@ def _panels(row: Any, measured: Measured) -> dict[str, np.ndarray]:
 
 def _loaded(name: str, key: str) -> np.ndarray:
     return waveform(shards.ShardSet(DATA / name).load(key)["audio"])
-
-
-def _curves(curves: pd.DataFrame, magnitude: pd.DataFrame) -> Any:
-    """Solid where nothing is enhanced, dashed behind an enhancer; a cross where the paper has all clips fall.
-
-    Upright without an enhancer, diagonal behind one.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
-    axis = figure.add_subplot()
-    for (attack, recogniser, enhancer), own in curves.groupby(["attack", "recogniser", "enhancer"], sort=False):
-        look = {"color": COLOURS[attack], "linestyle": "-" if enhancer == NONE else "--"}
-        behind = "" if enhancer == NONE else f" behind {enhancer}"
-        axis.step(own.snr_db, own.share, where="post", label=f"{attack}, {recogniser}{behind}", **look)
-    for row in magnitude.itertuples():
-        filled = {"marker": "+" if row.enhancer == NONE else "x", "color": COLOURS[row.attack]}
-        axis.plot(row.snr_needed_db_paper, 1.0, linestyle="", markersize=10, clip_on=False, **filled)
-    axis.set(xlabel="SNR of the attacked clip in dB, louder to the right", ylabel="share of clips that fall")
-    axis.set_ylim(0, 1.05)
-    axis.invert_xaxis()
-    if axis.lines:
-        axis.legend(frameon=False, fontsize=8, loc="center right")
-    return figure

@@ -57,17 +57,17 @@ NOTE = (
 TABLES = {
     "table_corpora": "The corpus. Clips of speech, and mixtures with noise at each level",
     "table_recognisers": (
-        "The recognisers: WER on clean test clips, by the best path, by beam search and by beam search with a model of "
+        "The recognisers. WER on clean test clips, by the best path, by beam search and by beam search with a model of "
         "the training texts' words; and on mixtures and the clean clips in them, untreated and enhanced"
     ),
     "table_1": "Table 1. Quality of noisy speech, untreated and enhanced. Mixtures of the test split",
-    "table_levels": "SNR of test mixtures before and after enhancement, by the level that they were mixed at",
+    "table_levels": "Levels. SNR of test mixtures before and after enhancement, by the level that they were mixed at",
     "table_2": (
         "Table 2. Quality of adversarial speech, over-the-air attacks on deepspeech, before and after enhancement"
     ),
     "table_3": "Table 3. The same for enhancers after adversarial training",
     "table_4": "Table 4. Success of the attacks and WER, played in rooms not seen, without and with enhancement",
-    "table_4_hardened": "Table 4 for enhancers after adversarial training, which the paper does not tell apart",
+    "table_4_hardened": "Table 4, hardened. Enhancers after adversarial training, which the paper does not tell apart",
     "table_transfer": (
         "Attacks heard by a recogniser that they were not made on, played in rooms not seen. The paper's values are "
         "those of its hardened recogniser"
@@ -98,9 +98,7 @@ FIGURES = {
         "Figure 2. Log-power spectrograms of one clip: (a) clean, (b) noisy, (c) adversarial, and the last after (d) "
         "the plain attention U-Net, (e) the hardened DNN, (f) the hardened attention U-Net"
     ),
-    "figure_3.png": (
-        "Figure 3. Share of clips on which attacks succeed at an SNR or above; crosses: the paper, all clips"
-    ),
+    "figure_3": ("Figure 3. Share of clips on which attacks succeed at an SNR or above; crosses: the paper, all clips"),
 }
 
 

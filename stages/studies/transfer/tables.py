@@ -61,7 +61,7 @@ NOTE = (
 TABLES = {
     "table_corpus": "The corpus. Utterances of each session and class, beside IEMOCAP's own; an empty cell: of all",
     "table_1": "Table 1. UA with few examples, by head and feature; improvement: wav2vec less low-level descriptors",
-    "table_less_data": "Few examples with wav2vec against eight times as many with low-level descriptors (MLP)",
+    "table_less_data": "Less data. wav2vec with few examples, low-level descriptors with eight times as many (MLP)",
     "table_2": "Table 2. UA with all examples; cited: as the paper cites it, not measured here",
     "table_paired": (
         "Paired tests on the same clips, first draw. McNemar's test compares accuracies and takes clips for "
@@ -70,8 +70,8 @@ TABLES = {
         "model"
     ),
     "table_folds": (
-        "UA on each session left out, all examples; a session has too few speakers: these intervals take clips for "
-        "independent"
+        "Sessions. UA on each one left out, all examples; a session has too few speakers: these intervals take clips "
+        "for independent"
     ),
     "table_attacks": (
         "Under attack. Recall of all attacked clips before (ua clean) and after (ua), success among clips decided "
@@ -80,7 +80,7 @@ TABLES = {
         "there"
     ),
     "table_text_robustness": (
-        "Does text help? Accuracy under attack of the bimodal model less that of another one on the same clips, each "
+        "Text under attack. Accuracy of the bimodal model less that of another one on the same clips, each "
         "the mean over speakers; attack none: what they differ by before"
     ),
 }
@@ -90,11 +90,11 @@ HEADLINES = {
     "attack_snr_db": "signal to perturbation of this attack",
 }
 FIGURES = {
-    "figure_2.png": (
+    "figure_2": (
         "Figure 2. UA of the MLP against the number of training examples: 95 % intervals, one deviation over draws as "
         "bands, and a line fitted to the logarithm, dashed"
     ),
-    "figure_confusion.png": "Confusion matrices, all examples, first draw: shares of each true class",
+    "figure_confusion": "Confusions. All examples, first draw: shares of each true class",
 }
 
 

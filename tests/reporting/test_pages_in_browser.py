@@ -1,0 +1,155 @@
+"""The pages in a real browser, from disk: the first one and those of three studies, of the reports' own tables."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from browser import chromium, violations, watched
+
+from stages.reporting import page, pictures
+from stages.reporting.study import part
+
+REPORTS = Path(__file__).parents[2] / "reports"
+# One with claims, one whose tables are widest, and the audit.
+STUDIES = ("events", "audiovisual", "audit")
+PAGES = ("index.html", *(f"{study}/index.html" for study in STUDIES))
+ROWS = 5
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """The pages of these studies' first rows, with their own pictures and findings."""
+    folder = tmp_path_factory.mktemp("pages") / "reports"
+    for study in STUDIES:
+        _write(study, folder / study)
+    page.write_index(folder, STUDIES)
+    return folder
+
+
+def _write(study: str, folder: Path) -> None:
+    """The study's page of the first rows of its tables; charts are of all rows, pictures of pixels are left out."""
+    title, note, tables, figures = (part(study, "tables", name) for name in ("TITLE", "NOTE", "TABLES", "FIGURES"))
+    made = {file.stem: pd.read_csv(file) for file in sorted((REPORTS / study).glob("*.csv"))}
+    folder.mkdir(parents=True)
+    for name, table in made.items():
+        table.head(ROWS).to_csv(folder / f"{name}.csv", index=False)
+    charts = part(study, "figures", "charts")(made, None)
+    for stem, chart in charts.items():
+        pictures.write(chart, folder / "pictures", stem)
+    verdicts = made["claims"].verdict.value_counts().to_dict() if "claims" in made else {}
+    summary = {"title": title, "audit": study == "audit", "verdicts": verdicts, "pictures": list(charts)}
+    summary |= {"question": part(study, "findings", "QUESTION"), "findings": part(study, "findings", "findings")(made)}
+    summary |= {"corpus": "clips", "clips_measured": 60, "built_in": True}
+    summary |= {"metrics": {"unreadable_clips": 0}, "meanings": {"unreadable_clips": "which no table counts"}}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    drawn = {file: told for file, told in figures.items() if file in charts}
+    page.write_study(folder, summary, note=note, tables=tables, figures=drawn)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def opened(browser, reports):
+    """Opens a page; afterwards nothing is to have been told by the console and no request to have left the disk."""
+    shown, told = [], []
+
+    def open_page(name: str, **context):
+        shown.append(browser.new_page(**context))
+        told.append(watched(shown[-1]))
+        shown[-1].goto((reports / name).as_uri())
+        return shown[-1]
+
+    yield open_page
+    for one in shown:
+        one.close()
+    assert told == [[]] * len(shown)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_wider_than_the_page(opened, name):
+    shown = opened(name)
+    for width in (400, 900, 1600):
+        shown.set_viewport_size({"width": width, "height": 900})
+        assert shown.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index.html", "events/index.html"])
+def test_axe_finds_no_violation(opened, name, scheme):
+    assert violations(opened(name, color_scheme=scheme), "html") == []
+
+
+def test_every_chart_is_shown_once(reports):
+    for study in STUDIES:
+        charts = json.loads((reports / study / "summary.json").read_text())["pictures"]
+        assert (reports / study / "index.html").read_text().count("<svg ") == len(charts)
+
+
+def _column(shown, table: str, number: int) -> list[str]:
+    return [text.split()[0] for text in shown.locator(f"#{table} tbody tr > :nth-child({number})").all_inner_texts()]
+
+
+def test_a_table_is_sorted_by_number_by_mouse_and_by_key(opened):
+    shown = opened("events/index.html")
+    before = [float(text) for text in _column(shown, "table_3", 3)]
+    assert before != sorted(before)
+    shown.locator("#table_3 thead th").nth(2).click()
+    assert [float(text) for text in _column(shown, "table_3", 3)] == sorted(before)
+    shown.locator("#table_3 thead th").nth(2).get_by_role("button").press("Enter")
+    assert [float(text) for text in _column(shown, "table_3", 3)] == sorted(before, reverse=True)
+    assert shown.locator("#table_3 thead th").nth(2).get_attribute("aria-sort") == "descending"
+    assert _column(shown, "table_2", 1)[0] == "none"
+
+
+def test_a_table_is_filtered_by_what_is_typed(opened):
+    shown = opened("events/index.html")
+    shown.locator("#table_3-filter").fill("mp3")
+    assert _column(shown, "table_3", 1) == ["MP3"] * 3
+    assert shown.locator("#table_3-found").inner_text() == "3 of 5"
+    shown.locator("#table_3-filter").fill("")
+    assert len(_column(shown, "table_3", 1)) == 5
+    assert shown.locator("#table_3-found").inner_text() == ""
+
+
+def test_nothing_moves_while_a_page_opens(opened):
+    moved = """new Promise(done => new PerformanceObserver(
+        list => done(list.getEntries().map(entry => entry.value))).observe({type: "layout-shift", buffered: true}))"""
+    for name in PAGES:
+        shown = opened(name)
+        assert shown.evaluate(f"Promise.race([{moved}, new Promise(done => setTimeout(done, 300, []))])") == []
+
+
+def test_heads_stay_where_a_long_table_is_scrolled(opened):
+    shown = opened("audit/index.html", viewport={"width": 900, "height": 300})
+    region, heads = shown.locator("#of-table_victims .scroll"), shown.locator("#table_victims thead th").first
+    region.scroll_into_view_if_needed()
+    region.evaluate("region => region.scrollBy(200, 150)")
+    top, left = (region.bounding_box()[side] - heads.bounding_box()[side] for side in ("y", "x"))
+    assert abs(top) <= 1 and abs(left) <= 1
+
+
+def test_a_claim_opens_and_all_are_printed(opened):
+    shown = opened("events/index.html")
+    evidence = shown.locator(".claim dl").first
+    assert not evidence.is_visible()
+    shown.locator(".claim summary").first.press("Enter")
+    assert evidence.is_visible()
+    last = shown.locator(".claim dl").last
+    assert not last.is_visible()
+    shown.emulate_media(media="print")
+    assert last.is_visible() and not shown.locator(".tools").first.is_visible()
+
+
+def test_no_script_but_the_pages_own_runs(browser, reports):
+    shown = browser.new_page()
+    shown.goto((reports / "index.html").as_uri())
+    shown.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.theirs = 1'}))"
+    )
+    assert shown.evaluate("window.theirs") is None
+    shown.close()
