@@ -202,7 +202,7 @@ def of_audit(aware):
 
 @pytest.mark.parametrize(
     ("aware", "begins"),
-    [((0.5, 0.3, 0.7), "More than nothing, for defences of sounds"), ((0.3, 0.15, 0.5), "Nothing that could be shown")],
+    [((0.5, 0.3, 0.7), "Defences of sounds help"), ((0.3, 0.15, 0.5), "No defence of sounds is shown to help")],
 )
 def test_a_defence_is_worth_what_is_told_from_none(aware, begins):
     told = audit.findings(of_audit(aware))

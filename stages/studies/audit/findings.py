@@ -29,12 +29,11 @@ def _defences(own: pd.DataFrame, study: str) -> str:
     what = WHAT.get(study, f"of {name(study)}")
     if not best.defence:
         return f"No defence {what} was audited."
-    verdict = (
-        "More than nothing" if bare.defence and best.aware_low > bare.aware_high else "Nothing that could be shown"
-    )
+    helps = bare.defence and best.aware_low > bare.aware_high
+    verdict = f"Defences {what} help" if helps else f"No defence {what} is shown to help"
     without = f"; without a defence {told(bare, 'aware', scale=100)}" if bare.defence else ""
     return (
-        f"{verdict}, for defences {what}: the best, {name(best.defence)}, leaves {told(best, 'aware', scale=100)} "
+        f"{verdict}: the best, {name(best.defence)}, leaves {told(best, 'aware', scale=100)} "
         f"decided rightly at {budget(best)}, where it seemed to leave {told(best, 'unaware', scale=100)}{without}."
     )
 
