@@ -240,7 +240,7 @@ def test_an_unknown_study_and_a_missing_summary_are_the_users_errors(home):
         report.main("index", "emotion")
 
 
-@pytest.mark.parametrize("study", sorted(path.parent.name for path in (TOP / "stages/studies").glob("*/tables.py")))
+@pytest.mark.parametrize("study", sorted(path.parent.name for path in (TOP / "stages/studies").glob("*/dvc.yaml")))
 def test_every_entry_that_is_in_git_is_the_papers_and_so_is_its_corpus(study):
     values = parameters.read(TOP / "params.yaml")[study]
     assert beyond(values, part(study, "tables", "PAPERS")) == set()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_victims import affine, relu_net
 
-from stages.attacking.problem import Setting
+from stages.attacking.problem import FEWEST, Setting
 from stages.attacks import bim, fgsm
 from stages.frame import parameters
 from stages.frame.errors import UserError
@@ -250,18 +250,20 @@ def test_passes_are_counted_and_a_finished_example_costs_no_more(random_starts):
     victim.module.network.bias += 100 * (torch.arange(2) == goal.labels[0])
     seen = []
     victim.module.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
-    goal = Goal(torch.stack([goal.labels[0], 1 - goal.labels[0]]), False)  # the second is decided wrongly as it is
+    # The last one is decided wrongly as it is.
+    x = torch.cat([x[:1].expand(FEWEST, -1), x[1:]])
+    goal = Goal(torch.stack([*goal.labels[:1].expand(FEWEST), 1 - goal.labels[0]]), False)
     result = run("bim", victim, x, goal, 0.01, steps=5, random_starts=random_starts)
-    assert result.success.tolist() == [False, True]
+    assert result.success.tolist() == [False] * FEWEST + [True]
     tried = 1 + 5 * max(1, random_starts)
-    assert result.iterations.tolist() == [tried, 1]
+    assert result.iterations.tolist() == [tried] * FEWEST + [1]
     gradients = tried if random_starts else tried - 1
-    assert result.backwards.tolist() == [gradients, 1]
-    assert result.forwards.tolist() == [gradients + tried, 2]
-    assert seen[:3] == [2, 2, 1]
-    assert sum(seen) == result.forwards.sum() + 2  # the decisions on the result
+    assert result.backwards.tolist() == [gradients] * FEWEST + [1]
+    assert result.forwards.tolist() == [gradients + tried] * FEWEST + [2]
+    assert seen[:3] == [FEWEST + 1, FEWEST + 1, FEWEST]
+    assert sum(seen) == result.forwards.sum() + len(x)  # the decisions on the result
     once = run("fgsm", victim, x, goal, 0.01)
-    assert [once.iterations.tolist(), once.forwards.tolist(), once.backwards.tolist()] == [[1, 1]] * 3
+    assert [once.iterations.tolist(), once.forwards.tolist(), once.backwards.tolist()] == [[1] * len(x)] * 3
 
 
 def test_the_parameters_of_a_section_are_checked():

@@ -70,7 +70,7 @@ def _write_more_events() -> None:
             folder = Path("data/events/scores", f"{victim}-{called.get(attack, attack)}")
             folder.mkdir(parents=True, exist_ok=True)
             own.to_csv(folder / "clips.csv", index=False)
-            given["attacked"][folder.name] = {}
+            given["attacked"][folder.name] = {"attacks": [attack]}
     decisions = Path("models/events/vgg13/decisions.csv")
     Path("models/events/dense_mel").mkdir()
     Path("models/events/dense_mel/decisions.csv").write_text(decisions.read_text(encoding="utf-8"), encoding="utf-8")
