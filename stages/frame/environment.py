@@ -1,10 +1,12 @@
-"""Ground floor: on what a run was made: the processor, the system, and the versions of what computes."""
+"""Ground floor: how a run was made: when, by which commit, on which processor, with which versions of what computes."""
 
 import functools
 import json
 import os
 import platform
 import re
+import subprocess
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -35,8 +37,17 @@ def record(folder: Path) -> None:
 
     As an output it would make two machines that agree on every number disagree on the lock.
     """
-    text = json.dumps(environment(), indent=1) + "\n"
+    finished = datetime.now(UTC).isoformat(sep=" ", timespec="minutes")
+    text = json.dumps({"finished": finished, "commit": _commit()} | environment(), indent=1) + "\n"
     (folder / "environment.json").write_text(text, encoding="utf-8")
+
+
+def _commit() -> str:
+    """The commit that is checked out, and whether it was edited since; empty where git tells none."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty= and edited", "--exclude=*"], capture_output=True, text=True
+    )
+    return told.stdout.strip()
 
 
 def _processor() -> str:
