@@ -6,6 +6,7 @@
 # make test                       set up, lint, test
 # make seeds STUDY=events N=3     repeat a study under N seeds: how far its headline numbers spread
 # make scale SCALE=paper|smoke    write a scale into params.yaml
+# make plan SCALE=paper           hours of a GPU, memory, disk that each stage would take there
 # make real                       the study of real models, which packages carry (REAL_MODELS=folder of their wheels)
 # make benchmark                  speed and memory beside public peers (an environment of its own)
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c "$(IS_RIGHT)
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
-.PHONY: reproduce worker audit test seeds scale real benchmark setup check-machine
+.PHONY: reproduce worker audit test seeds scale plan real benchmark setup check-machine
 reproduce: setup
 	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS) $(if $(CLUSTER),--cluster $(CLUSTER))
 
@@ -36,6 +37,9 @@ seeds: reproduce
 
 scale: setup
 	@$(RUN) -m stages.tools.scale $(SCALE)
+
+plan: setup
+	@$(RUN) -m stages.tools.plan $(SCALE)
 
 # Packages of models stay apart from those that run; of theirs, onnx alone is imported.
 REAL := data/pretrained/real

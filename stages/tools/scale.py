@@ -21,7 +21,7 @@ def main(scale: str = "", path: str = "params.yaml") -> None:
         do = "make scale SCALE=..., from the repository's top folder"
         raise UserError("SCALE", f"one of {', '.join(scales) or 'scales/*.yaml'}", repr(scale), do)
     values = _loaded(path)
-    committed = _committed(path)
+    committed = committed_values(path)
     for other in scales.keys() - {scale}:
         take_back(values, _loaded(scales[other]), committed)
     apply(values, _loaded(scales[scale]), str(scales[scale]))
@@ -62,7 +62,7 @@ def take_back(values: dict[str, Any], changes: dict[str, Any], committed: dict[s
             values[key] = before
 
 
-def _committed(path: str) -> dict[str, Any]:
+def committed_values(path: str) -> dict[str, Any]:
     """The parameters as they are in git's last commit; none where there is none."""
     shown = subprocess.run(["git", "show", f"HEAD:./{path}"], capture_output=True, text=True, encoding="utf-8")
     return _yaml().load(shown.stdout) if shown.returncode == 0 else {}
