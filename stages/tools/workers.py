@@ -8,7 +8,7 @@ from stages.frame.errors import UserError
 from stages.tools import warm
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, Worker
 
     from stages.tools.computing import Ended
 
@@ -40,6 +40,11 @@ def run(waits_for: dict[str, set[str]], jobs: int, address: str | None = None) -
         name, failure = next(iter(failures.items()))
         more = f"; {len(failures) - 1} more failed, see above" if len(failures) > 1 else ""
         raise UserError(name, "a stage that ends well", failure, f"finished work is kept{more}")
+
+
+def executing(dask_worker: "Worker") -> list[str]:
+    """The stages that a worker computes, of those that it was given."""
+    return [task.key for task in dask_worker.state.executing]
 
 
 def awaited(waits_for: dict[str, set[str]]) -> dict[str, int]:
@@ -86,8 +91,8 @@ def _told(client: "Client", futures: dict[str, "Future"]) -> dict[str, str]:
         try:
             wait(list(left.values()), timeout=WORD_EVERY_S, return_when="FIRST_COMPLETED")
         except TimeoutError:
-            working = sorted(name for names in client.processing().values() for name in names)
-            print(f"still at work: {', '.join(working)}", flush=True)
+            working = client.run(executing, on_error="ignore").values()
+            print(f"still at work: {', '.join(sorted(name for names in working for name in names))}", flush=True)
             continue
         for name in [name for name, future in left.items() if future.done()]:
             ended = _ended(name, left.pop(name))

@@ -116,7 +116,9 @@ def test_those_that_the_longest_chain_waits_for_come_first():
 def test_a_long_stage_is_named_once_in_a_while_and_timed_at_its_end(repository, monkeypatch, capsys):
     monkeypatch.setattr(workers, "WORD_EVERY_S", 0.5)
     repository("sleep 2; echo 1 > out; echo what came out")
-    workers.run({"work": set()}, 1)
+    with Path("dvc.yaml").open("a") as file:
+        file.write("  later:\n    cmd: touch it\n    outs: [it]\n")
+    workers.run({"work": set(), "later": set()}, 1)
     told = capsys.readouterr().out
     assert "\nwhat came out\nwork: done in" in told
     assert "still at work: work\n" in told
