@@ -27,7 +27,7 @@ OF_DVC = ("Use `dvc push`", "Updating lock file", "Generating lock file")
 
 
 class Ended(NamedTuple):
-    """How a stage ended: in so many seconds, or with a failure in one line; neither where one that it needs failed.
+    """How a stage ended: in so many seconds, or with a failure in one line.
 
     `cached` are outputs that were not computed, but found in the cache; `told` is what the stage said last, if it did.
     """
@@ -38,14 +38,12 @@ class Ended(NamedTuple):
     failure: str | None = None
 
 
-def compute(stage: str, *needed: Ended) -> Ended:
+def compute(stage: str) -> Ended:
     """Computes the stage in the process of the Dask worker that this is called in.
 
     Raises:
         UserError: the process was killed; another one is there for the next call.
     """
-    if any(one.seconds is None for one in needed):
-        return Ended()
     return get_worker().plugins[Computing.name].compute(stage)
 
 

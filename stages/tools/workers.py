@@ -1,6 +1,8 @@
 """Tool: deals stages out to the workers of a Dask cluster, and tells how they end."""
 
+import contextlib
 import os
+import time
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 # So often a stage begins anew whose process was killed.
 RETRIES = 2
 WORD_EVERY_S = 60.0
+# So often is looked whether a worker has joined.
+LOOKS_EVERY_S = 5.0
 # The verbs that compute on a GPU where there is one, as the names of their stages begin.
 ON_GPU = ("attack", "audit", "detect", "featurise", "mix", "pretrain", "score", "train")
 
@@ -35,7 +39,7 @@ def run(waits_for: dict[str, set[str]], jobs: int, address: str | None = None) -
     with warm.started(), cluster.opened(jobs, address) as client:
         print(f"{len(waits_for)} stages; who does what: {client.dashboard_link}", flush=True)
         _wait_for_workers(client)
-        failures = _told(client, _dealt(client, waits_for))
+        failures = _dealt(client, waits_for)
     if failures:
         name, failure = next(iter(failures.items()))
         more = f"; {len(failures) - 1} more failed, see above" if len(failures) > 1 else ""
@@ -65,48 +69,86 @@ def _wait_for_workers(client: "Client") -> None:
             continue
 
 
-def _dealt(client: "Client", waits_for: dict[str, set[str]]) -> dict[str, "Future"]:
-    """All stages as futures, the most awaited first."""
+def _dealt(client: "Client", waits_for: dict[str, set[str]]) -> dict[str, str]:
+    """Has all stages computed, the most awaited first, and tells how each ends; the failures in one line each.
+
+    Dask is given a stage when those it waits for are done and a worker is free: what waits behind a long stage at one
+    worker it may leave there while another worker idles.
+    """
     from stages.tools.computing import compute
 
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    gpu = {"GPU": 1} if any(worker["resources"].get("GPU") for worker in workers) else None
-    lengths = awaited(waits_for)
-    futures = {}
-    for name in TopologicalSorter(waits_for).static_order():
-        needed = [futures[one] for one in sorted(waits_for[name])]
-        resources = gpu if name.rpartition(":")[2].startswith(ON_GPU) else None
-        how = {"key": name, "priority": lengths[name], "retries": RETRIES, "resources": resources}
-        futures[name] = client.submit(compute, name, *needed, **how)
-    return futures
-
-
-def _told(client: "Client", futures: dict[str, "Future"]) -> dict[str, str]:
-    """Prints how each stage ends, and once a minute what is at work; the failures in one line each."""
-    from distributed import wait
-
-    failures = {}
-    left = dict(futures)
-    while left:
-        try:
-            wait(list(left.values()), timeout=WORD_EVERY_S, return_when="FIRST_COMPLETED")
-        except TimeoutError:
+    lengths, words = awaited(waits_for), time.monotonic()
+    waiting = dict(sorted(waits_for.items(), key=lambda item: (-lengths[item[0]], item[0])))
+    running: dict[str, Future] = {}
+    done: set[str] = set()
+    failures: dict[str, str] = {}
+    while waiting or running:
+        for name, resources in _startable(client, [one for one in waiting if waiting[one] <= done], list(running)):
+            del waiting[name]
+            running[name] = client.submit(compute, name, key=name, retries=RETRIES, resources=resources)
+        for name in _finished(running):
+            ended = _ended(running.pop(name))
+            _tell(name, ended)
+            if ended.failure is None:
+                done.add(name)
+            else:
+                failures[name] = ended.failure
+                waiting = {one: needed for one, needed in waiting.items() if one not in needing(name, waiting)}
+        if time.monotonic() - words > WORD_EVERY_S:
             working = client.run(executing, on_error="ignore").values()
             print(f"still at work: {', '.join(sorted(name for names in working for name in names))}", flush=True)
-            continue
-        for name in [name for name, future in left.items() if future.done()]:
-            ended = _ended(name, left.pop(name))
-            if ended.seconds is not None:
-                how = "from the cache" if ended.cached else "done"
-                print(*filter(None, [ended.told, f"{name}: {how} in {ended.seconds:.0f} s"]), sep="\n", flush=True)
-            if ended.failure:
-                failures[name] = ended.failure
-                print(f"{name}: failed: {ended.failure}", flush=True)
+            words = time.monotonic()
     return failures
 
 
-def _ended(name: str, future: "Future") -> "Ended":
-    """How the stage ended; where it or one that it needs was killed too often Dask has an error."""
+def needing(name: str, waits_for: dict[str, set[str]]) -> set[str]:
+    """The stages that wait for this one, or for one of those."""
+    found = {name}
+    while more := {one for one, needed in waits_for.items() if needed & found} - found:
+        found |= more
+    return found - {name}
+
+
+def _startable(client: "Client", ready: list[str], running: list[str]) -> list[tuple[str, dict[str, int] | None]]:
+    """Those of the stages that are ready for which a worker is free, and what the worker must have."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    free = sum(worker["nthreads"] for worker in workers) - len(running)
+    gpus = int(sum(worker["resources"].get("GPU", 0) for worker in workers))
+    left = gpus - sum(map(_on_gpu, running))
+    started = []
+    for name in ready:
+        wants = gpus > 0 and _on_gpu(name)
+        if len(started) < free and (not wants or left > 0):
+            left -= wants
+            started.append((name, {"GPU": 1} if wants else None))
+    return started
+
+
+def _on_gpu(name: str) -> bool:
+    return name.rpartition(":")[2].startswith(ON_GPU)
+
+
+def _finished(running: dict[str, "Future"]) -> list[str]:
+    """The stages that have ended, for the first of which is waited a moment."""
+    from distributed import wait
+
+    if not running:
+        time.sleep(LOOKS_EVERY_S)
+    with contextlib.suppress(TimeoutError):
+        wait(list(running.values()), timeout=min(LOOKS_EVERY_S, WORD_EVERY_S), return_when="FIRST_COMPLETED")
+    return [name for name, future in running.items() if future.done()]
+
+
+def _tell(name: str, ended: "Ended") -> None:
+    if ended.failure is not None:
+        print(f"{name}: failed: {ended.failure}", flush=True)
+        return
+    how = "from the cache" if ended.cached else "done"
+    print(*filter(None, [ended.told, f"{name}: {how} in {ended.seconds:.0f} s"]), sep="\n", flush=True)
+
+
+def _ended(future: "Future") -> "Ended":
+    """How the stage ended; where it was killed too often Dask has an error."""
     from distributed import KilledWorker
 
     from stages.tools.computing import Ended
@@ -115,7 +157,7 @@ def _ended(name: str, future: "Future") -> "Ended":
     if error is None:
         return future.result()
     if isinstance(error, UserError):
-        return Ended(failure="; ".join(error.given[2:])) if error.given[0] == name else Ended()
+        return Ended(failure="; ".join(error.given[2:]))
     if isinstance(error, KilledWorker):
-        return Ended(failure="that its workers were killed; see what they say") if error.task == name else Ended()
+        return Ended(failure="that its workers were killed; see what they say")
     raise error

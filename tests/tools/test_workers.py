@@ -172,3 +172,23 @@ def test_a_process_of_the_pool_writes_locks_whole_and_ends_with_a_killed_run(tmp
     psutil.wait_procs([worker], timeout=300)
     assert not worker.is_running()
     assert (tmp_path / "lock").read_text() == "True, whole"
+
+
+def test_no_stage_waits_behind_a_long_one_while_a_worker_is_free(repository):
+    """The long one ends when all others have, which begin after what it waited for too."""
+    repository("touch out")
+    others = [f"short{number}" for number in range(6)]
+    until = " && ".join(f"test -e {name}" for name in others)
+    long = f"for i in $(seq 300); do {until} && touch long && exit; sleep .2; done; false"
+    with Path("dvc.yaml").open("a") as file:
+        file.write(f"  long:\n    cmd: {long}\n    outs: [long]\n")
+        file.writelines(f"  {name}:\n    cmd: touch {name}\n    outs: [{name}]\n" for name in others)
+    workers.run({"work": set(), "long": {"work"}} | {name: {"work"} for name in others}, 2)
+    assert Path("long").exists()
+
+
+def test_what_needs_a_failed_stage_is_all_that_waits_for_it():
+    graph = {"report": {"score"}, "score": {"attack", "other"}, "attack": set(), "other": set(), "index": {"other"}}
+    assert workers.needing("attack", graph) == {"score", "report"}
+    assert workers.needing("other", graph) == {"score", "report", "index"}
+    assert workers.needing("report", graph) == set()
