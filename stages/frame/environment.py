@@ -13,6 +13,9 @@ from pathlib import Path
 # Those that a number can come from; what reads and writes files is pinned in requirements.txt.
 PACKAGES = ("numpy", "scipy", "pandas", "torch", "torchaudio", "scikit-learn", "transformers", "pesq", "pystoi", "dvc")
 
+# What a run itself does not write.
+CODE = ("stages", "params.yaml", ":!*.lock")
+
 
 @functools.cache
 def environment() -> dict[str, str]:
@@ -43,11 +46,14 @@ def record(folder: Path) -> None:
 
 
 def _commit() -> str:
-    """The commit that is checked out, and whether it was edited since; empty where git tells none."""
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty= and edited", "--exclude=*"], capture_output=True, text=True
-    )
-    return told.stdout.strip()
+    """The commit that is checked out, and whether code or parameters were edited since; empty where git tells none."""
+    told = _git("rev-parse", "--short", "HEAD").stdout.strip()
+    edited = _git("diff", "--quiet", "HEAD", "--", *CODE).returncode == 1
+    return f"{told} and edited" if told and edited else told
+
+
+def _git(*command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["git", *command], capture_output=True, text=True)
 
 
 def _processor() -> str:

@@ -21,8 +21,11 @@ def test_the_processor_and_the_versions_are_recorded(tmp_path):
 
 def test_when_and_by_which_commit_it_ran_is_recorded(tmp_path, monkeypatch):
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
-    (tmp_path / "code").write_text("1")
-    for command in (("init", "-q"), ("add", "code"), ("commit", "-q", "-m", "first"), ("tag", "v1")):
+    written = [tmp_path / "stages" / name for name in ("code.py", "dvc.lock")]
+    written[0].parent.mkdir()
+    for file in written:
+        file.write_text("1")
+    for command in (("init", "-q"), ("add", "stages"), ("commit", "-q", "-m", "first"), ("tag", "v1")):
         subprocess.run([*git, *command], cwd=tmp_path, check=True)
     told = subprocess.run([*git, "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True).stdout.strip()
     monkeypatch.chdir(tmp_path)
@@ -34,7 +37,9 @@ def test_when_and_by_which_commit_it_ran_is_recorded(tmp_path, monkeypatch):
     assert recorded()["commit"] and told.startswith(recorded()["commit"])
     finished = datetime.fromisoformat(recorded()["finished"])
     assert datetime.now(UTC) - finished < timedelta(minutes=3)
-    (tmp_path / "code").write_text("2")
+    written[1].write_text("2")
+    assert told.startswith(recorded()["commit"])
+    written[0].write_text("2")
     assert recorded()["commit"].endswith(" and edited") and told.startswith(recorded()["commit"].split()[0])
 
 
