@@ -49,6 +49,11 @@ def draw(made: Made, measured: Measured, folder: Path) -> None:
     _clip(measured.detections).savefig(folder / "figure_2.png", dpi=110, metadata={"Software": None})
 
 
+def _auc(row: pd.Series) -> str:
+    """The AUC of a row of a table, which may have none."""
+    return f"{row.auc:.2f}" if row.auc != "" else "none"
+
+
 def _detected(table: pd.DataFrame, controls: pd.DataFrame) -> Any:
     """The AUC of lip sync on words, attacked and with noise as loud."""
     noise = controls[(controls.corpus == "words") & (controls.detector == next(iter(SYNCNETS)))]
@@ -59,7 +64,7 @@ def _detected(table: pd.DataFrame, controls: pd.DataFrame) -> Any:
     best = highest(table, "auc")
     alike = cell(noise, "auc_noise", attack=best.attack, epsilon=best.epsilon)
     title = (
-        f"Lip sync detects {name(best.attack)} at {best.epsilon} best, with an AUC of {best.auc}; "
+        f"Lip sync detects {name(best.attack)} at {best.epsilon} best, with an AUC of {_auc(best)}; "
         f"noise as loud with {alike:.2f}"
     )
     return values(pd.concat(parts, ignore_index=True), title=title, axis="AUC; 0.5 is chance", **SHARE)
@@ -80,9 +85,7 @@ def _sentences(table: pd.DataFrame, what: str) -> Any:
     }
     data = long(table, columns, row="epsilon")
     best = highest(table, "success")
-    title = (
-        f"Attacks that change {what} succeed most at {best.epsilon}; lip sync detects them with an AUC of {best.auc}"
-    )
+    title = f"Attacks that change {what} succeed most at {best.epsilon}; lip sync's AUC of them is {_auc(best)}"
     return values(data, title=title, axis="share, or AUC", **SHARE)
 
 
