@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import small_events
 import yaml
+from written import written
 
 from stages import report
 from stages.frame import parameters
@@ -121,11 +122,7 @@ def _add_ones_own(home: Path) -> None:
 def test_the_papers_tables_and_claims_have_the_same_bytes_with_entries_of_ones_own(home):
     folder = home / "reports/events"
     report.main("events")
-    before = {
-        path.name: path.read_bytes()
-        for path in folder.glob("*.*")
-        if path.suffix in (".csv", ".json") and path.name != "environment.json"
-    }
+    before = written(folder)
     assert len(pd.read_csv(folder / "table_yours.csv")) == 0
     assert study_page(folder).count('id="of-table_yours"') == 0
     _add_ones_own(home)
@@ -148,11 +145,7 @@ def test_the_papers_tables_and_claims_have_the_same_bytes_with_entries_of_ones_o
 def test_an_attack_of_ones_own_in_a_papers_set_stands_apart_from_the_papers(home):
     folder = home / "reports/events"
     report.main("events")
-    before = {
-        path.name: path.read_bytes()
-        for path in folder.glob("*.*")
-        if path.suffix in (".csv", ".json") and path.name != "environment.json"
-    }
+    before = written(folder)
     path = home / "data/events/scores/vgg13-deepfool/clips.csv"
     scores = pd.read_csv(path, dtype=str, keep_default_na=False)
     mine = scores.assign(attack="pgd", success="True", found="True", key="pgd/" + scores.key)
@@ -173,11 +166,7 @@ def test_an_attack_of_ones_own_in_a_papers_set_stands_apart_from_the_papers(home
 def test_what_was_made_of_entries_that_are_gone_is_not_read(home):
     report.main("events")
     folder = home / "reports/events"
-    before = {
-        path.name: path.read_bytes()
-        for path in folder.glob("*.*")
-        if path.suffix in (".csv", ".json") and path.name != "environment.json"
-    }
+    before = written(folder)
     params = (home / "params.yaml").read_text()
     _add_ones_own(home)
     (home / "data/events/scores/dead").mkdir()

@@ -7,6 +7,7 @@ import any_scores
 import pandas as pd
 import pytest
 import yaml
+from written import written
 
 from stages import report
 
@@ -35,11 +36,7 @@ def test_an_attack_of_ones_own_has_rows_apart_in_every_study(tmp_path, monkeypat
     any_scores.write(study)
     report.main(study)
     folder = Path("reports", study)
-    before = {
-        path.name: path.read_bytes()
-        for path in folder.glob("*.*")
-        if path.suffix in (".csv", ".json") and path.name != "environment.json"
-    }
+    before = written(folder)
     entry, attack, measure = ATTACKED[study]
     params = Path("params.yaml").read_text()
     values = yaml.safe_load(params)
@@ -79,11 +76,7 @@ def test_a_treatment_of_ones_own_is_heard_apart_in_speech(tmp_path, monkeypatch)
     any_scores.write("speech")
     report.main("speech")
     folder = Path("reports/speech")
-    before = {
-        path.name: path.read_bytes()
-        for path in folder.glob("*.*")
-        if path.suffix in (".csv", ".json") and path.name != "environment.json"
-    }
+    before = written(folder)
     path = Path("data/speech/scores/attacked/clips.csv")
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     own = table[(table.treatment == "none") & (table.attack == "over_the_air")]
