@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from stages.attacking.problem import Result
 from stages.auditing import defences
 from stages.auditing.watched import Score, Watched
 from stages.auditing.ways import Way
@@ -27,6 +28,7 @@ class Guard:
         again: the same for clips where that fails: of a detector, a score that is just not refused.
         decide: what is decided of each of the inputs, which are as files hold them, by the draw of its seed.
         score: a detector's scores (clips,), None for a treatment.
+        heard: of a treatment, the waveforms that are decided on by the same draws; None for a detector.
         threshold: from which score on a clip is not refused.
     """
 
@@ -34,13 +36,14 @@ class Guard:
     again: Callable[[], Victim]
     decide: Callable[[Inputs, list[int]], Tensor]
     score: Callable[[Inputs], Tensor] | None = None
+    heard: Callable[[Inputs, list[int]], list[np.ndarray]] | None = None
     threshold: float = math.nan
 
 
 def treatment(bare: Victim, way: Way, *, draws: int) -> Guard:
     """The victim behind a treatment, see `defences.treated`."""
     defence = defences.treated(bare, way, draws=draws)
-    return Guard(defence.aimed, defence.aimed, defence.decide)
+    return Guard(defence.aimed, defence.aimed, defence.decide, heard=defence.heard)
 
 
 def detector(bare: Victim, score: Score, benign: Iterable[tuple[Inputs, Goal]]) -> Guard:
@@ -71,4 +74,15 @@ def detector(bare: Victim, score: Score, benign: Iterable[tuple[Inputs, Goal]]) 
         with torch.no_grad():
             return score(inputs)["score"]
 
-    return Guard(lambda: typical, lambda: least, decide, told, threshold)
+    return Guard(lambda: typical, lambda: least, decide, score=told, threshold=threshold)
+
+
+def better(guarded: Victim, goal: Goal, aware: Result, unaware: Result) -> Result:
+    """What is made knowing of the guard, or where only that works what is made without; `success` is what works."""
+    with torch.no_grad():
+        works, instead = (guarded.meets(guarded.logits(one.adversarial), goal) for one in (aware, unaware))
+    adversarial = dict(aware.adversarial)
+    for name in guarded.bounds:
+        kept = (instead & ~works).view(-1, *[1] * (adversarial[name].dim() - 1))
+        adversarial[name] = torch.where(kept, unaware.adversarial[name], adversarial[name])
+    return replace(aware, adversarial=adversarial, success=works | instead)

@@ -103,7 +103,7 @@ def test_who_knows_of_a_linear_treatment_needs_no_more_than_the_distance_through
         own = batch.only(np.arange(3) == row)
         margin_db = 20 * math.log10(1.02)
         grid = replace(GRID, budgets=[exactly - margin_db, exactly + margin_db])
-        rows = crossed(defence, own, run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid)
+        rows = crossed(defence, [own], run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid)
         assert (rightly(defence, own, own.inputs, grid.hearings) == 1).all()
         enough, short = grid.budgets
         assert (left(rows, "aware", short) == 1).all()
@@ -121,7 +121,7 @@ def test_through_nothing_knowing_gains_nothing(victim):
     near = 20 * math.log10(float(batch.inputs["audio"][0].norm()) / 0.02)
     grid = replace(GRID, budgets=[near, 0.0])
     rows = crossed(
-        defences.treated(victim, way(none), draws=8), batch, run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid
+        defences.treated(victim, way(none), draws=8), [batch], run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid
     )
     for budget in grid.budgets:
         pd.testing.assert_series_equal(left(rows, "unaware", budget), left(rows, "aware", budget))
@@ -139,7 +139,7 @@ def test_success_under_fresh_noise_is_what_expectation_over_draws_says(victim):
     budget = 20 * math.log10(float(clip.norm()) / (gap + 0.5 * sigma))
     rows = crossed(
         defences.treated(victim, way(white_noise, snr_db=10.0), draws=32),
-        batch,
+        [batch],
         run(pgd_l2.attack, ["aware"], **PGD | {"confidence": 9.0}),
         replace(GRID, budgets=[budget], hearings=400),
     )
@@ -152,7 +152,7 @@ def test_of_the_first_clips_what_is_heard_is_kept_as_it_was_decided_on(victim):
     """By the draw of the first hearing, at the loudest budget alone."""
     batch, defence = batch_of(victim, 4), defences.treated(victim, way(white_noise, snr_db=-20.0), draws=1)
     grid = replace(GRID, budgets=[40.0, 20.0], hearings=3)
-    rows = crossed(defence, batch, run(pgd_l2.attack, ["unaware"], **PGD), grid)
+    rows = crossed(defence, [batch], run(pgd_l2.attack, ["unaware"], **PGD), grid)
     kept = rows[rows.arrays.map(bool)]
     assert list(kept.key) == ["clip0", "clip1", "clip2"] and set(kept.budget) == {20.0}
     for row in kept.itertuples():
@@ -168,7 +168,7 @@ def test_of_the_first_clips_what_is_heard_is_kept_as_it_was_decided_on(victim):
 def test_noise_as_loud_is_a_row_and_asks_nothing(victim):
     rows = crossed(
         defences.treated(victim, way(none), draws=1),
-        batch_of(victim),
+        [batch_of(victim)],
         run(noise.attack, ["none"], "none", band_hz=None),
         replace(GRID, budgets=[20.0]),
     )
@@ -193,7 +193,7 @@ def test_steps_are_doubled_as_long_as_they_find_more(victim):
 
     entry = Attack(attack="", knowledge=["unaware", "aware"], access="gradient")
     run = Run(name="pgd", entry=entry, times={times: searching(times) for times in (1, *DOUBLED)})
-    rows = crossed(defences.treated(victim, way(none), draws=1), batch, run, GRID)
+    rows = crossed(defences.treated(victim, way(none), draws=1), [batch], run, GRID)
     # Bare, through the treatment, three times more on those that are left, and without a bound.
     assert asked == [(1, 3), (1, 3), (2, 3), (4, 2), (8, 1), (1, 3)]
     again = rows[rows.times > 1].set_index(["times", "key"]).right
@@ -223,5 +223,5 @@ def test_a_defence_that_hides_its_gradients_is_seen_by_them(victim):
     with torch.no_grad():
         labels = hidden.decide(batch.inputs)[0]
     batch = replace(batch, goal=Goal(labels, targeted=False))
-    rows = crossed(defences.trained(victim, hidden), batch, run(pgd_l2.attack, ["aware"], **PGD), GRID)
+    rows = crossed(defences.trained(victim, hidden), [batch], run(pgd_l2.attack, ["aware"], **PGD), GRID)
     assert rows[rows.budget == 0.0].zero_gradient.all()
