@@ -237,14 +237,16 @@ class _Try:
         )
 
     def _to_hear(self, made: Result) -> list[Arrays]:
-        """The sounds that are kept of each clip, none of most."""
-        loudest = self.budget == self.grid.budgets[-1] and self.grid.budget_in == "snr_db"
-        arrays: list[Arrays] = []
+        """The sounds, or images, that are kept of each clip, none of most."""
+        loudest, arrays = self.budget == self.grid.budgets[-1], []
         for number, row in enumerate(self.batch.rows.itertuples()):
             if not (loudest and self.run.entry.access == "gradient" and row.place < KEPT_CLIPS):
                 arrays.append({})
                 continue
             own = taken(made.adversarial, torch.tensor([number]))
+            if self.grid.budget_in == "epsilon":
+                arrays.append({name: own[name][0].cpu().numpy() for name in self.defence.bare.bounds})
+                continue
             heard = self.defence.heard(own, [stable_hash(row.key)])
             arrays.append({"audio": to_pcm16(waveforms(own)[0]), "heard": to_pcm16(heard[0])})
         return arrays

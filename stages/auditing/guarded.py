@@ -339,5 +339,7 @@ def _kept(task: Task, guard: guards.Guard, rows: pd.DataFrame, inputs: Inputs, s
         own = taken(inputs, torch.tensor([number]))
         (arrays,) = perturbations.of_each(own, list(_victim(task).bounds))
         heard = {} if guard.heard is None else {"heard": guard.heard(own, seeds[number : number + 1])[0]}
-        kept[number] = {name: to_pcm16(one) if name != "video" else one for name, one in (arrays | heard).items()}
+        kept[number] = {
+            name: to_pcm16(one) if name != "video" else one.astype("u1") for name, one in (arrays | heard).items()
+        }
     return kept

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from stages.attacks import noise, pgd_l2
+from stages.attacks import bim, noise, pgd_l2
+from stages.auditing import crossed as crossing
 from stages.auditing import defences
 from stages.auditing.crossed import DOUBLED, Batch, Run, crossed, rightly
 from stages.auditing.entries import Attack, Grid
@@ -163,6 +164,60 @@ def test_of_the_first_clips_what_is_heard_is_kept_as_it_was_decided_on(victim):
         np.testing.assert_array_equal(heard, from_pcm16(to_pcm16(again)))
         decided = victim.decide({"audio": torch.from_numpy(heard)[None], "audio_length": torch.tensor([SAMPLES])})[0]
         assert row.decision == victim.names(decided)[0]
+
+
+def test_a_perturbation_is_lowered_to_where_it_arrives_and_no_further(victim):
+    """On a plane to the distance, to a half of a thirty-second part of the decibels; at the quietest budget alone."""
+    batch = batch_of(victim)
+    with torch.no_grad():
+        gap = victim.logits(batch.inputs)[:, 0].abs()
+    exact = 20 * torch.log10(batch.inputs["audio"].norm(dim=1) / gap)
+    grid = replace(GRID, budgets=[float(exact.min()) - 7, float(exact.min()) - 9])
+    defence = defences.treated(victim, way(none), draws=1)
+    rows = crossed(defence, [batch], run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid)
+    told = rows.set_index(["knowledge", "budget"]).arrives_db
+    step = crossing.QUIETER_DB / 2**crossing.HALVINGS
+    lowered = (exact.numpy() - told["aware", grid.budgets[0]].to_numpy()) / step
+    within = exact.numpy() - grid.budgets[0] < crossing.QUIETER_DB
+    assert within.any() and (lowered[within] > -0.1).all() and (lowered[within] < 1.1).all()
+    assert told["aware", grid.budgets[1]].isna().all() and told["unaware"].isna().all()
+
+
+def test_what_arrives_without_knowing_costs_who_knows_nothing(victim):
+    """Of three clips one stands: on it alone there is a second attack, and by scores a third."""
+    batch, asked = batch_of(victim), []
+    with torch.no_grad():
+        gap = victim.logits(batch.inputs)[:, 0].abs()
+    exact = 20 * torch.log10(batch.inputs["audio"].norm(dim=1) / gap)
+    stands = int(exact.argmin())
+    budget = float(exact.sort().values[:2].mean())
+
+    def counted(*given, **told):
+        asked.append(len(given[2].labels))
+        return pgd_l2.attack(*given, **told, **PGD)
+
+    known = Attack(attack="", knowledge=["unaware", "aware"], access="gradient")
+    runs = [
+        Run(name="scores", entry=replace(known, knowledge=["aware"], access="scores"), times={1: counted}),
+        Run(name="pgd", entry=known, times=dict.fromkeys((1, *DOUBLED), counted)),
+    ]
+    defence = defences.treated(victim, way(none), draws=1)
+    rows = crossing.in_turn(defence, [batch], runs, replace(GRID, budgets=[budget]))
+    # All without knowing, one knowing, with more steps, all without a bound, and by scores one.
+    assert asked == [3, 1, 1, 3, 1]
+    assert set(rows.key[rows.attack == "scores"]) == {f"clip{stands}"}
+    pd.testing.assert_series_equal(left(rows, "unaware", budget), left(rows[rows.attack == "pgd"], "aware", budget))
+
+
+def test_of_images_what_is_made_is_kept(victim):
+    grid = replace(GRID, budgets=[0.001, 0.002], budget_in="epsilon", unlimited=1.0)
+    steps = {"steps": 2, "relative_step": 0.5, "random_starts": 0}
+    rows = crossed(defences.trained(victim, victim), [batch_of(victim, 4)], run(bim.attack, ["unaware"], **steps), grid)
+    kept = rows[rows.arrays.map(bool)]
+    assert list(kept.key) == ["clip0", "clip1", "clip2"] and set(kept.budget) == {0.002}
+    clean = batch_of(victim, 4).inputs["audio"].numpy()
+    for number, arrays in enumerate(kept.arrays):
+        assert np.abs(arrays["audio"] - clean[number]).max() == pytest.approx(0.002, abs=2**-16)
 
 
 def test_noise_as_loud_is_a_row_and_asks_nothing(victim):
