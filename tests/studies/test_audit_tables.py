@@ -102,6 +102,12 @@ def test_cells_hold_each_attack_alone_and_what_was_not_run():
     assert len(states) == 6
 
 
+def test_a_treatment_that_stands_before_one_network_alone_is_told_of_the_others():
+    cells = made_of(all_of(audited(), audited().assign(victim="crnn"), audited().assign(defence="mp3")))["cells"]
+    others = cells[~cells.state.str.startswith("run")]
+    assert others[["victim", "defence", "state"]].to_numpy().tolist() == [["crnn", "mp3", "not run"]]
+
+
 def test_attacks_by_scores_tell_that_they_were_on_what_was_left():
     alone = audited().query("attack != 'bursts'").assign(defence="reverb")
     cells = made_of(all_of(audited(), alone))["cells"]

@@ -217,7 +217,7 @@ def _cells(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _others(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row for each victim and defence of another victim that it was not audited with, and for attacks on no clip."""
+    """A row for each victim and defence of others that it was not audited with, and for attacks on no clip."""
     kinds = dict(rows.drop_duplicates("study").set_index("study").budget_in)
     own = set(zip(rows.study, rows.victim, rows.defence))
     missing = [*_missing(rows, kinds, own), *_none_left(rows)]
@@ -238,7 +238,7 @@ def _missing(rows: pd.DataFrame, kinds: dict[str, str], own: set[tuple]) -> Iter
     defences = rows.drop_duplicates(["study", "defence"])[["study", "defence"]]
     for study, victim in rows.drop_duplicates(["study", "victim"])[["study", "victim"]].itertuples(index=False):
         for other, defence in defences.itertuples(index=False):
-            if other != study and (study, victim, defence) not in own:
+            if (study, victim, defence) not in own:
                 state = NOT_RUN if kinds[other] == kinds[study] else APPLIES_NOT
                 yield {"study": study, "victim": victim, "defence": defence, "state": state}
 
