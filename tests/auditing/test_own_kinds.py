@@ -48,7 +48,7 @@ OF_IMAGES = {
                 "network": "cnn4",
                 "grid": "images",
                 "inputs": "log_mel",
-                "trained": {"single": "cnn4/single/test", "vanilla": "cnn4/vanilla/test"},
+                "trained": {"single": "cnn4/single/test", "vanilla": "cnn4/vanilla/test-0.1"},
             }
         }
     },
