@@ -23,7 +23,6 @@ from stages.frame import clip_table, code, parameters
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
 from stages.frame.modules import find
-from stages.frame.pcm import to_pcm16
 from stages.frame.shards import Arrays, ShardSet
 from stages.measures.perturbation import snr_db
 from stages.victim import Goal, Inputs, Victim, padded_batch
@@ -327,19 +326,6 @@ def _told(
         right=(~met & ~refused if knowledge == "benign" else ~met | refused).astype(float),
         reached=[snr_db(before["audio"], after["audio"] - before["audio"]) for before, after in sounds],
         zero_gradient=False if made is None else made.zero_gradient.tolist(),
-        arrays=_kept(task, guard, rows, heard, seeds) if made is not None else [{} for _ in range(len(rows))],
+        arrays=guards.kept(guard, rows.kept & (made is not None), heard, list(_victim(task).bounds), seeds),
         **passes,
     )
-
-
-def _kept(task: Task, guard: guards.Guard, rows: pd.DataFrame, inputs: Inputs, seeds: list[int]) -> list[Arrays]:
-    """The arrays that are kept of each clip, none of most; sounds as files hold them."""
-    kept: list[Arrays] = [{} for _ in range(len(rows))]
-    for number in np.flatnonzero(rows.kept):
-        own = taken(inputs, torch.tensor([number]))
-        (arrays,) = perturbations.of_each(own, list(_victim(task).bounds))
-        heard = {} if guard.heard is None else {"heard": guard.heard(own, seeds[number : number + 1])[0]}
-        kept[number] = {
-            name: to_pcm16(one) if name != "video" else one.astype("u1") for name, one in (arrays | heard).items()
-        }
-    return kept

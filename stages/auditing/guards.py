@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
-from stages.attacking.problem import Result
-from stages.auditing import defences
+from stages.attacking.problem import Result, taken
+from stages.auditing import defences, perturbations
 from stages.auditing.watched import Score, Watched
 from stages.auditing.ways import Way
+from stages.frame.pcm import to_pcm16
+from stages.frame.shards import Arrays
 from stages.victim import Goal, Inputs, Victim
 
 # Of benign validation clips a detector refuses this share, none where they are too few for one of them.
@@ -86,3 +89,17 @@ def better(guarded: Victim, goal: Goal, aware: Result, unaware: Result) -> Resul
         kept = (instead & ~works).view(-1, *[1] * (adversarial[name].dim() - 1))
         adversarial[name] = torch.where(kept, unaware.adversarial[name], adversarial[name])
     return replace(aware, adversarial=adversarial, success=works | instead)
+
+
+def kept(guard: Guard, chosen: pd.Series, inputs: Inputs, names: list[str], seeds: list[int]) -> list[Arrays]:
+    """The inputs called `names` of each clip, none of those not chosen, and what is heard behind a treatment.
+
+    Sounds are as files of 16 bits hold them, pictures grey levels.
+    """
+    arrays: list[Arrays] = [{} for _ in range(len(chosen))]
+    for number in np.flatnonzero(chosen):
+        own = taken(inputs, torch.tensor([number]))
+        heard = {} if guard.heard is None else {"heard": guard.heard(own, seeds[number : number + 1])[0]}
+        made = perturbations.of_each(own, names)[0] | heard
+        arrays[number] = {name: one.astype("u1") if name == "video" else to_pcm16(one) for name, one in made.items()}
+    return arrays
