@@ -15,7 +15,7 @@ from stages.attacking import batches
 from stages.attacking.problem import filled, rounded
 from stages.auditing import cards, defences, ways
 from stages.auditing.cards import Card
-from stages.auditing.crossed import DOUBLED, Batch, Run, crossed, rightly
+from stages.auditing.crossed import DOUBLED, Batch, Run, in_turn, rightly
 from stages.auditing.entries import Attack, Classifier, Grid
 from stages.frame import clip_table, code, parameters
 from stages.frame.errors import UserError
@@ -38,7 +38,7 @@ class Task:
     ways: dict[str, ways.Way]
     sets: list[ShardSet]
     device: str
-    apart = ("folder", "defence", "attack")
+    apart = ("folder", "defence")
 
     @property
     def defences(self) -> list[str]:
@@ -125,30 +125,25 @@ def tasked(study: str, name: str, entry: Classifier, grid: Grid, device: str) ->
 
 
 def planned(task: Task) -> pd.DataFrame:
-    """A row for each clip, defence and attack, those of one model, defence and attack together.
+    """A row for each clip and defence, those of one model and defence together.
 
     The clips are those that the bare victim decides rightly, of its own part of the corpus, so many of each label, of
-    as many speakers as there are; they are numbered by `place`. Rows with the same key are the same clip and defence.
+    as many speakers as there are; they are numbered by `place`.
 
     Raises:
         UserError: there is none.
     """
-    plan = _defended(task).merge(pd.Series([run.name for run in task.runs], name="attack"), how="cross")
-    clips = {run.name: run.entry.clips for run in task.runs}
-    plan = plan[plan.place < plan.attack.map(clips).astype(float).fillna(len(plan))]
-    order = ["folder", "defence", "attack", "duration_s", "clip_id"]
-    return plan.sort_values(order, kind="stable", ignore_index=True)
+    return _defended(task).sort_values(["folder", "defence", "duration_s", "clip_id"], kind="stable", ignore_index=True)
 
 
 def audited(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Arrays]]:
-    """What comes of the clips `rows` of a plan, all of one model, one defence and one attack, and sounds: `crossed`.
+    """What comes of the clips `rows` of a plan, all of one model and one defence, and sounds, see `in_turn`.
 
     `right_clean` is what `right` is before the attack, by the same draws.
     """
     first = rows.iloc[0]
-    run = next(run for run in task.runs if run.name == first.attack)
     defence = _defence(task, first.folder, first.defence)
-    made = pd.concat([crossed(defence, batch, run, task.grid) for batch in _batches(task, rows)], ignore_index=True)
+    made = in_turn(defence, list(_batches(task, rows)), task.runs, task.grid)
     table = made.assign(right_clean=made.key.map(_clean(task, first.folder, first.defence)))
     parts = ["attack", "knowledge", "budget", "times"]
     names = table[parts].astype({"budget": float}).astype(str).agg("/".join, axis=1)
@@ -157,18 +152,18 @@ def audited(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Arrays]]
 
 
 def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[Any]:
-    """All that these rows' table is made of besides them, of no other defence and no other attack.
+    """All that these rows' table is made of besides them, of no other defence.
 
     See `shards.write_set`; `digest` is `content.of_files`, which may know the files already.
     """
     first = rows.iloc[0]
-    run = next(run for run in task.runs if run.name == first.attack)
     way, hardened = task.ways.get(first.defence), task.entry.trained.get(first.defence)
     given = way.given if way else ()
-    own = [f"stages/attacks/{run.entry.attack}.py", *(f"stages/treatments/{one.treatment}.py" for one in given)]
+    own = [f"stages/attacks/{run.entry.attack}.py" for run in task.runs]
+    own += [f"stages/treatments/{one.treatment}.py" for one in given]
     asked = [Path("models", task.of, one) for one in (hardened, *(one.model for one in given)) if one]
     return [
-        *(run.entry, replace(task.grid, attacks=[], treatments=[]), task.device.split(":")[0]),
+        *([run.entry for run in task.runs], replace(task.grid, treatments=[]), task.device.split(":")[0]),
         *((given, way.how, way.draws) if way else ()),
         digest(*code.whole("stages/auditing/classifiers.py", *own)),
         [digest(*models.made_by(one)) for one in (first.folder, *asked)],
@@ -194,7 +189,8 @@ def _run(study: str, name: str, grid: Grid) -> Run:
     if "steps" not in entry.parameters:
         raise UserError(f"params.yaml: {where}.parameters", "steps, to be doubled", "none", "name how many")
     steps = entry.parameters["steps"]
-    more = {times: partial(once, steps=times * steps) for times in DOUBLED}
+    # One that goes on has taken half of them already.
+    more = {times: partial(once, steps=(times // 2 if entry.continues else times) * steps) for times in DOUBLED}
     return Run(name=called, entry=entry, times={1: once} | more)
 
 

@@ -67,16 +67,14 @@ class Attack:
         attack: the file in `stages/attacks`, and its `parameters`; `steps` of them are doubled where an attacker who
             knows of the defence gains nothing by it.
         knowledge: what who uses it may know of the defence.
-        access: what it asks of the victim.
-        clips: the first so many of the grid's, None all.
-        continues: whether it can begin at an example that was made without knowing of the defence.
+        access: what it asks of the victim; by scores alone those clips are attacked that gradients do not bring down.
+        continues: whether it can go on from an example that it is given as its `start`.
     """
 
     attack: str
     knowledge: list[Knowledge]
     access: Literal["none", "scores", "gradient"]
     parameters: dict[str, Any] = field(default_factory=dict)
-    clips: Count | None = None
     continues: bool = False
 
 

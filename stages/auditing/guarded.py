@@ -14,7 +14,7 @@ from stages import victim as models
 from stages.attacking.entries import Attack
 from stages.attacking.plans import told
 from stages.attacking.problem import Result, Setting, filled, rounded, taken
-from stages.auditing import cards, guards, ways
+from stages.auditing import cards, guards, perturbations, ways
 from stages.auditing.cards import Card
 from stages.auditing.entries import Guarded
 from stages.detection import controls
@@ -28,6 +28,8 @@ from stages.measures.perturbation import snr_db
 from stages.victim import Goal, Inputs, Victim, padded_batch
 
 OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "duration_s"]
+# Of how many clips it is kept what attackers make of them.
+KEPT_CLIPS = 1
 # What attacks count their steps by.
 STEPS = ("steps", "iterations")
 
@@ -135,6 +137,7 @@ def planned(task: Task) -> pd.DataFrame:
         clips = clips[_right(task, clips)].head(entry.clips).assign(target="")
     if clips.empty:
         raise UserError(task.folder, "a test clip that can be attacked", "none", "train it longer, or add clips")
+    clips = clips.assign(kept=np.arange(len(clips)) < KEPT_CLIPS)
     plan = clips.merge(pd.Series([*task.ways, *task.detectors], name="guard"), how="cross")
     plan = plan.assign(key=plan.clip_id + "/" + plan.guard, study=task.of, victim=entry.victim.partition("/")[0])
     return plan.sort_values(["guard", "duration_s", "clip_id"], kind="stable", ignore_index=True)
@@ -148,16 +151,22 @@ def audited(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Arrays]]
     meets the goal, `refused` whether the detector's `score` lies below its `threshold`, `right` whether the attack
     comes to nothing: a benign clip is right where it is decided so and not refused. Who knows of the guard keeps what
     is made without knowing where that works and the other does not. Where neither works twice the steps are tried, to
-    be just not refused: `times` is 2. No array is kept.
+    be just not refused: `times` is 2. Arrays are, of few clips, the inputs as attackers who do not and who do know make
+    them, and where a treatment guards what is heard behind it (`heard`).
     """
-    name, made = rows.guard.iloc[0], []
+    name, made, size = rows.guard.iloc[0], [], task.entry.batch_size
     guard = _guard(task, name)
-    for start in range(0, len(rows), task.entry.batch_size):
-        made += _batch(task, guard, rows.iloc[start : start + task.entry.batch_size])
+    batches = [rows.iloc[start : start + size] for start in range(0, len(rows), size)]
+    added = [one for batch in batches for one in _added(task, batch)]
+    for number, batch in enumerate(batches):
+        own = added[number * size : number * size + len(batch)]
+        others = [*added[number * size + 1 :], *added][: len(batch)] if len(added) > 1 else []
+        made += _batch(task, guard, batch, own, others)
     table = pd.concat(made, ignore_index=True).rename(columns={"guard": "detector"})
     guarded = {"defence": "none"} if name in task.detectors else {"defence": name, "detector": ""}
     keys = table.key + "/" + table.knowledge + "/" + table.times.astype(str)
-    return table.assign(key=keys, threshold=guard.threshold, **guarded), [{}] * len(table)
+    table = table.assign(key=keys, threshold=guard.threshold, **guarded)
+    return table.drop(columns=["kept", "arrays"]), list(table.arrays)
 
 
 def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[Any]:
@@ -181,21 +190,25 @@ def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[
     ]
 
 
-def _batch(task: Task, guard: guards.Guard, rows: pd.DataFrame) -> list[pd.DataFrame]:
-    """The parts of the table of clips that are attacked together."""
-    inputs, goal = _inputs(task, tuple(rows.clip_id)), _goal(task, rows)
-    unaware = _unaware(task, *(tuple(rows[column]) for column in ("clip_id", "target", "label")))
-    aware = _better(guard.again(), goal, _made(task, "aware", guard.aimed(), inputs, goal), unaware)
-    versions = {"benign": inputs, "none": _controlled(task, rows, inputs, unaware, shuffled=True)}
-    if len(rows) > 1:
-        versions["transplant"] = _controlled(task, rows, inputs, unaware, shuffled=False)
+def _batch(
+    task: Task, guard: guards.Guard, rows: pd.DataFrame, own: list[Arrays], others: list[Arrays]
+) -> list[pd.DataFrame]:
+    """The parts of the table of clips that are attacked together; `own` and `others` are perturbations of as many."""
+    inputs, goal, unaware = _inputs(task, tuple(rows.clip_id)), _goal(task, rows), _unaware_of(task, rows)
+    aware = guards.better(guard.again(), goal, _made(task, "aware", guard.aimed(), inputs, goal), unaware)
+    shuffled = [controls.shuffled(one, key) for one, key in zip(own, rows.clip_id)]
+    versions = {"benign": inputs, "none": perturbations.laid(inputs, shuffled, _quantum(task))}
+    if others:
+        versions["transplant"] = perturbations.laid(inputs, others, _quantum(task))
     parts = [_told(task, guard, rows, heard, knowledge) for knowledge, heard in versions.items()]
     for knowledge, made in {"unaware": unaware, "aware": aware}.items():
         parts.append(_told(task, guard, rows, made.adversarial, knowledge, made=made))
     left = (~aware.success).nonzero()[:, 0].cpu()
     if len(left):
         part, goal = taken(inputs, left), Goal(goal.labels[left.to(goal.labels.device)], goal.targeted)
-        longer = _better(guard.again(), goal, _made(task, "longer", guard.again(), part, goal), unaware.only(left))
+        longer = guards.better(
+            guard.again(), goal, _made(task, "longer", guard.again(), part, goal), unaware.only(left)
+        )
         own = rows.iloc[left.numpy()]
         parts.append(_told(task, guard, own, longer.adversarial, "aware", made=longer).assign(times=2))
     return parts
@@ -243,6 +256,16 @@ def _unaware(task: Task, clips: tuple[str, ...], targets: tuple[str, ...], label
     return _made(task, "unaware", _victim(task), _inputs(task, clips), _goal(task, rows))
 
 
+def _added(task: Task, rows: pd.DataFrame) -> list[Arrays]:
+    """What the attack adds to each clip without knowing of a guard."""
+    clean, made = _inputs(task, tuple(rows.clip_id)), _unaware_of(task, rows)
+    return perturbations.added(clean, made.adversarial, list(_victim(task).bounds))
+
+
+def _unaware_of(task: Task, rows: pd.DataFrame) -> Result:
+    return _unaware(task, *(tuple(rows[column]) for column in ("clip_id", "target", "label")))
+
+
 def _quantum(task: Task) -> dict[str, float] | None:
     about = task.clips.about
     return {name: step for name, step in about.get("quantum", {}).items() if name in about["bounds"]} or None
@@ -276,50 +299,19 @@ def _made(task: Task, attack: str, victim: Victim, inputs: Inputs, goal: Goal) -
     return task.runs[attack](victim, inputs, goal, setting=setting)
 
 
-def _better(guarded: Victim, goal: Goal, aware: Result, unaware: Result) -> Result:
-    """What is made knowing of the guard, or where only that works what is made without; `success` is what works."""
-    with torch.no_grad():
-        works, instead = (guarded.meets(guarded.logits(one.adversarial), goal) for one in (aware, unaware))
-    adversarial = dict(aware.adversarial)
-    for name in guarded.bounds:
-        kept = (instead & ~works).view(-1, *[1] * (adversarial[name].dim() - 1))
-        adversarial[name] = torch.where(kept, unaware.adversarial[name], adversarial[name])
-    return replace(aware, adversarial=adversarial, success=works | instead)
-
-
-def _controlled(task: Task, rows: pd.DataFrame, inputs: Inputs, made: Result, *, shuffled: bool) -> Inputs:
-    """The clips with what was added to them in another order, or with what was added to the next one."""
-    names = list(_victim(task).bounds)
-    clean, attacked = (_arrays(one, inputs, names) for one in (inputs, made.adversarial))
-    added = [{name: after[name] - before[name] for name in names} for before, after in zip(clean, attacked)]
-    if shuffled:
-        laid = [controls.shuffled(own, key) for own, key in zip(added, rows.clip_id)]
-    else:
-        laid = [*added[1:], added[0]]
-    heard = [controls.disturbed(before, own) for before, own in zip(clean, laid)]
-    batches = [padded_batch([one[name] for one in heard], task.device, name) for name in names]
-    return rounded(inputs | {name: value for one in batches for name, value in one.items()}, _quantum(task))
-
-
-def _arrays(inputs: Inputs, counted: Inputs, names: list[str]) -> list[Arrays]:
-    """The inputs of each clip, without what pads them."""
-    lengths = {name: counted[f"{name}_length"].tolist() for name in names}
-    whole = {name: inputs[name].cpu().numpy() for name in names}
-    return [{name: whole[name][row, : lengths[name][row]] for name in names} for row in range(len(lengths[names[0]]))]
-
-
 def _told(
     task: Task, guard: guards.Guard, rows: pd.DataFrame, heard: Inputs, knowledge: str, *, made: Result | None = None
 ) -> pd.DataFrame:
     """The rows of versions of clips, decided on behind the guard and measured."""
     goal, clean = _goal(task, rows), _inputs(task, tuple(rows.clip_id))
-    decided = guard.decide(heard, [stable_hash(key) for key in rows.key])
+    seeds = [stable_hash(key) for key in rows.key]
+    decided = guard.decide(heard, seeds)
     met = goal.reached(decided).cpu().numpy()
     score = np.full(len(rows), np.nan) if guard.score is None else guard.score(heard).cpu().numpy()
     refused = score < guard.threshold
     given = task.attacks["aware" if knowledge == "aware" else "unaware"]
     passes = {name: 0 if made is None else getattr(made, name).tolist() for name in ("forwards", "backwards")}
-    sounds = zip(*(_arrays(one, clean, ["audio"]) for one in (clean, heard)), strict=True)
+    sounds = zip(*(perturbations.of_each(one, ["audio"]) for one in (clean, heard)), strict=True)
     return rows.assign(
         attack="none" if knowledge == "benign" else given.attack,
         access="none" if made is None else "gradient",
@@ -334,5 +326,6 @@ def _told(
         right=(~met & ~refused if knowledge == "benign" else ~met | refused).astype(float),
         reached=[snr_db(before["audio"], after["audio"] - before["audio"]) for before, after in sounds],
         zero_gradient=False if made is None else made.zero_gradient.tolist(),
+        arrays=guards.kept(guard, rows.kept & (made is not None), heard, list(_victim(task).bounds), seeds),
         **passes,
     )

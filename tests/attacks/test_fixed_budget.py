@@ -188,6 +188,21 @@ def test_more_starts_fool_whatever_fewer_do_and_more(targeted):
     assert fooled[1] < fooled[2] < fooled[5]
 
 
+def test_from_a_start_the_steps_of_all_starts_go_on():
+    """On a linear victim six steps and two times three more are what twelve are; nothing is fooled."""
+    victim, x = affine(2, 10, seed=4), points(FEWEST, 10, seed=5)
+    goal = goal_for(victim, x, False)
+    victim.module.network.bias += 100 * (torch.arange(2) == goal.labels[0])
+    goal = Goal(goal.labels[:1].expand(FEWEST), False)
+    small = {"relative_step": 0.05, "random_starts": 0}
+    # That of FGSM is the best point of all on a linear victim, and is left out with a start.
+    x_after = x - (run("fgsm", victim, x, goal, 0.1).adversarial["audio"] - x).sign() * -0.005 * 6
+    on = run("bim", victim, x, goal, 0.1, **{**small, "random_starts": 2}, steps=3, start={"audio": x_after})
+    expected = x + (x_after - x).sign() * 0.005 * 12
+    assert torch.allclose(on.adversarial["audio"], expected, atol=1e-12)
+    assert on.iterations.tolist() == [6] * FEWEST
+
+
 def test_bim_fools_more_than_fgsm_where_the_victim_bends():
     fooled = {"fgsm": 0, "bim": 0}
     for seed in range(8):
@@ -259,7 +274,8 @@ def test_passes_are_counted_and_a_finished_example_costs_no_more(random_starts):
     assert result.iterations.tolist() == [tried] * FEWEST + [1]
     gradients = tried if random_starts else tried - 1
     assert result.backwards.tolist() == [gradients] * FEWEST + [1]
-    assert result.forwards.tolist() == [gradients + tried] * FEWEST + [2]
+    # Besides those of gradients that of FGSM's point, and that of the last point of each start.
+    assert result.forwards.tolist() == [gradients + 1 + max(1, random_starts)] * FEWEST + [2]
     assert seen[:3] == [FEWEST + 1, FEWEST + 1, FEWEST]
     assert sum(seen) == result.forwards.sum() + len(x)  # the decisions on the result
     once = run("fgsm", victim, x, goal, 0.01)

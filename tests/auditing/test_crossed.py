@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from stages.attacks import noise, pgd_l2
+from stages.attacks import bim, noise, pgd_l2
+from stages.auditing import crossed as crossing
 from stages.auditing import defences
 from stages.auditing.crossed import DOUBLED, Batch, Run, crossed, rightly
 from stages.auditing.entries import Attack, Grid
@@ -103,7 +104,7 @@ def test_who_knows_of_a_linear_treatment_needs_no_more_than_the_distance_through
         own = batch.only(np.arange(3) == row)
         margin_db = 20 * math.log10(1.02)
         grid = replace(GRID, budgets=[exactly - margin_db, exactly + margin_db])
-        rows = crossed(defence, own, run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid)
+        rows = crossed(defence, [own], run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid)
         assert (rightly(defence, own, own.inputs, grid.hearings) == 1).all()
         enough, short = grid.budgets
         assert (left(rows, "aware", short) == 1).all()
@@ -121,7 +122,7 @@ def test_through_nothing_knowing_gains_nothing(victim):
     near = 20 * math.log10(float(batch.inputs["audio"][0].norm()) / 0.02)
     grid = replace(GRID, budgets=[near, 0.0])
     rows = crossed(
-        defences.treated(victim, way(none), draws=8), batch, run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid
+        defences.treated(victim, way(none), draws=8), [batch], run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid
     )
     for budget in grid.budgets:
         pd.testing.assert_series_equal(left(rows, "unaware", budget), left(rows, "aware", budget))
@@ -139,7 +140,7 @@ def test_success_under_fresh_noise_is_what_expectation_over_draws_says(victim):
     budget = 20 * math.log10(float(clip.norm()) / (gap + 0.5 * sigma))
     rows = crossed(
         defences.treated(victim, way(white_noise, snr_db=10.0), draws=32),
-        batch,
+        [batch],
         run(pgd_l2.attack, ["aware"], **PGD | {"confidence": 9.0}),
         replace(GRID, budgets=[budget], hearings=400),
     )
@@ -152,7 +153,7 @@ def test_of_the_first_clips_what_is_heard_is_kept_as_it_was_decided_on(victim):
     """By the draw of the first hearing, at the loudest budget alone."""
     batch, defence = batch_of(victim, 4), defences.treated(victim, way(white_noise, snr_db=-20.0), draws=1)
     grid = replace(GRID, budgets=[40.0, 20.0], hearings=3)
-    rows = crossed(defence, batch, run(pgd_l2.attack, ["unaware"], **PGD), grid)
+    rows = crossed(defence, [batch], run(pgd_l2.attack, ["unaware"], **PGD), grid)
     kept = rows[rows.arrays.map(bool)]
     assert list(kept.key) == ["clip0", "clip1", "clip2"] and set(kept.budget) == {20.0}
     for row in kept.itertuples():
@@ -165,10 +166,64 @@ def test_of_the_first_clips_what_is_heard_is_kept_as_it_was_decided_on(victim):
         assert row.decision == victim.names(decided)[0]
 
 
+def test_a_perturbation_is_lowered_to_where_it_arrives_and_no_further(victim):
+    """On a plane to the distance, to a half of a thirty-second part of the decibels; at the quietest budget alone."""
+    batch = batch_of(victim)
+    with torch.no_grad():
+        gap = victim.logits(batch.inputs)[:, 0].abs()
+    exact = 20 * torch.log10(batch.inputs["audio"].norm(dim=1) / gap)
+    grid = replace(GRID, budgets=[float(exact.min()) - 7, float(exact.min()) - 9])
+    defence = defences.treated(victim, way(none), draws=1)
+    rows = crossed(defence, [batch], run(pgd_l2.attack, ["unaware", "aware"], **PGD), grid)
+    told = rows.set_index(["knowledge", "budget"]).arrives_db
+    step = crossing.QUIETER_DB / 2**crossing.HALVINGS
+    lowered = (exact.numpy() - told["aware", grid.budgets[0]].to_numpy()) / step
+    within = exact.numpy() - grid.budgets[0] < crossing.QUIETER_DB
+    assert within.any() and (lowered[within] > -0.1).all() and (lowered[within] < 1.1).all()
+    assert told["aware", grid.budgets[1]].isna().all() and told["unaware"].isna().all()
+
+
+def test_what_arrives_without_knowing_costs_who_knows_nothing(victim):
+    """Of three clips one stands: on it alone there is a second attack, and by scores a third."""
+    batch, asked = batch_of(victim), []
+    with torch.no_grad():
+        gap = victim.logits(batch.inputs)[:, 0].abs()
+    exact = 20 * torch.log10(batch.inputs["audio"].norm(dim=1) / gap)
+    stands = int(exact.argmin())
+    budget = float(exact.sort().values[:2].mean())
+
+    def counted(*given, **told):
+        asked.append(len(given[2].labels))
+        return pgd_l2.attack(*given, **told, **PGD)
+
+    known = Attack(attack="", knowledge=["unaware", "aware"], access="gradient")
+    runs = [
+        Run(name="scores", entry=replace(known, knowledge=["aware"], access="scores"), times={1: counted}),
+        Run(name="pgd", entry=known, times=dict.fromkeys((1, *DOUBLED), counted)),
+    ]
+    defence = defences.treated(victim, way(none), draws=1)
+    rows = crossing.in_turn(defence, [batch], runs, replace(GRID, budgets=[budget]))
+    # All without knowing, one knowing, with more steps, all without a bound, and by scores one.
+    assert asked == [3, 1, 1, 3, 1]
+    assert set(rows.key[rows.attack == "scores"]) == {f"clip{stands}"}
+    pd.testing.assert_series_equal(left(rows, "unaware", budget), left(rows[rows.attack == "pgd"], "aware", budget))
+
+
+def test_of_images_what_is_made_is_kept(victim):
+    grid = replace(GRID, budgets=[0.001, 0.002], budget_in="epsilon", unlimited=1.0)
+    steps = {"steps": 2, "relative_step": 0.5, "random_starts": 0}
+    rows = crossed(defences.trained(victim, victim), [batch_of(victim, 4)], run(bim.attack, ["unaware"], **steps), grid)
+    kept = rows[rows.arrays.map(bool)]
+    assert list(kept.key) == ["clip0", "clip1", "clip2"] and set(kept.budget) == {0.002}
+    clean = batch_of(victim, 4).inputs["audio"].numpy()
+    for number, arrays in enumerate(kept.arrays):
+        assert np.abs(arrays["audio"] - clean[number]).max() == pytest.approx(0.002, abs=2**-16)
+
+
 def test_noise_as_loud_is_a_row_and_asks_nothing(victim):
     rows = crossed(
         defences.treated(victim, way(none), draws=1),
-        batch_of(victim),
+        [batch_of(victim)],
         run(noise.attack, ["none"], "none", band_hz=None),
         replace(GRID, budgets=[20.0]),
     )
@@ -193,7 +248,7 @@ def test_steps_are_doubled_as_long_as_they_find_more(victim):
 
     entry = Attack(attack="", knowledge=["unaware", "aware"], access="gradient")
     run = Run(name="pgd", entry=entry, times={times: searching(times) for times in (1, *DOUBLED)})
-    rows = crossed(defences.treated(victim, way(none), draws=1), batch, run, GRID)
+    rows = crossed(defences.treated(victim, way(none), draws=1), [batch], run, GRID)
     # Bare, through the treatment, three times more on those that are left, and without a bound.
     assert asked == [(1, 3), (1, 3), (2, 3), (4, 2), (8, 1), (1, 3)]
     again = rows[rows.times > 1].set_index(["times", "key"]).right
@@ -223,5 +278,5 @@ def test_a_defence_that_hides_its_gradients_is_seen_by_them(victim):
     with torch.no_grad():
         labels = hidden.decide(batch.inputs)[0]
     batch = replace(batch, goal=Goal(labels, targeted=False))
-    rows = crossed(defences.trained(victim, hidden), batch, run(pgd_l2.attack, ["aware"], **PGD), GRID)
+    rows = crossed(defences.trained(victim, hidden), [batch], run(pgd_l2.attack, ["aware"], **PGD), GRID)
     assert rows[rows.budget == 0.0].zero_gradient.all()

@@ -8,9 +8,9 @@ import yaml
 
 from stages import audit
 from stages.auditing import guarded
-from stages.frame import clip_table
 from stages.frame.columns import typed
 from stages.frame.errors import UserError
+from stages.frame.shards import ShardSet
 
 EPSILON = {"audio": 1024, "video": 8}
 DIRECT = {"snr_db": 0.0, "iterations": 12, "relative_step": 0.3, "shrink": None, "checked_every": 4, "band_hz": None}
@@ -62,7 +62,7 @@ AUDIT = {
                 "unaware": "joint.direct",
                 "aware": "joint.direct",
                 "clips": 4,
-                "batch_size": 4,
+                "batch_size": 1,
                 "calibrated_on": 3,
                 "detectors": ["half", "distribution"],
                 "treatments": ["none", "cleaned"],
@@ -83,7 +83,8 @@ def audited(home, folder, entry):
         patch.chdir(folder)
         patch.setenv("DEVICE", "cpu")
         audit.main("audit", f"guarded.{entry}")
-    table = clip_table.read(folder / f"data/audit/guarded/{entry.replace('.', '/')}/clips.csv")
+    written = ShardSet(folder / f"data/audit/guarded/{entry.replace('.', '/')}")
+    table = written.table.assign(arrays=[written.load(key) for key in written.table.key])
     return typed(table, ("right", "score", "threshold", "reached", "times", "backwards"), ("met", "refused"))
 
 
@@ -141,6 +142,20 @@ def test_a_detector_of_flicker_is_passed_by_who_knows_of_it_alone(words):
 def test_controls_are_as_loud_as_the_attack(words):
     unaware, shuffled = (by_clip(words, knowledge).reached for knowledge in ("unaware", "none"))
     pd.testing.assert_series_equal(shuffled.reindex(unaware.index), unaware, atol=0.3, check_names=False)
+
+
+@pytest.mark.parametrize("name", ["words", "speech"])
+def test_what_attackers_make_of_one_clip_is_kept_and_what_is_heard_behind_a_treatment(name, request):
+    table = request.getfixturevalue(name)
+    kept = table[table.arrays.map(bool)]
+    assert kept.clip_id.nunique() == 1 and set(kept.knowledge) == {"unaware", "aware"}
+    guards = (table.defence + table.detector).nunique()
+    assert len(kept[kept.times == 1]) == 2 * guards
+    for row in kept.itertuples():
+        expected = {"audio"} | ({"video"} if name == "words" else set()) | ({"heard"} if not row.detector else set())
+        assert row.arrays.keys() == expected and row.arrays["audio"].dtype == "i2"
+        if row.defence == "none" and not row.detector:
+            assert (row.arrays["heard"] == row.arrays["audio"]).all()
 
 
 def test_a_placebo_gives_the_rows_of_who_does_not_know_of_it(speech):

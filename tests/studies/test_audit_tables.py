@@ -17,7 +17,14 @@ def rows(right, *, defence="noise", attack="pgd", knowledge="aware", budget=20.0
     access = {"noise": "none", "bursts": "scores"}.get(attack, "gradient")
     told = {"study": "events", "victim": "vgg13", "defence": defence, "attack": attack, "access": access}
     told |= {"knowledge": knowledge, "budget": budget, "budget_in": "snr_db", "times": times, "right": right}
-    told |= {"right_clean": 1.0, "reached": budget, "forwards": 3.0, "backwards": 2.0, "zero_gradient": False}
+    told |= {
+        "right_clean": 1.0,
+        "reached": budget,
+        "arrives_db": np.nan,
+        "forwards": 3.0,
+        "backwards": 2.0,
+        "zero_gradient": False,
+    }
     made = pd.DataFrame(told | {"unlimited": False} | others)
     clips = [f"c{number}" for number in range(len(made))]
     return made.assign(clip_id=clips, cluster=clips, speaker="", split="test")
@@ -56,6 +63,18 @@ def test_what_is_left_is_the_worst_of_all_attacks_clip_by_clip():
     assert 0.3 < made.aware_high < 0.4  # of eight trials
 
 
+def test_extra_loudness_is_that_of_clips_that_fall_with_and_without_the_defence():
+    """Through it three fall, at the quieter budget one; without it a fourth clip does besides, and one does not."""
+    through = rows([0.0] * 4, budget=30.0, arrives_db=[31.0, np.nan, np.nan, np.nan])
+    louder = rows([0.0] * 4, arrives_db=[np.nan, 24.0, 22.0, np.nan])
+    bare = audited(aware=rows([0.0] * 4, arrives_db=[33.0, 28.0, np.nan, 30.0])).assign(defence="none")
+    made = made_of(all_of(audited(quiet=through, aware=louder), bare))
+    for name in ("table_defences", "table_victims"):
+        extra = made[name].set_index(["defence", "budget"]).extra_db
+        assert extra["noise", 20.0] == extra["noise", 30.0] == 3.0  # the median of 2 and 4
+        assert np.isnan(extra["none", 20.0])
+
+
 def test_differences_of_all_tables_are_one_family():
     made = made_of(audited())
     tested = [made[name] for name in ("table_defences", "table_victims", "table_guards")]
@@ -76,11 +95,24 @@ def test_cells_hold_each_attack_alone_and_what_was_not_run():
         (cells.victim == "vgg13") & (cells.attack == "pgd") & (cells.knowledge == "aware") & (cells.budget == 20)
     ]
     assert one.iloc[0][["n", "right", "clean", "state", "norm"]].tolist() == [8, 0.125, 1.0, "run", "L2"]
-    others = cells[cells.state != "run"]
+    others = cells[~cells.state.str.startswith("run")]
     states = dict(zip(others.victim + " " + others.defence, others.state))
     assert states["vgg13 vanilla"] == states["cnn4 reverb"] == "does not apply"
     assert states["vgg13 reverb"] == "not run"
     assert len(states) == 6
+
+
+def test_a_treatment_that_stands_before_one_network_alone_is_told_of_the_others():
+    cells = made_of(all_of(audited(), audited().assign(victim="crnn"), audited().assign(defence="mp3")))["cells"]
+    others = cells[~cells.state.str.startswith("run")]
+    assert others[["victim", "defence", "state"]].to_numpy().tolist() == [["crnn", "mp3", "not run"]]
+
+
+def test_attacks_by_scores_tell_that_they_were_on_what_was_left():
+    alone = audited().query("attack != 'bursts'").assign(defence="reverb")
+    cells = made_of(all_of(audited(), alone))["cells"]
+    by_scores = cells[cells.attack == "bursts"].set_index("defence")
+    assert by_scores.state.to_dict() == {"noise": "run on clips that stood", "reverb": "no clip stood"}
 
 
 @pytest.mark.parametrize("section", ["classifiers", "guarded"])
@@ -98,7 +130,7 @@ def test_what_does_not_fit_a_victim_of_ones_own_stays_in_its_table():
     unfit = [{"study": "events", "victim": "mine", "defence": "resample_20kHz"}]
     nothing = tables.read({"classifiers": {}, "guarded": {}, "grids": {}, "unfit": unfit})
     cells = tables.tables(replace(nothing, classifiers=audited()))["cells"]
-    assert cells[cells.state != "run"][["victim", "defence", "state"]].to_numpy().tolist() == [
+    assert cells[~cells.state.str.startswith("run")][["victim", "defence", "state"]].to_numpy().tolist() == [
         ["mine", "resample_20kHz", "does not apply"]
     ]
 

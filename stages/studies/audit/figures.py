@@ -11,6 +11,7 @@ from stages.studies.audit.tables import at_loudest
 
 Made = dict[str, pd.DataFrame]
 TOLD = {"unaware": "attacker does not know of it", "aware": "attacker knows of it"}
+LOUDNESS = ("the loudest attacks", "quieter ones", "still quieter ones")
 DETECTED = {f"auc_{knowledge}": text for knowledge, text in TOLD.items()}
 
 
@@ -48,12 +49,12 @@ def _left(own: pd.DataFrame) -> Any:
 
 
 def _by_budget(table: pd.DataFrame) -> Any:
-    """What attackers who know leave, at the loudest and at other budgets of a study."""
-    loudest = table[
-        table.groupby("study").budget.transform(lambda own: own == at_loudest(table.loc[own.index]).budget.iat[0])
-    ]
-    budgets = {"the loudest attacks": loudest, "quieter ones": table.drop(loudest.index)}
-    parts = [long(own, {"aware": text}, row="defence", panel="study", scale=100) for text, own in budgets.items()]
+    """What attackers who know leave, at each budget of a study."""
+    parts, left = [], table
+    for text in LOUDNESS:
+        loudest = pd.concat([left.head(0), *(at_loudest(own) for _, own in left.groupby("study", sort=False))])
+        parts.append(long(loudest, {"aware": text}, row="defence", panel="study", scale=100))
+        left = left.drop(loudest.index)
     title = "What the loudest and what quieter attacks leave, if attackers know of the defence"
     return values(pd.concat(parts, ignore_index=True), title=title, axis="% still decided rightly", own="y", **PER_CENT)
 

@@ -30,9 +30,10 @@ def _of(rows: pd.DataFrame) -> list[str]:
     aware = rows[rows.knowledge == "aware"]
     gradient = aware[(aware.access == "gradient") & (aware.times == 1)]
     limited = gradient[~gradient.unlimited]
+    most = aware[(aware.access == "gradient") & ~aware.unlimited]
     held = {
         "zero gradient": bool(aware.zero_gradient.any()),
-        "scores beat gradient": _gains(limited, aware[aware.access == "scores"]),
+        "scores beat gradient": _gains(_best(most), aware[aware.access == "scores"]),
         "unlimited fails": bool((gradient[gradient.unlimited].right > 0).any()),
         "more gains less": _rises(limited),
         "more steps gain": _unfinished(aware[aware.access == "gradient"]),

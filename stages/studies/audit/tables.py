@@ -15,7 +15,7 @@ import pandas as pd
 from stages.frame import clip_table
 from stages.frame.columns import typed
 from stages.measures import testing
-from stages.reporting.cells import PER_CENT, cells, finite, share, table, with_clusters
+from stages.reporting.cells import PER_CENT, Cells, cells, finite, share, table, with_clusters
 from stages.studies.audit import cards, claims, guards
 from stages.studies.audit.flags import flags
 
@@ -24,11 +24,13 @@ NOTE = (
     "Shares of the clips that the bare victim decides rightly which are still decided rightly: after noise as loud as "
     "an attack (none), after an attack on the bare victim (unaware), and after one through the defence (aware), each "
     "heard through the true defence by draws that no attacker has seen. What counts of a clip is the worst of all "
-    "attacks. The difference is unaware less aware on the same clips, of attacks with as many steps; p is corrected "
-    "over all of these differences (Benjamini and Yekutieli). Readers and recognisers have detectors beside or "
-    "treatments before them: shares are those of clips that come off well, benign ones neither refused nor taken for "
-    "something else, attacked ones refused or not made into what was wanted; transplant is another clip's "
-    "perturbation."
+    "attacks; by scores those clips alone are attacked that the other attacks leave. The difference is unaware less "
+    "aware on the same clips, of attacks with as many steps; p is corrected over all of these differences (Benjamini "
+    "and Yekutieli). extra_db is by how much louder an attacker who knows has to be than without the defence, on clips "
+    "that fall either way, every perturbation being lowered as far as it still arrives. Readers and recognisers have "
+    "detectors beside or treatments before them: shares are those of clips that come off well, benign ones neither "
+    "refused nor taken for something else, attacked ones refused or not made into what was wanted; transplant is "
+    "another clip's perturbation."
 )
 TABLES = {
     "table_defences": "What is left of each defence, all victims of a study",
@@ -54,7 +56,7 @@ OF = "events"
 PAPERS: dict[str, tuple[str, ...]] = {}
 READERS = ("fsdkaggle2018", "italian_emotion", "iemocap", "lrw", "grid", "noisy_speech")
 UNIT = ""
-NUMBERS = ("budget", "right", "right_clean", "reached", "forwards", "backwards", "times")
+NUMBERS = ("budget", "right", "right_clean", "reached", "arrives_db", "forwards", "backwards", "times")
 KNOWLEDGE = ("none", "unaware", "aware")
 VICTIM = ["study", "victim"]
 KEYS = ["study", "victim", "defence", "attack", "access", "knowledge", "budget", "budget_in", "times"]
@@ -64,6 +66,8 @@ COLUMNS = list(dict.fromkeys([*KEYS, "clip_id", "speaker", "split", "unlimited",
 EMPTY = {"detector": "", "goal": "untargeted"}
 NORMS = {"snr_db": "L2", "epsilon": "Linf"}
 APPLIES_NOT, NOT_RUN = "does not apply", "not run"
+# By scores those clips alone are attacked that the other attacks leave.
+RUN, RUN_ON_REST, NONE_LEFT = "run", "run on clips that stood", "no clip stood"
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def _classifiers(values: dict[str, Any], folder: Path) -> pd.DataFrame:
             rows = clip_table.read(folder / study / name / "clips.csv")
             parts.append(rows.assign(victim=name, unlimited=values["grids"][entry["grid"]]["unlimited"]))
     rows = pd.concat(parts or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
-    rows = typed(rows, NUMBERS, ("zero_gradient",))
+    rows = typed(rows.reindex(columns=list(dict.fromkeys([*rows, *COLUMNS]))), NUMBERS, ("zero_gradient",))
     rows = with_clusters(rows.assign(corpus=rows.study)).drop(columns="corpus")
     return rows.assign(unlimited=rows.budget == rows.unlimited)
 
@@ -164,6 +168,7 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     no defence.
     """
     made, names, keys = [], [*keys, "defence"], [*keys, "defence", "budget", "budget_in"]
+    extra = _extra(rows, names)
     for where, own in rows.groupby(keys, sort=False):
         clips = ["victim", "clip_id", "cluster"]
         worst = own.pivot_table(index=clips, columns="knowledge", values="right", aggfunc="min").reset_index()
@@ -177,9 +182,24 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         tested = testing.mean((pairs.unaware - pairs.aware).to_numpy(), pairs.cluster.to_numpy())
         row |= cells("difference", tested.effect, tested.low, tested.high)
         p = min(1.0, 2 * min(tested.supports, tested.contradicts))
+        row |= extra[tuple(row[name] for name in names)]
         made.append(row | {"p": p, "n": len(worst), "clusters": worst.cluster.nunique()})
     # Of no rows names would be numbers, which no other table can be laid beside.
     return table(made, [*keys, "p"], p=6).astype(dict.fromkeys(names, object))
+
+
+def _extra(rows: pd.DataFrame, names: list[str]) -> dict[tuple[str, ...], Cells]:
+    """By how many dB who knows of a defence has to be louder than through a control, for each one's `names`.
+
+    The median over the clips that fall through both, with its interval; at whatever budget they do.
+    """
+    controls, clips = rows.defence.isin(cards.CONTROLS), ["study", "victim", "clip_id"]
+    bare, found = rows[controls].groupby(clips).arrives_db.max(), {}
+    for where, own in rows.groupby(names, sort=False):
+        louder = (bare - own[~controls[own.index]].groupby(clips).arrives_db.max()).dropna().to_numpy()
+        told = (np.median(louder), *testing.median_interval(louder)) if len(louder) else ()
+        found[where] = cells("extra_db", *told)
+    return found
 
 
 def _cells(rows: pd.DataFrame) -> pd.DataFrame:
@@ -187,7 +207,8 @@ def _cells(rows: pd.DataFrame) -> pd.DataFrame:
     made = []
     for where, own in rows.groupby(KEYS, sort=False):
         row = dict(zip(KEYS, where)) | EMPTY
-        row |= {"norm": NORMS[row["budget_in"]], "state": "run", "n": len(own), "clusters": own.cluster.nunique()}
+        state = RUN_ON_REST if row["access"] == "scores" else RUN
+        row |= {"norm": NORMS[row["budget_in"]], "state": state, "n": len(own), "clusters": own.cluster.nunique()}
         row |= share(own.right_clean, own.cluster, "clean") | share(own.right, own.cluster, "right")
         row["reached"] = own.reached[np.isfinite(own.reached)].median()
         row |= {"forwards": own.forwards.mean(), "backwards": own.backwards.mean()}
@@ -196,17 +217,28 @@ def _cells(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _others(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row for each victim and defence of another victim that it was not audited with."""
+    """A row for each victim and defence of others that it was not audited with, and for attacks on no clip."""
     kinds = dict(rows.drop_duplicates("study").set_index("study").budget_in)
     own = set(zip(rows.study, rows.victim, rows.defence))
-    return pd.DataFrame(list(_missing(rows, kinds, own)), columns=["study", "victim", "defence", "state"])
+    missing = [*_missing(rows, kinds, own), *_none_left(rows)]
+    return pd.DataFrame(missing, columns=["study", "victim", "defence", "attack", "access", "state"])
+
+
+def _none_left(rows: pd.DataFrame) -> Iterator[dict[str, str]]:
+    """The attacks by scores of a study, where none of a victim's clips were left to them behind a defence."""
+    attacks = rows[rows.access == "scores"].drop_duplicates(["study", "attack"])[["study", "attack"]]
+    tried = set(zip(rows.study, rows.victim, rows.defence, rows.attack))
+    for where in rows.drop_duplicates([*VICTIM, "defence"])[[*VICTIM, "defence"]].itertuples(index=False):
+        for attack in attacks.attack[attacks.study == where.study]:
+            if (*where, attack) not in tried:
+                yield where._asdict() | {"attack": attack, "access": "scores", "state": NONE_LEFT}
 
 
 def _missing(rows: pd.DataFrame, kinds: dict[str, str], own: set[tuple]) -> Iterator[dict[str, str]]:
     defences = rows.drop_duplicates(["study", "defence"])[["study", "defence"]]
     for study, victim in rows.drop_duplicates(["study", "victim"])[["study", "victim"]].itertuples(index=False):
         for other, defence in defences.itertuples(index=False):
-            if other != study and (study, victim, defence) not in own:
+            if (study, victim, defence) not in own:
                 state = NOT_RUN if kinds[other] == kinds[study] else APPLIES_NOT
                 yield {"study": study, "victim": victim, "defence": defence, "state": state}
 
