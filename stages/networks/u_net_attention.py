@@ -12,11 +12,11 @@ block's output takes c_t, x_t and the cropped x_c. What it leaves open, and how 
 """
 
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from stages.frame.errors import UserError
 from stages.frame.parameters import Count
-from stages.networks.wave_u_net import WaveUNet
+from stages.networks.wave_u_net import Conv1d, WaveUNet
 
 
 def build(
@@ -60,7 +60,7 @@ class Gate(nn.Module):
 
     def __init__(self, channels: int, units: int, causal: bool):
         super().__init__()
-        self.query, self.key = nn.Conv1d(channels, units, 1), nn.Conv1d(channels, units, 1)
+        self.query, self.key = Conv1d(channels, units, 1), Conv1d(channels, units, 1)
         self.causal = causal
 
     def forward(self, coming: Tensor, skip: Tensor, inside: Tensor) -> Tensor:
@@ -70,6 +70,9 @@ class Gate(nn.Module):
         inside sees one outside anyway.
         """
         query, key, value = (values.mT for values in (self.query(coming), self.key(coming), skip))
-        mask = None if self.causal else inside.expand(-1, query.shape[1], -1)
-        context = scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=self.causal)
-        return context.mT * inside
+        mask = None if self.causal else inside[:, None].expand(-1, -1, query.shape[1], -1)
+        # Zeros make all three as wide: only then PyTorch has one kernel for it all, on a CPU too.
+        units, channels = query.shape[2], value.shape[2]
+        wide = (pad(values, (0, max(units, channels) - values.shape[2]))[:, None] for values in (query, key, value))
+        context = scaled_dot_product_attention(*wide, attn_mask=mask, is_causal=self.causal, scale=units**-0.5)
+        return context[:, 0, :, :channels].mT * inside

@@ -10,7 +10,7 @@ from stages import victim
 from stages.frame.errors import UserError
 from stages.networks.dnn_regression import log_power
 from stages.networks.u_net_attention import Gate
-from stages.networks.wave_u_net import doubled
+from stages.networks.wave_u_net import Conv1d, doubled
 from stages.victim import padded_batch
 
 SIGNAL = {"sample_rate_hz": 16000}
@@ -129,6 +129,17 @@ def test_at_the_papers_scale_it_takes_a_step(name):
 
 def test_twice_the_rate():
     assert doubled(torch.tensor([[[2.0, 4.0, -2.0]]])).tolist() == [[[2.0, 3.0, 4.0, 1.0, -2.0, -1.0]]]
+
+
+@pytest.mark.parametrize("kernel", [1, 5])
+def test_a_convolution_of_parts_is_that_of_all_channels(kernel):
+    layer, parts = Conv1d(7, 3, kernel), [torch.randn(2, channels, 9) for channels in (4, 1, 2)]
+    whole = torch.cat(parts, 1).requires_grad_()
+    expected = conv1d(whole, layer.weight, layer.bias, padding="same")
+    torch.testing.assert_close(layer(*parts), expected)
+    torch.testing.assert_close(layer(whole), expected)
+    gradients = [torch.autograd.grad(made.square().sum(), whole)[0] for made in (layer(whole), expected)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_a_u_net_by_hand():
