@@ -90,7 +90,9 @@ def _while_it_stays(from_file: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(from_file)
     def index(cls: type, repo: Any, path: str) -> Any:
-        if repo.fs.protocol != "local":
+        from dvc.fs import LocalFileSystem
+
+        if not isinstance(repo.fs, LocalFileSystem):
             return from_file(cls, repo, path)
         noted = [_noted(file) for file in (path, Path(path).with_suffix(".lock"), Path(repo.root_dir, "params.yaml"))]
         known = vars(repo).setdefault("quickly_indexed", {})
