@@ -1,6 +1,7 @@
 """DVC with whole locks that does nothing twice: as DVC alone, but quicker, and an interrupt waits for a lock."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,18 +25,22 @@ GRAPH = """stages:
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A repository of two stages, committed; tests change copies of it."""
+    folder = clones.repository(tmp_path_factory.mktemp("made"))
+    (folder / "params.yaml").write_text(PARAMS)
+    (folder / "dvc.yaml").write_text(GRAPH)
+    clones.run(folder, "dvc", "repro", "-q")
+    clones.commit(folder)
+    return folder
+
+
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
-    """A repository of two stages, committed, in the working folder."""
-    monkeypatch.chdir(tmp_path)
+def repository(made, tmp_path, monkeypatch):
+    """The repository of two stages, in the working folder."""
+    monkeypatch.chdir(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
     monkeypatch.setenv("PYTHONPATH", str(clones.ROOT))
-    clones.run(tmp_path, "git", "init", "-q")
-    clones.run(tmp_path, "dvc", "init", "-q")
-    (tmp_path / "params.yaml").write_text(PARAMS)
-    (tmp_path / "dvc.yaml").write_text(GRAPH)
-    clones.run(tmp_path, "dvc", "repro", "-q")
-    clones.run(tmp_path, "git", "add", ".")
-    clones.run(tmp_path, "git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first")
     return tmp_path
 
 
