@@ -10,7 +10,7 @@ from pathlib import Path
 import clones
 import pytest
 
-from stages.tools import quick_dvc
+from stages.tools import quick_dvc, warm
 
 PARAMS = "# how many\nwork: {count: 1, names: [a, b]}\n"
 GRAPH = """stages:
@@ -211,11 +211,12 @@ def test_what_stages_need_is_started_once_before_the_first_that_runs():
     assert told == [("a", True, {}), "start", ("b", False, {"run_env": {"c": "d"}}), ("e", False, {})]
 
 
-def test_its_stages_have_the_libraries_loaded(repository, monkeypatch):
+def test_its_stages_are_started_by_a_python_that_has_the_libraries_loaded(repository, monkeypatch):
     monkeypatch.setenv("PATH", f"{clones.BIN}:{os.environ['PATH']}")
-    Path("loaded.py").write_text("import sys\nprint('torch' in sys.modules)\n")
-    Path("dvc.yaml").write_text("stages:\n  loaded:\n    cmd: python -m loaded\n")
-    assert "True" in quick("repro", "loaded").splitlines()
+    Path("dvc.yaml").write_text("stages:\n  which:\n    cmd: cp $(command -v python) .\n    outs: [python]\n")
+    quick("repro", "which")
+    # What `warm` puts in front.
+    assert warm.CLIENT.splitlines()[-1] in Path("python").read_text()
 
 
 LOCK = """schema: '2.0'
