@@ -27,6 +27,16 @@ def dvc(folder: Path, *arguments: str) -> str:
     return run(folder, sys.executable, "-m", "stages.tools.quick_dvc", *arguments).stdout
 
 
+def repository(folder: Path) -> Path:
+    """The folder as a repository of git and DVC, with nothing in it; DVC starts no processes that ask the network."""
+    from dvc.repo import Repo
+
+    run(folder, "git", "init", "-q")
+    Repo.init(str(folder)).close()
+    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n    check_update = false\n")
+    return folder
+
+
 def clone(folder: Path) -> Path:
     """The working tree as it stands, in a repository of its own."""
     files = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.splitlines()

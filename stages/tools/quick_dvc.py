@@ -1,9 +1,10 @@
 """Tool: DVC that does nothing twice and writes locks whole: `python -m stages.tools.quick_dvc ...` for `dvc ...`.
 
-DVC parses params.yaml anew for each stage that has parameters, and looks through all of it for each of them; hashes a
-folder anew for each stage that reads it; parses and writes a whole lock of some thousand lines for each stage that ran;
-and stages the files of each stage of an experiment in git, changed or not. It writes a lock in place, where Ctrl-C
-leaves one that stops all later runs.
+DVC parses params.yaml anew for each stage that has parameters, and looks through all of it for each of them; makes all
+stages anew for each part of a command; hashes a folder anew for each stage that reads it; parses and writes a whole
+lock of some thousand lines for each stage that ran; and stages the files of each stage of an experiment in git, changed
+or not. Each stage imports the heavy libraries, 2 s. It writes a lock in place, where Ctrl-C leaves one that stops all
+later runs.
 """
 
 import contextlib
@@ -18,6 +19,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from stages.tools import warm
 
 # Held while a lock file of DVC is written, which whoever ends this process has to wait for.
 writing = threading.Lock()
@@ -35,12 +38,14 @@ def prepare() -> None:
     from dvc import dvcfile
     from dvc.output import Output
     from dvc.repo.experiments.executor.base import BaseExecutor
+    from dvc.repo.index import Index
     from dvc.stage import cache
     from dvc.utils import strictyaml
     from dvc.utils.serialize import _yaml
 
     _yaml.parse_yaml = strictyaml.parse_yaml = _remembered(_yaml.parse_yaml)
     dpath.get = _step_by_step(dpath.get)
+    Index.from_file = classmethod(_while_it_stays(Index.from_file.__func__))
     Output._get_hash_meta = _once_a_folder(Output._get_hash_meta)
     dvcfile.modify_yaml = _by_entry(dvcfile.modify_yaml)
     BaseExecutor._repro_and_track = staticmethod(_staging_what_is_new())
@@ -77,6 +82,27 @@ def _step_by_step(get: Callable[..., Any]) -> Callable[..., Any]:
     return value
 
 
+def _while_it_stays(from_file: Callable[..., Any]) -> Callable[..., Any]:
+    """DVC's `from_file`, which makes the stages of a file anew only where it, its lock or params.yaml is another.
+
+    Those of another revision, which are read out of git, it makes as ever.
+    """
+
+    @functools.wraps(from_file)
+    def index(cls: type, repo: Any, path: str) -> Any:
+        from dvc.fs import LocalFileSystem
+
+        if not isinstance(repo.fs, LocalFileSystem):
+            return from_file(cls, repo, path)
+        noted = [_noted(file) for file in (path, Path(path).with_suffix(".lock"), Path(repo.root_dir, "params.yaml"))]
+        known = vars(repo).setdefault("quickly_indexed", {})
+        if path not in known or known[path][0] != noted:
+            known[path] = noted, from_file(cls, repo, path)
+        return known[path][1]
+
+    return index
+
+
 def _once_a_folder(hashed: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """DVC's `hashed`, which is asked again for a folder only where a file's number, size or time of change is another.
 
@@ -103,9 +129,17 @@ def _files(folder: str) -> list[tuple]:
         if entry.is_dir(follow_symlinks=False):
             found += _files(entry.path)
         else:
-            stat = entry.stat()
-            found.append((entry.path, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+            found.append((entry.path, *_noted(entry)))
     return found
+
+
+def _noted(file: str | os.PathLike) -> tuple[int, ...]:
+    """What changes when the file is written; nothing where there is none."""
+    try:
+        stat = Path(file).stat()
+    except FileNotFoundError:
+        return ()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _by_entry(modify: Callable[..., Any]) -> Callable[..., Any]:
@@ -175,6 +209,19 @@ def _where_all_is_there(can_hash: Callable[[Any], bool]) -> Callable[[Any], bool
     return can
 
 
+def _after(start: Callable[[], Any], run: Callable[..., Any]) -> Callable[..., Any]:
+    """DVC's `run` of a stage's command, before the first of which `start` is called, unless it is only told."""
+    start_once = functools.cache(start)
+
+    @functools.wraps(run)
+    def ran(stage: Any, dry: bool = False, **named: Any) -> Any:
+        if not dry:
+            start_once()
+        return run(stage, dry=dry, **named)
+
+    return ran
+
+
 def _exchanged(lock: str, entry: str) -> str:
     """The text of a lock with the text of a stage's entry in the place of its present one, or at the end."""
     head = re.escape(entry.partition("\n")[0])
@@ -202,6 +249,9 @@ def _uninterrupted(write: Callable[..., Any]) -> Callable[..., Any]:
 
 if __name__ == "__main__":
     from dvc.cli import main
+    from dvc.stage import run
 
     prepare()
-    sys.exit(main(sys.argv[1:]))
+    with contextlib.ExitStack() as held:
+        run.cmd_run = _after(lambda: held.enter_context(warm.started()), run.cmd_run)
+        sys.exit(main(sys.argv[1:]))

@@ -80,10 +80,15 @@ def written(output: Path, **how: str | tuple[str, ...]) -> tuple[dict[str, str],
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in output.iterdir()}, ranks
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The files that one process writes."""
+    return written(tmp_path_factory.mktemp("alone") / "out", DEVICES="1")[0]
+
+
 @pytest.mark.parametrize("count", [2, 3])
-def test_several_processes_write_the_same_shards_as_one(tmp_path, count):
-    alone, _ = written(tmp_path / "one" / "out", DEVICES="1")
-    together, ranks = written(tmp_path / "several" / "out", DEVICES=str(count))
+def test_several_processes_write_the_same_shards_as_one(alone, tmp_path, count):
+    together, ranks = written(tmp_path / "out", DEVICES=str(count))
     assert alone == together
     assert ranks == {f"rank{rank}" for rank in range(count)}
 

@@ -15,21 +15,20 @@ stages:
 """
 
 
-@pytest.fixture
-def repository(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
     """One with the house's own ignored files, and a stage that reads the corpus."""
-    for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
-        clones.run(tmp_path, *command)
+    folder = clones.repository(tmp_path_factory.mktemp("own"))
     for name in ("user.email", "user.name"):
-        clones.run(tmp_path, "git", "config", name, "test@example.org")
-    (tmp_path / ".gitignore").write_text((clones.ROOT / ".gitignore").read_text())
-    (tmp_path / "dvc.yaml").write_text(GRAPH)
-    (tmp_path / "params.yaml").write_text("share: 0.25\n")
-    (tmp_path / "data/my_sounds").mkdir(parents=True)
-    (tmp_path / "data/my_sounds/clips.csv").write_text("file,label\n")
-    clones.run(tmp_path, "dvc", "add", "-q", "data/my_sounds")
-    clones.commit(tmp_path)
-    return tmp_path
+        clones.run(folder, "git", "config", name, "test@example.org")
+    (folder / ".gitignore").write_text((clones.ROOT / ".gitignore").read_text())
+    (folder / "dvc.yaml").write_text(GRAPH)
+    (folder / "params.yaml").write_text("share: 0.25\n")
+    (folder / "data/my_sounds").mkdir(parents=True)
+    (folder / "data/my_sounds/clips.csv").write_text("file,label\n")
+    clones.run(folder, "dvc", "add", "-q", "data/my_sounds")
+    clones.commit(folder)
+    return folder
 
 
 def test_what_dvc_notes_of_it_is_in_git_and_the_corpus_is_not(repository):

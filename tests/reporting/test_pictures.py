@@ -5,6 +5,7 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
+import clones
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,8 +103,7 @@ def test_dvc_shows_the_same_picture_and_revisions_side_by_side(tmp_path):
         return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
 
     pictures.write(chart(), folder, "x")
-    run("git", "init", "-q")
-    run(sys.executable, "-m", "dvc", "init", "-q")
+    clones.repository(tmp_path)
     run("git", "add", "-A")
     run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a")
     pictures.write(chart(TABLE.assign(x=[0.75, 0.5])), folder, "x")

@@ -16,8 +16,9 @@ from stages.tools import sharing, slurm
 ASK = """
 import sys
 from stages.frame.errors import told_in_one_line
-from stages.tools import sharing, workers
+from stages.tools import cluster, sharing, workers
 if __name__ == "__main__":
+    cluster.CONNECTS_WITHIN_S = float(sys.argv[2])
     with told_in_one_line():
         workers.run({"c": {"a", "b"}, "b": {"a"}, "a": set()}, 1, sys.argv[1])
         sharing.restore(["c"])
@@ -70,8 +71,7 @@ def asker(tmp_path):
     """A repository whose cache clones can share."""
     folder = tmp_path / "asker"
     folder.mkdir()
-    clones.run(folder, "git", "init", "-q")
-    clones.run(folder, "dvc", "init", "-q")
+    clones.repository(folder)
     for name, text in {"dvc.yaml": GRAPH, "in": "1\n", "params.yaml": "a: 1\n", "ask.py": ASK}.items():
         (folder / name).write_text(text)
     (folder / ".gitignore").write_text("/a\n/b\n/c\n/.scratch\n")
@@ -90,7 +90,7 @@ def test_workers_compute_and_who_asked_has_it_all(asker, address, started):
     workers = [cloned(asker, name) for name in ("one", "two")]
     for worker in workers:
         started(worker, "-m", "stages.tools.join", address)
-    told = started(asker, "ask.py", address).communicate()[0]
+    told = started(asker, "ask.py", address, "300").communicate()[0]
     assert all(f"\n{name}: done in " in told for name in "abc"), told
     assert (asker / "c").read_text() == "1\n1\n1\n"
     computed = [path.name for worker in workers for path in worker.glob(".scratch/logs/*.log")]
@@ -103,7 +103,7 @@ def test_a_worker_with_other_parameters_is_told_before_anything_runs(asker, addr
     (worker / "params.yaml").write_text("a: 2\n")
     joined = started(worker, "-m", "stages.tools.join", address)
     assert "at work for" in joined.stdout.readline()
-    told = started(asker, "ask.py", address).communicate()[0]
+    told = started(asker, "ask.py", address, "300").communicate()[0]
     assert told.startswith("error: worker on ") and "expected params.yaml " in told and told.count("\n") == 1
     assert not (worker / "a").exists()
 
@@ -121,7 +121,7 @@ def test_code_that_is_no_commits_is_told(asker, monkeypatch):
 
 
 def test_nobody_at_the_address_is_one_line(asker, started):
-    told = started(asker, "ask.py", "tcp://127.0.0.1:1").communicate()[0]
+    told = started(asker, "ask.py", "tcp://127.0.0.1:1", "1").communicate()[0]
     assert told.startswith("error: CLUSTER=tcp://127.0.0.1:1: expected a Dask scheduler") and told.count("\n") == 1
 
 

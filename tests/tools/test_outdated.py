@@ -15,8 +15,7 @@ stages:
 
 def test_a_file_has_changed_for_those_alone_that_read_it_before(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    clones.run(tmp_path, "git", "init", "-q")
-    clones.run(tmp_path, "dvc", "init", "-q")
+    clones.repository(tmp_path)
     Path("dvc.yaml").write_text(GRAPH)
     Path("given").write_text("one")
     clones.run(tmp_path, "dvc", "repro", "-q")

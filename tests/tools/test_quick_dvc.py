@@ -1,6 +1,7 @@
 """DVC with whole locks that does nothing twice: as DVC alone, but quicker, and an interrupt waits for a lock."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import clones
 import pytest
 
-from stages.tools import quick_dvc
+from stages.tools import quick_dvc, warm
 
 PARAMS = "# how many\nwork: {count: 1, names: [a, b]}\n"
 GRAPH = """stages:
@@ -24,18 +25,22 @@ GRAPH = """stages:
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A repository of two stages, committed; tests change copies of it."""
+    folder = clones.repository(tmp_path_factory.mktemp("made"))
+    (folder / "params.yaml").write_text(PARAMS)
+    (folder / "dvc.yaml").write_text(GRAPH)
+    clones.run(folder, "dvc", "repro", "-q")
+    clones.commit(folder)
+    return folder
+
+
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
-    """A repository of two stages, committed, in the working folder."""
-    monkeypatch.chdir(tmp_path)
+def repository(made, tmp_path, monkeypatch):
+    """The repository of two stages, in the working folder."""
+    monkeypatch.chdir(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
     monkeypatch.setenv("PYTHONPATH", str(clones.ROOT))
-    clones.run(tmp_path, "git", "init", "-q")
-    clones.run(tmp_path, "dvc", "init", "-q")
-    (tmp_path / "params.yaml").write_text(PARAMS)
-    (tmp_path / "dvc.yaml").write_text(GRAPH)
-    clones.run(tmp_path, "dvc", "repro", "-q")
-    clones.run(tmp_path, "git", "add", ".")
-    clones.run(tmp_path, "git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first")
     return tmp_path
 
 
@@ -162,6 +167,58 @@ def test_a_folder_is_hashed_anew_when_a_file_in_it_is_another(repository):
         assert changed((inner / "b").unlink)
 
 
+def test_stages_are_made_anew_when_a_file_that_they_are_of_is_another(repository):
+    """Its graph, its lock, or the parameters; and what is made of files is nothing that is read out of git."""
+    from dvc.repo import Repo
+    from dvc.repo.index import Index
+
+    asked = []
+    made = quick_dvc._while_it_stays(
+        lambda cls, repo, path: asked.append(1) or Index.from_file.__func__(cls, repo, path)
+    )
+    graph = str(repository / "dvc.yaml")
+
+    def stages(change):
+        change()
+        before = len(asked)
+        found = {stage.addressing: stage.dumpd() for stage in made(Index, repo, graph).stages}
+        assert found == {stage.addressing: stage.dumpd() for stage in Index.from_file(repo, graph).stages}
+        return found, len(asked) > before
+
+    with Repo(repository) as repo:
+        assert stages(lambda: None)[1]
+        assert not stages(repo._reset)[1]
+        assert "more" in stages(lambda: None)[0]
+        cut = GRAPH[: GRAPH.index("  more:")]
+        found, anew = stages(lambda: Path("dvc.yaml").write_text(cut))
+        assert anew and found.keys() == {"work"}
+        assert stages(lambda: Path("dvc.lock").write_text("schema: '2.0'\nstages: {}\n"))[1]
+        assert stages(lambda: Path("dvc.lock").unlink())[1]
+        assert stages(lambda: Path("params.yaml").write_text(PARAMS.replace("1", "12")))[1]
+        assert not stages(repo._reset)[1]
+        with repo.switch("HEAD"):
+            assert len(made(Index, repo, "/dvc.yaml").stages) == 2
+            assert len(made(Index, repo, "/dvc.yaml").stages) == 2
+        assert len(asked) == 7
+
+
+def test_what_stages_need_is_started_once_before_the_first_that_runs():
+    told = []
+    run = quick_dvc._after(lambda: told.append("start"), lambda stage, dry, **named: told.append((stage, dry, named)))
+    run("a", dry=True)
+    run("b", run_env={"c": "d"})
+    run("e")
+    assert told == [("a", True, {}), "start", ("b", False, {"run_env": {"c": "d"}}), ("e", False, {})]
+
+
+def test_its_stages_are_started_by_a_python_that_has_the_libraries_loaded(repository, monkeypatch):
+    monkeypatch.setenv("PATH", f"{clones.BIN}:{os.environ['PATH']}")
+    Path("dvc.yaml").write_text("stages:\n  which:\n    cmd: cp $(command -v python) .\n    outs: [python]\n")
+    quick("repro", "which")
+    # What `warm` puts in front.
+    assert warm.CLIENT.splitlines()[-1] in Path("python").read_text()
+
+
 LOCK = """schema: '2.0'
 stages:
   first@a-b:
@@ -254,6 +311,22 @@ def test_it_is_by_this_that_dvc_writes_locks(repository):
         with Repo(repository) as repo:
             repo.reproduce("work", force=True)
     assert calls == [1]
+
+
+def test_it_is_by_these_that_dvc_makes_stages_and_runs_them(repository, monkeypatch):
+    """The names are some of DVC's own, and may change."""
+    from dvc.repo import Repo
+    from dvc.repo.index import Index
+    from dvc.stage import run
+
+    calls, made, ran = [], Index.from_file, run.cmd_run
+    monkeypatch.setattr(Index, "from_file", lambda repo, path: calls.append("made") or made(repo, path))
+    monkeypatch.setattr(run, "cmd_run", lambda stage, **named: calls.append(sorted(named)) or ran(stage, **named))
+    Path("out").unlink()
+    with Repo(repository) as repo:
+        assert len(repo.index.stages) == 2
+        repo.reproduce("work", force=True)
+    assert calls[0] == "made" and calls[-1] == ["dry", "run_env"]
 
 
 def test_it_is_by_these_that_dvc_finds_parameters_hashes_folders_and_changes_locks(repository, monkeypatch):

@@ -1,5 +1,6 @@
 """Entries that were taken out again: what they left is gone, and nothing is out of date for it."""
 
+import shutil
 from pathlib import Path
 
 import clones
@@ -29,22 +30,31 @@ stages:
 REPORT = "stages/studies/one/dvc.yaml:report"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A repository that has run with the entry `a`."""
+    folder = clones.repository(tmp_path_factory.mktemp("made"))
+    (folder / ".gitignore").write_text("/data/\n")
+    (folder / "stages/studies/one").mkdir(parents=True)
+    (folder / "stages/studies/one/dvc.yaml").write_text(GRAPH)
+    _write(folder, a=1)
+    clones.run(folder, "dvc", "repro", "-q", "-R", "stages")
+    return folder
+
+
+def _write(folder, **values):
+    (folder / "params.yaml").write_text(yaml.safe_dump({"one": {"entries": values}}))
+
+
 @pytest.fixture
-def write(tmp_path, monkeypatch):
+def write(made, tmp_path, monkeypatch):
     """Writes params.yaml of a repository that has run with the entry `a`, and what is out of date then."""
-    monkeypatch.chdir(tmp_path)
-    for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
-        clones.run(tmp_path, *command)
-    (tmp_path / ".gitignore").write_text("/data/\n")
-    (tmp_path / "stages/studies/one").mkdir(parents=True)
-    (tmp_path / "stages/studies/one/dvc.yaml").write_text(GRAPH)
+    monkeypatch.chdir(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
 
     def entries(**values):
-        Path("params.yaml").write_text(yaml.safe_dump({"one": {"entries": values}}))
+        _write(tmp_path, **values)
         return graph.outdated([REPORT], parameters.read())
 
-    entries(a=1)
-    clones.run(tmp_path, "dvc", "repro", "-q", "-R", "stages")
     return entries
 
 

@@ -54,8 +54,7 @@ def repository(tmp_path, monkeypatch):
     monkeypatch.setenv("DEVICES", "2")
 
     def made(command: str) -> Path:
-        clones.run(tmp_path, "git", "init", "-q")
-        clones.run(tmp_path, "dvc", "init", "-q")
+        clones.repository(tmp_path)
         Path("dvc.yaml").write_text(f"stages:\n  work:\n    cmd: {command}\n    outs: [out]\n")
         return tmp_path
 
