@@ -97,12 +97,12 @@ def test_how_loud_is_of_the_clips_that_fell_and_whether_is_of_all(made):
 
 
 def test_behind_treatments_words_are_counted_and_phrases_come_to_nothing_or_not(made):
-    row = only(made["table_treated_words"], guard="nsnet2")
+    row = only(made["table_treated"], guard="nsnet2")
     assert (row.wer_unaware, row.wer_aware, row.n) == (4 / 16, 8 / 16, 4)  # of one clip the longer try counts
-    assert pd.isna(row.wer_none)
-    row = only(made["table_treated_phrases"], guard="mp3")
-    assert (row.unaware, row.aware, row.difference, row.extra_db, row.n) == (1, 0.5, 0.5, 5, 4)
-    assert not [name for name in made["table_treated_phrases"] if name.startswith("auc")]
+    assert pd.isna(row.wer_none) and pd.isna(row.aware)
+    row = only(made["table_treated"], guard="mp3")
+    assert (row.unaware, row.aware, row.difference, row.phrases) == (1, 0.5, 0.5, 4)
+    assert (row.snr_db_unaware, row.snr_db_aware) == (30, 25)
 
 
 def test_quality_is_the_mean_of_what_is_defined(made):

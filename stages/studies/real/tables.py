@@ -43,8 +43,7 @@ TABLES = {
     "table_recogniser": "Whisper on clean test clips",
     "table_untargeted": "Whisper under projected gradient descent against what was said, and noise as loud",
     "table_phrases": "Phrases put into what Whisper hears: the smallest perturbation, and noise at 20 dB",
-    "table_treated_words": "What Whisper hears behind treatments, under descent against what was said at 30 dB",
-    "table_treated_phrases": "Phrases behind treatments: attacks that come to nothing, and how loud they are",
+    "table_treated": "Behind treatments: what Whisper hears under descent at 30 dB (WER), phrases that come to nothing",
     "table_enhancers": "Enhancers on the same mixtures of speech and noise, and what Whisper hears",
     "table_sounds": "Silero VAD: the smallest perturbation that hides speech, or makes noise heard as speech",
     "table_emotions": "Emotion by heads on frames of Whisper's encoder or descriptors, each speaker left out in turn",
@@ -117,8 +116,9 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
         "table_phrases": _by(
             pd.concat([possible(phrases).assign(target="all"), possible(phrases)]), ["attack", "target"], _smallest
         ),
-        "table_treated_words": _by(words, ["guard"], _by_knowledge),
-        "table_treated_phrases": _guards(measured.treated[measured.treated.target != ""]),
+        "table_treated": _by(words, ["guard"], _by_knowledge).merge(
+            _guards(measured.treated[measured.treated.target != ""]), on="guard", how="outer", sort=False
+        ),
         "table_enhancers": _by(measured.mixtures, ["version", "treatment"], _enhanced),
         "table_sounds": _by(sounds, ["attack", "sound"], _smallest),
         "table_emotions": table([_recall(measured.emotions, *one) for one in heads]),
@@ -137,7 +137,7 @@ def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
     """The headline numbers."""
-    behind, mixtures = made["table_treated_words"], made["table_enhancers"]
+    behind, mixtures = made["table_treated"], made["table_enhancers"]
     values = {
         "clean_percent": PER_CENT * (1 - made["table_recogniser"].wer.iloc[0]),
         "attacked_percent": PER_CENT * (1 - cell(made["table_untargeted"], "wer", attack=LOUD)),
@@ -198,8 +198,9 @@ def _by_knowledge(own: pd.DataFrame) -> Cells:
 
 def _guards(rows: pd.DataFrame) -> pd.DataFrame:
     """The audit's row for each treatment, without what is of detectors alone."""
-    made = guards.guards(rows)
-    return made.drop(columns=[name for name in made if name.startswith(("auc_", "transplant", "study", "entry"))])
+    made = guards.guards(rows).rename(columns={"n": "phrases"})
+    of_others = ("auc_", "transplant", "extra", "study", "entry", "victim", "clusters")
+    return made.drop(columns=[name for name in made if name.startswith(of_others)])
 
 
 def _enhanced(own: pd.DataFrame) -> Cells:
