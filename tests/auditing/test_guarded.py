@@ -29,6 +29,7 @@ AUDIT = {
                 "parameters": {"steps": 20, "relative_step": 0.1, "random_starts": 0},
             },
             "direct": {"attack": "over_the_air", "parameters": DIRECT},
+            "descent": {"attack": "pgd_snr", "parameters": {"snr_db": 0.0, "steps": 3, "relative_step": 0.5}},
         }
     },
     "detectors": {
@@ -67,7 +68,17 @@ AUDIT = {
                 "detectors": ["half", "distribution"],
                 "treatments": ["none", "cleaned"],
                 "targets": ["an ba", "ba"],
-            }
+            },
+            "unsaid": {
+                "victim": "heard",
+                "network": "deepspeech",
+                "inputs": "audio",
+                "unaware": "joint.descent",
+                "aware": "joint.descent",
+                "clips": 3,
+                "batch_size": 1,
+                "treatments": ["cleaned"],
+            },
         },
     },
 }
@@ -96,6 +107,11 @@ def words(faces_home, tmp_path_factory):
 @pytest.fixture(scope="module")
 def speech(speech_home, tmp_path_factory):
     return audited(speech_home, tmp_path_factory.mktemp("heard"), "speech.heard")
+
+
+@pytest.fixture(scope="module")
+def unsaid(speech_home, tmp_path_factory):
+    return audited(speech_home, tmp_path_factory.mktemp("unsaid"), "speech.unsaid")
 
 
 def by_clip(table, knowledge):
@@ -131,6 +147,14 @@ def test_knowing_more_is_never_worth_less_and_what_fails_is_tried_longer(name, r
     if name == "speech":
         assert (once.backwards == 12).all() and (again.backwards == 24).all()
     assert set(once.key[once.right == 1]) <= {f"{key[:-1]}1" for key in again.key}
+
+
+def test_without_a_phrase_anything_but_what_is_said_is_wanted_whatever_is_heard_of_a_clip(unsaid):
+    assert unsaid.clip_id.nunique() == 3 and (unsaid.target == "").all() and (unsaid.text != "").all()
+    assert (unsaid.met == (unsaid.decision != unsaid.text)).all()
+    assert (unsaid.right == ~unsaid.met).all()
+    attacked = unsaid[unsaid.knowledge.isin(["unaware", "aware"])]
+    assert (attacked.reached.abs() < 0.1).all() and (attacked.backwards == 3 * attacked.times).all()
 
 
 def test_a_detector_of_flicker_is_passed_by_who_knows_of_it_alone(words):

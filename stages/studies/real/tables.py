@@ -27,6 +27,7 @@ from stages.reporting.cells import (
     with_clusters,
 )
 from stages.reporting.study import of_named_attacks
+from stages.studies.audit import guards
 
 MODELS = Path(__file__).with_name("models.csv")
 TITLE = "Real models: a recogniser, an enhancer, encoders and a measure that people deploy"
@@ -34,15 +35,15 @@ NOTE = (
     "Models are used as their makers trained them; clips are of the corpora named above, not of those that they were "
     "trained on, as far as their makers say. The word error rate (WER) is of plain lower-case words; said is the share "
     "of clips that are heard exactly as the phrase. Opinions are what DNSMOS P.835 says, 1 to 5. Noise is the control, "
-    "as loud as the attack may be."
+    "as loud as the attack may be; of clips behind a treatment what the attack added, in another order. Who knows of a "
+    "treatment attacks Whisper through it; what comes of it is heard through the true one, as the audit does."
 )
 TABLES = {
     "table_models": "The models, as makers and packages tell of them",
     "table_recogniser": "Whisper on clean test clips",
     "table_untargeted": "Whisper under projected gradient descent against what was said, and noise as loud",
-    "table_phrases": "A phrase put into what Whisper hears: the smallest perturbation, also through a known enhancer",
-    "table_treatments": "What Whisper hears of attacked clips after treatments that the attacker does not know of",
-    "table_aware": "The same if the attacker knows of the enhancer, and if it is then not there",
+    "table_phrases": "Phrases put into what Whisper hears: the smallest perturbation, and noise at 20 dB",
+    "table_treated": "Behind treatments: what Whisper hears under descent at 30 dB (WER), phrases that come to nothing",
     "table_enhancers": "Enhancers on the same mixtures of speech and noise, and what Whisper hears",
     "table_sounds": "Silero VAD: the smallest perturbation that hides speech, or makes noise heard as speech",
     "table_emotions": "Emotion by heads on frames of Whisper's encoder or descriptors, each speaker left out in turn",
@@ -53,7 +54,8 @@ HEADLINES = {
     "clean_percent": "words of clean test clips that Whisper hears rightly (100 less WER)",
     "attacked_percent": "the same under projected gradient descent at an SNR of 30 dB",
     "attack_snr_db": "median signal to the smallest perturbation that makes it write the phrase",
-    "defended_percent": "words heard rightly of clips attacked at 30 dB behind NSNet2, which attackers do not know",
+    "defended_percent": "words heard rightly of clips attacked at 30 dB behind NSNet2, which attackers do not know of",
+    "aware_percent": "the same where attackers know of it",
     "clean_defended_percent": "words of mixtures with noise heard rightly behind NSNet2",
 }
 FIGURES: dict[str, str] = {}
@@ -69,11 +71,11 @@ EMOTIONS, DIALOGS = ("lld_heads", "whisper_heads"), ("bimodal_small_bert", "bimo
 
 @dataclass(frozen=True)
 class Measured:
-    """What the study is told from: decisions on clean clips, attacked clips, what was heard of those, and emotions."""
+    """What the study is told from: decisions on clean clips, attacked clips, clips behind treatments, and emotions."""
 
     recognised: pd.DataFrame
     attacked: pd.DataFrame
-    heard: pd.DataFrame
+    treated: pd.DataFrame
     mixtures: pd.DataFrame
     emotions: dict[str, pd.DataFrame]
 
@@ -85,13 +87,11 @@ def read(parameters: dict[str, Any]) -> Measured:
         of_named_attacks(clip_table.read(Path("data/real/adversarial", name, "clips.csv")), entry).assign(entry=name)
         for name, entry in parameters["attacked"].items()
     ]
-    heard = {name: clip_table.read(Path("data/real/scores", name, "clips.csv")) for name in parameters["scored"]}
-    mixtures = heard.pop("mixtures")
     return Measured(
         recognised=prepared(recognised[recognised.split == "test"], "decision"),
         attacked=prepared(pd.concat(attacked, ignore_index=True), "adversarial_prediction"),
-        heard=prepared(pd.concat([rows.assign(entry=name) for name, rows in heard.items()]), "decision"),
-        mixtures=prepared(mixtures, "decision"),
+        treated=prepared(guards.read(parameters["guarded"], Path("data/real/guarded")), "decision"),
+        mixtures=prepared(clip_table.read("data/real/scores/mixtures/clips.csv"), "decision"),
         emotions={
             name: clip_table.read(Path("models/real", name, "decisions.csv")).astype({"size": str})
             for name in (*EMOTIONS, *DIALOGS)
@@ -104,16 +104,21 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
     recognised = measured.attacked[measured.attacked.text != ""]
     phrases, untargeted = (recognised[(recognised.target != "") == aimed] for aimed in (True, False))
     sounds = measured.attacked[measured.attacked.text == ""]
-    unaware = measured.heard.entry == "attacked"
+    words = measured.treated[measured.treated.target == ""].sort_values("errors", kind="stable")
+    # Of several tries on a clip the worst counts.
+    words = words.drop_duplicates(["guard", "knowledge", "clip_id"], keep="last").sort_index()
     heads = [(name, "mlp", size) for name in EMOTIONS for size in ("100", "all")]
     dialogs = [(name, model, "all") for name in DIALOGS for model in ("bimodal", "text")]
     return {
         "table_models": pd.read_csv(MODELS, keep_default_na=False),
         "table_recogniser": table([_words(measured.recognised)]),
         "table_untargeted": _by(untargeted, ["attack"], _untargeted),
-        "table_phrases": _by(possible(phrases), ["attack", "through"], _smallest),
-        "table_treatments": _by(measured.heard[unaware], ["attack", "treatment"], _heard),
-        "table_aware": _by(measured.heard[~unaware], ["entry", "attack", "treatment"], _heard),
+        "table_phrases": _by(
+            pd.concat([possible(phrases).assign(target="all"), possible(phrases)]), ["attack", "target"], _smallest
+        ),
+        "table_treated": _by(words, ["guard"], _by_knowledge).merge(
+            _guards(measured.treated[measured.treated.target != ""]), on="guard", how="outer", sort=False
+        ),
         "table_enhancers": _by(measured.mixtures, ["version", "treatment"], _enhanced),
         "table_sounds": _by(sounds, ["attack", "sound"], _smallest),
         "table_emotions": table([_recall(measured.emotions, *one) for one in heads]),
@@ -132,12 +137,13 @@ def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
     """The headline numbers."""
-    heard, mixtures = made["table_treatments"], made["table_enhancers"]
+    behind, mixtures = made["table_treated"], made["table_enhancers"]
     values = {
         "clean_percent": PER_CENT * (1 - made["table_recogniser"].wer.iloc[0]),
         "attacked_percent": PER_CENT * (1 - cell(made["table_untargeted"], "wer", attack=LOUD)),
-        "attack_snr_db": cell(made["table_phrases"], "snr_median_db", attack="smallest", through=""),
-        "defended_percent": PER_CENT * (1 - cell(heard, "wer", attack=LOUD, treatment=DEFENCE)),
+        "attack_snr_db": cell(made["table_phrases"], "snr_median_db", attack="smallest", target="all"),
+        "defended_percent": PER_CENT * (1 - cell(behind, "wer_unaware", guard=DEFENCE)),
+        "aware_percent": PER_CENT * (1 - cell(behind, "wer_aware", guard=DEFENCE)),
         "clean_defended_percent": PER_CENT * (1 - cell(mixtures, "wer", version="noisy", treatment=DEFENCE)),
     }
     return finite(values)
@@ -182,10 +188,19 @@ def _smallest(own: pd.DataFrame) -> Cells:
     return told | {"snr_highest_db": fallen.snr_db.max(), "backwards": own.backwards.mean()}
 
 
-def _heard(own: pd.DataFrame) -> Cells:
-    """The WER against what was said, and how often it is the phrase, where there is one."""
-    aimed = own[own.target != ""]
-    return _words(own) | share(aimed.decision == aimed.target, aimed.cluster, "said")
+def _by_knowledge(own: pd.DataFrame) -> Cells:
+    """The WER of clips as they are, with noise as loud, and attacked by who does not and who does know."""
+    told: Cells = {}
+    for knowledge in ("benign", "none", "unaware", "aware"):
+        told |= error_rate(own[own.knowledge == knowledge], f"wer_{knowledge}")
+    return told | {"n": own.clip_id.nunique(), "speakers": own.speaker.nunique()}
+
+
+def _guards(rows: pd.DataFrame) -> pd.DataFrame:
+    """The audit's row for each treatment, without what is of detectors alone."""
+    made = guards.guards(rows).rename(columns={"n": "phrases"})
+    of_others = ("auc_", "transplant", "extra", "study", "entry", "victim", "clusters")
+    return made.drop(columns=[name for name in made if name.startswith(of_others)])
 
 
 def _enhanced(own: pd.DataFrame) -> Cells:
