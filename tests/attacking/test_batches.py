@@ -37,15 +37,23 @@ def test_in_one_shard_with_longer_clips_it_is_as_alone(transfer_home, tmp_path, 
     assert made(transfer_home, tmp_path / "together", monkeypatch, 4) == alone
 
 
+def sizes(study):
+    """Which set is attacked by so many clips together, by the study's plans and by the audit."""
+    values = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    own, audit = values[study], values["audit"]
+    grids, guarded = audit["classifiers"].get(study, {}), audit["guarded"].get(study, {})
+    yield from ((one, own["plans"][one["plan"]]["batch_size"]) for one in own["attacked"].values())
+    yield from ((one, audit["grids"][one["grid"]]["batch_size"]) for one in grids.values())
+    yield from ((one, one["batch_size"]) for one in guarded.values())
+
+
 @pytest.mark.parametrize("study", STUDIES)
-def test_clips_of_several_lengths_are_one_by_one_in_the_studies_plans(study):
-    values = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))[study]
-    sizes = {name: values["plans"][entry["plan"]]["batch_size"] for name, entry in values["attacked"].items()}
-    for name, size in sizes.items():
-        folder = Path("data", study, values["attacked"][name].get("inputs", "audio"))
+def test_clips_of_several_lengths_are_one_by_one_wherever_a_study_has_such(study):
+    for entry, size in sizes(study):
+        folder = Path("data", study, entry.get("inputs", "audio"))
         if not (folder / "clips.csv").is_file():
             pytest.skip(f"{study} has not run here")
         clips = shards.ShardSet(folder)
         first = [clips.load(clip) for clip in clips.table.clip_id[clips.table.problem == ""][:20]]
         shapes = {tuple(one[taken].shape for taken in clips.about["bounds"]) for one in first}
-        assert (size == 1) == (len(shapes) > 1), name
+        assert (size == 1) == (len(shapes) > 1), entry
