@@ -15,8 +15,8 @@ from stages.frame.modules import find_function
 from stages.frame.treatment import Treatment
 
 OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "fold", "duration_s"]
-# What of the plan's rows is never mixed in a shard, which is one batch.
-BATCHES = ("folder", "attack", "epsilon")
+# What of the plan's rows is never mixed in a shard, and how many rows that has, where a batch has not more.
+APART, ROWS = ("folder", "attack", "epsilon"), 12
 
 
 def main(study: str, name: str) -> None:
@@ -64,8 +64,8 @@ def main(study: str, name: str) -> None:
         settings=[entry, attacks, plan, task.playback, task.through, worker.device.split(":")[0]],
         worker=worker,
         description=f"attack {study} {name}",
-        clips_per_shard=plan.batch_size,
-        apart=BATCHES,
+        clips_per_shard=max(ROWS, plan.batch_size),
+        apart=APART,
         about=task.sets[0].about,
         made_of=functools.partial(batches.made_of, task, work.attacks, functools.cache(content.of_files)),
     )

@@ -179,6 +179,7 @@ def test_a_new_attack_is_made_alone_and_the_bytes_are_those_of_all_made_anew(hom
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEVICE", "cpu")
     made, run = [], batches.attacked
+    monkeypatch.setattr(attack, "ROWS", 3)
     monkeypatch.setattr(batches, "attacked", lambda task, rows: made.append(rows.attack.iloc[0]) or run(task, rows))
 
     def attacked(attacks, **plan):

@@ -47,6 +47,13 @@ class Task:
 
 
 def attacked(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
+    """The table and the arrays of rows of one model, attack and epsilon, so many attacked together as the plan says."""
+    size = task.plan.batch_size
+    made = [_batch(task, rows.iloc[start : start + size]) for start in range(0, len(rows), size)]
+    return pd.concat([table for table, _ in made], ignore_index=True), [one for _, arrays in made for one in arrays]
+
+
+def _batch(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Arrays]]:
     """The table and the arrays of one batch, which is attacked with copies of its rows where they are too few."""
     from stages.attacking import made
     from stages.attacking.problem import FEWEST, Setting
@@ -83,8 +90,9 @@ def made_of(task: Task, attacks: dict[str, Attack], digest: Callable[..., str], 
     own += [PLAYBACK] if task.playback else []
     asked = [first.folder, *([Path("models", task.study, through.model)] if through and through.model else [])]
     return [
-        *(given.attack, given.parameters, task.plan.unit, task.playback, task.entry.through, through),
-        *(task.entry.draws, task.device.split(":")[0], digest(*code.whole(*own)), digest(*read_besides(task))),
+        *(given.attack, given.parameters, task.plan.batch_size, task.plan.unit, task.playback),
+        *(task.entry.through, through, task.entry.draws, task.device.split(":")[0]),
+        *(digest(*code.whole(*own)), digest(*read_besides(task))),
         [digest(*models.made_by(one)) for one in asked],
         [digest(one.folder) for one in task.sets],
     ]

@@ -74,8 +74,8 @@ class Result:
     On a CPU its bytes are the same alone and in any batch of clips that are padded to one length: a batch has at least
     `FEWEST` examples (or a smaller `batch_size` exactly), copies among them where there are fewer, and so has each pass
     when others are done. Clips that are padded to other lengths round otherwise, from which searches of many steps part
-    (10 of 18 clips against the small DeepSpeech got other perturbations alone, of up to twice the size); so where
-    lengths differ that takes a `batch_size` of 1. What is said of a file holds all the same.
+    (10 of 18 clips against the small DeepSpeech got other perturbations alone, of up to twice the size); so clips of
+    several lengths are attacked one by one: wherever a study has such, its `batch_size` is 1.
 
     `adversarial` has the form of the inputs; the other fields have one entry an example: `iterations` of the attack,
     the passes through the victim that it cost, `forwards` and `backwards`, and `zero_gradient`, whether it failed and

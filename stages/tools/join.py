@@ -1,8 +1,8 @@
 """Tool: entry of `make worker`: lets this clone compute stages for whoever asks the Dask scheduler at an address.
 
-It works on one stage at a time, on all cores and GPUs (see `stages.frame.devices`), until it is interrupted or the
-scheduler ends. What it computes goes to the cache that all clones share (`dvc cache dir --local FOLDER`), or to the
-remote. More workers on one machine have a clone each.
+It works on one stage at a time, by the processes and GPUs that `stages.frame.devices` is told of, until it is
+interrupted or the scheduler ends. What it computes goes to the cache that all clones share
+(`dvc cache dir --local FOLDER`), or to the remote. More workers on one machine have a clone each.
 """
 
 import asyncio

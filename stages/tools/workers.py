@@ -26,7 +26,7 @@ ON_GPU = ("attack", "audit", "detect", "featurise", "mix", "pretrain", "score", 
 def run(waits_for: dict[str, set[str]], jobs: int, address: str | None = None) -> None:
     """Runs every stage when those it waits for are done: see `cluster.opened`.
 
-    Here there are up to `jobs` processes of a share of the cores each.
+    Here there are up to `jobs` processes.
 
     Raises:
         UserError: a stage fails, after those that do not need it have ended; or see `cluster.opened`.
@@ -34,7 +34,6 @@ def run(waits_for: dict[str, set[str]], jobs: int, address: str | None = None) -
     from stages.tools import cluster
     from stages.tools.computing import KEEP_FREED_MEMORY
 
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     os.environ.update(KEEP_FREED_MEMORY)
     with warm.started(), cluster.opened(jobs, address) as client:
         print(f"{len(waits_for)} stages; who does what: {client.dashboard_link}", flush=True)

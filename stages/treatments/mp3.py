@@ -102,32 +102,28 @@ def _gains(sample_rate_hz: int, bitrate_kbps: int) -> np.ndarray:
 
 
 def _code(waveforms: list[np.ndarray], sample_rate_hz: int, bitrate_kbps: int) -> list[np.ndarray]:
-    """The clips after one ffmpeg process that encodes them all and one that decodes them all."""
+    """The clips after one ffmpeg process that encodes them all; libsndfile decodes, in this process, in no time."""
+    import soundfile
+
     # Files and no pipes: LAME's delay and padding stand in the first frame, which ffmpeg writes last by seeking back.
     with tempfile.TemporaryDirectory(prefix="mp3-") as folder:
         clips = [Path(folder, str(number)) for number in range(len(waveforms))]
-        pcm, mp3, decoded = ([clip.with_suffix(suffix) for clip in clips] for suffix in (".pcm", ".mp3", ".f32"))
+        pcm, mp3 = ([clip.with_suffix(suffix) for clip in clips] for suffix in (".pcm", ".mp3"))
         for path, waveform in zip(pcm, waveforms):
             to_pcm16(waveform).astype("<i2").tofile(path)
-        _convert(
-            pcm,
-            {"format": "s16le", "ar": sample_rate_hz, "ac": 1},
-            mp3,
-            {"format": "mp3", "acodec": "libmp3lame", "audio_bitrate": f"{bitrate_kbps}k"},
-        )
-        _convert(mp3, {"format": "mp3"}, decoded, {"format": "f32le", "acodec": "pcm_f32le"})
-        return [_fit(np.fromfile(path, "<f4"), len(waveform)) for path, waveform in zip(decoded, waveforms)]
+        _encode(pcm, mp3, sample_rate_hz, bitrate_kbps)
+        return [_fit(soundfile.read(path, dtype="float32")[0], len(waveform)) for path, waveform in zip(mp3, waveforms)]
 
 
-def _convert(sources: list[Path], source_options: dict, targets: list[Path], target_options: dict) -> None:
-    """Runs one ffmpeg process that turns each source file into the target file of the same place in the list."""
+def _encode(sources: list[Path], targets: list[Path], sample_rate_hz: int, bitrate_kbps: int) -> None:
+    """Runs one ffmpeg process that turns each file of 16-bit samples into the MP3 of the same place in the list."""
     import ffmpeg
 
+    given = {"protocol_whitelist": "file", "format": "s16le", "ar": sample_rate_hz, "ac": 1}
+    wanted = {"format": "mp3", "acodec": "libmp3lame", "audio_bitrate": f"{bitrate_kbps}k"}
     # `.audio` spells the mapping out; without it ffmpeg-python leaves the first output to ffmpeg's own choice of input.
     outputs = [
-        ffmpeg.input(f"file:{source}", protocol_whitelist="file", **source_options).audio.output(
-            str(target), **target_options
-        )
+        ffmpeg.input(f"file:{source}", **given).audio.output(str(target), **wanted)
         for source, target in zip(sources, targets)
     ]
     try:

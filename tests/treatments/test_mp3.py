@@ -1,5 +1,7 @@
 """Whether clips come back from MP3 in time, of the same length, and as coarse as the bit rate says."""
 
+import subprocess
+
 import numpy as np
 import pytest
 from scipy.signal import correlate
@@ -40,6 +42,17 @@ def test_other_rates_are_in_time_too(rate_hz, bitrate_kbps):
     clean = [tones(samples, rate_hz) for samples in LENGTHS]
     coded = treat(clean, sample_rate_hz=rate_hz, seeds=[0] * 4, device="cpu", bitrate_kbps=bitrate_kbps)
     assert [lag(before, after) for before, after in zip(clean, coded, strict=True)] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("rate_hz", "bitrate_kbps"), [(16000, 24), (32000, 48), (32000, 320)])
+def test_a_clip_is_what_ffmpeg_codes_and_decodes(rate_hz, bitrate_kbps, tmp_path):
+    clip, coded, decoded = tones(31999, rate_hz), tmp_path / "a.mp3", tmp_path / "a.f32"
+    (tmp_path / "a.pcm").write_bytes((clip * 32768).astype("<i2").tobytes())
+    before = ["-f", "s16le", "-ar", str(rate_hz), "-ac", "1", "-i", tmp_path / "a.pcm", "-b:a", f"{bitrate_kbps}k"]
+    for told in ([*before, coded], ["-i", coded, "-f", "f32le", decoded]):
+        subprocess.run([ffmpeg.binary(), "-loglevel", "error", *told], check=True)
+    (made,) = treat([clip], sample_rate_hz=rate_hz, seeds=[0], device="cpu", bitrate_kbps=bitrate_kbps)
+    assert np.abs(made - np.fromfile(decoded, "<f4")[: len(clip)]).max() < 5e-6
 
 
 def test_the_lower_the_bit_rate_the_greater_the_loss():
