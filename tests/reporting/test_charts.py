@@ -70,7 +70,7 @@ def test_values_intervals_and_the_papers_stand_at_their_place(chart, tmp_path):
 def test_the_description_tells_the_title_and_the_lowest_and_highest_value(chart):
     told = chart.to_dict()["description"]
     assert told.startswith(
-        f"{TITLE}. % right: 25, interval 12 to 50 (mine<b>) to 50, interval 40 to 75, the paper 100 ("
+        f"{TITLE}. % right: 25, interval 13 to 50 (mine<b>) to 50, interval 40 to 75, the paper 100 ("
     )
 
 

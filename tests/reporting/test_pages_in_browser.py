@@ -1,18 +1,19 @@
-"""The pages in a real browser, from disk: the first one and those of three studies, of the reports' own tables."""
+"""The pages in a real browser, from disk: the first one and those of all studies, of the reports' own tables."""
 
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from browser import chromium, violations, watched
 
 from stages.reporting import page, pictures
 from stages.reporting.study import part
 
-REPORTS = Path(__file__).parents[2] / "reports"
-# One with claims, one whose tables are widest, and the audit.
-STUDIES = ("events", "audiovisual", "audit")
+TOP = Path(__file__).parents[2]
+REPORTS = TOP / "reports"
+STUDIES = ("events", "emotion", "transfer", "audiovisual", "speech", "audit")
 PAGES = ("index.html", *(f"{study}/index.html" for study in STUDIES))
 ROWS = 5
 
@@ -79,7 +80,7 @@ def test_nothing_is_wider_than_the_page(opened, name):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "events/index.html"])
+@pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_no_violation(opened, name, scheme):
     assert violations(opened(name, color_scheme=scheme), "html") == []
 
@@ -88,6 +89,23 @@ def test_every_chart_is_shown_once(reports):
     for study in STUDIES:
         charts = json.loads((reports / study / "summary.json").read_text())["pictures"]
         assert (reports / study / "index.html").read_text().count("<svg ") == len(charts)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_dvc_plots_shows_all_pictures_of_the_page(reports, study):
+    folder = TOP / "stages/studies" / study / "plots"
+    listed = yaml.safe_load((folder / "dvc.yaml").read_text())["plots"]
+    charts = json.loads((reports / study / "summary.json").read_text())["pictures"]
+    pixels = [file for file in part(study, "tables", "FIGURES") if file.endswith(".png")]
+    up = f"../../../../reports/{study}"
+    assert listed == [
+        *(
+            {f"{up}/plots/{stem}.csv": {"template": f"reports/{study}/plots/{stem}.json", "y": "value"}}
+            for stem in charts
+        ),
+        *(f"{up}/pictures/{file}" for file in pixels),
+    ]
+    assert (folder / up).resolve() == REPORTS / study
 
 
 def _column(shown, table: str, number: int) -> list[str]:
