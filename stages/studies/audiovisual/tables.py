@@ -59,7 +59,7 @@ NOTE = (
     "probability that the detector scores a benign clip higher than an attacked one; F1 is the mean of both classes at "
     "the best threshold on validation clips under the same attack, each attacked clip beside itself unattacked. Of "
     "sentences both are, as the sizes, of the attacks that succeeded; auc all is of all. The detectors: lip sync, a "
-    "SyncNet trained on clean clips, as the paper's was; the noise-trained one, the same with random noise; and two that "
+    "SyncNet trained on clean clips, as the paper's was; noise-trained, the same with random noise; and two that "
     "know nothing of speech, the mean difference of neighbouring pictures and the loudness of the quietest 25 ms. "
     "l2 video is that of a picture of 224 x 224 values in [0, 1] (the paper does not say of how many), linf video in "
     "[0, 1], linf audio relative to the clip's peak. Left out are attacks that nothing could make succeed, such as on "
