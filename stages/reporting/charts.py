@@ -18,7 +18,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B5568F", "#7A7A7A", "#B07D00")
 TEXT = "currentColor"
 HERE, WITH_INTERVAL, PAPER = "here", "here, with its 95 % interval", "the paper"
 # The paper's is a diamond with a hole, in which what is measured here is seen.
-DIAMOND = "M0,-1L1,0L0,1L-1,0ZM0,-.55L-.55,0L0,.55L.55,0Z"
+DIAMOND = "M0,-1.4L1.4,0L0,1.4L-1.4,0ZM0,-.9L-.9,0L0,.9L.9,0Z"
 SHAPES = {HERE: "circle", WITH_INTERVAL: "circle", PAPER: DIAMOND}
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 4]]
 MEASURED = "isValid(datum.value)"

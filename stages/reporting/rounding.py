@@ -5,11 +5,10 @@ NUDGE = 1e-12
 
 
 def rounded(value: float, form: str = ".0f") -> str:
-    """The number in a format of Python's, halves away from zero, with the sign of a minus; what is then 0 has none.
+    """The number in a format of Python's, halves away from zero, with signs of a minus; what is then 0 has none.
 
     So 12.5 is 13, also where it is 100 times 0.125 or a float just below it.
     """
     written = f"{value * (1 + NUDGE):{form}}"
-    if written.startswith("-"):
-        written = ("−" if written.strip("-0.") else "") + written[1:]
-    return written
+    is_nothing = not written.strip("-0.")
+    return written.lstrip("-") if is_nothing else written.replace("-", "−")

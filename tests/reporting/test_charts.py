@@ -61,8 +61,8 @@ def test_values_intervals_and_the_papers_stand_at_their_place(chart, tmp_path):
     ends = {frozenset((round(x / width, 3), round((x + float(one.get("x2"))) / width, 3))) for x, one in rules}
     assert ends == {frozenset((0.4, 0.75)), frozenset((0.125, 0.5))}
     points = marks(chart, tmp_path, "symbol")
-    assert sorted(round(x / width, 3) for x, one in points if one.get("stroke") != "currentColor") == [0.25, 0.5]
-    hollow = [round(x / width, 3) for x, one in points if one.get("stroke") == "currentColor"]
+    assert sorted(round(x / width, 3) for x, one in points if one.get("fill") != "currentColor") == [0.25, 0.5]
+    hollow = [round(x / width, 3) for x, one in points if one.get("fill") == "currentColor"]
     assert hollow == [1.0]
     assert [one.text for _, one in marks(chart, tmp_path, "text")] == ["50", "25"]
 

@@ -16,6 +16,8 @@ REPORTS = TOP / "reports"
 STUDIES = ("events", "emotion", "transfer", "audiovisual", "speech", "audit")
 PAGES = ("index.html", *(f"{study}/index.html" for study in STUDIES))
 ROWS = 5
+# What an A4 page has between its margins, in pixels of CSS.
+PAPER_PX = 680
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,7 @@ def _write(study: str, folder: Path) -> None:
     summary |= {"corpus": "clips", "clips_measured": 60, "built_in": True}
     summary |= {"metrics": {"unreadable_clips": 0}, "meanings": {"unreadable_clips": "which no table counts"}}
     (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "environment.json").write_text((REPORTS / study / "environment.json").read_text())
     drawn = {file: told for file, told in figures.items() if file in charts}
     page.write_study(folder, summary, note=note, tables=tables, figures=drawn)
 
@@ -79,10 +82,26 @@ def test_nothing_is_wider_than_the_page(opened, name):
         assert shown.evaluate("document.documentElement.scrollWidth") == width
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_no_violation(opened, name, scheme):
-    assert violations(opened(name, color_scheme=scheme), "html") == []
+def test_nothing_is_cut_off_on_paper(opened, name):
+    shown = opened(name, viewport={"width": PAPER_PX, "height": 900})
+    shown.emulate_media(media="print")
+    assert shown.evaluate("document.documentElement.scrollWidth") == PAPER_PX
+
+
+def test_when_and_by_what_it_was_made_is_told_where_it_is_asked_for(opened):
+    shown = opened("index.html")
+    told = shown.frame_locator(".made iframe >> nth=0").locator("body")
+    assert not shown.locator(".made iframe").first.is_visible()
+    shown.locator(".made summary").first.press("Enter")
+    assert '"commit"' in told.inner_text() and '"processor"' in told.inner_text()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_no_violation(opened, name):
+    """The themes differ in their colours alone."""
+    assert violations(opened(name, color_scheme="light"), "html") == []
+    assert violations(opened(name, color_scheme="dark"), "html", runOnly=["color-contrast"]) == []
 
 
 def test_every_chart_is_shown_once(reports):

@@ -42,5 +42,5 @@ def test_a_sentence_a_table_a_picture_and_a_readme_tell_a_number_alike():
     assert (shown["value"], shown["interval"], shown["paper"]) == ("12.3", "10.8 – 14.3", "12.8")
     chart = charts.values(charts.long(table, {"x": ""}, row="a"), title="t", axis="x", format=".1f")
     assert chart.data.number.tolist() == ["12.3"]
-    assert chart.to_dict()["description"] == "T. x: 12.3, interval 10.8 to 14.3, the paper 12.8 (b)."
+    assert chart.to_dict()["description"] == "t. x: 12.3, interval 10.8 to 14.3, the paper 12.8 (b)."
     assert f"{Value('12.25'):.1f}" == "12.3"
