@@ -3,6 +3,8 @@
 Whatever stands nowhere here is shown as it is written: labels of a corpus, entries of one's own.
 """
 
+import re
+
 # Heads of columns that their words alone do not tell.
 HEADS = {
     "Adv": "Adv: as attacked",
@@ -194,3 +196,13 @@ def head(column: str) -> str:
 def name(key: str) -> str:
     """The name, as readers are told it, of a model, an attack, a treatment or another entry; others as they are."""
     return NAMES.get(key, key)
+
+
+def spelt(text: str) -> str:
+    """A sentence with names for the entries in it, and other words as they are: "mean" is none, "mean_max" is one."""
+    return re.sub(r"\w+(?:-\w+)*", lambda found: name(found[0]) if _is_entry(found[0]) else found[0], text)
+
+
+def _is_entry(word: str) -> bool:
+    """Whether a word is no word of a sentence: joined words, or one that its name spells otherwise alone."""
+    return "_" in word or "-" in word or re.sub(r"\W", "", name(word)).lower() == word

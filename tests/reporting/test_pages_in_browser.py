@@ -15,7 +15,8 @@ TOP = Path(__file__).parents[2]
 REPORTS = TOP / "reports"
 STUDIES = ("events", "emotion", "transfer", "audiovisual", "speech", "audit")
 PAGES = ("index.html", *(f"{study}/index.html" for study in STUDIES))
-ROWS = 5
+# How many rows tables have where they are sorted and scrolled, and elsewhere.
+ROWS, FEW_ROWS = 5, 2
 # What an A4 page has between its margins, in pixels of CSS.
 PAPER_PX = 680
 
@@ -36,7 +37,7 @@ def _write(study: str, folder: Path) -> None:
     made = {file.stem: pd.read_csv(file) for file in sorted((REPORTS / study).glob("*.csv"))}
     folder.mkdir(parents=True)
     for name, table in made.items():
-        table.head(ROWS).to_csv(folder / f"{name}.csv", index=False)
+        table.head(ROWS if study in ("events", "audit") else FEW_ROWS).to_csv(folder / f"{name}.csv", index=False)
     charts = part(study, "figures", "charts")(made, None)
     for stem, chart in charts.items():
         pictures.write(chart, folder / "pictures", stem)
