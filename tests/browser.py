@@ -33,8 +33,11 @@ def watched(page: Any) -> list[str]:
     return told
 
 
-def violations(page: Any, within: str) -> list[str]:
-    """What axe finds wrong in the part of the page that the selector `within` names."""
+def violations(page: Any, within: str, **options: Any) -> list[str]:
+    """What axe finds wrong in the part of the page that the selector `within` names; the options are axe's."""
     from axe_playwright_python.sync_playwright import Axe
 
-    return [f"{one['id']}: {one['nodes']}" for one in Axe().run(page, within).response["violations"]]
+    return [
+        f"{one['id']}: {one['nodes']}"
+        for one in Axe().run(page, within, {"resultTypes": ["violations"]} | options).response["violations"]
+    ]

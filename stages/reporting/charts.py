@@ -10,13 +10,16 @@ from typing import Any
 import pandas as pd
 
 from stages.reporting.names import name
+from stages.reporting.rounding import rounded
 
 # Each at a contrast of at least 3 to 1 on white and on near black, told apart also by the colour-blind (after Okabe and
 # Ito, "Color universal design", 2008; the purple and the grey darker).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B5568F", "#7A7A7A", "#B07D00")
 TEXT = "currentColor"
-HERE, PAPER = "here, with its 95 % interval", "the paper"
-SHAPES = {HERE: "circle", PAPER: "diamond"}
+HERE, WITH_INTERVAL, PAPER = "here", "here, with its 95 % interval", "the paper"
+# The paper's is a diamond with a hole, in which what is measured here is seen.
+DIAMOND = "M0,-1.4L1.4,0L0,1.4L-1.4,0ZM0,-.9L-.9,0L0,.9L.9,0Z"
+SHAPES = {HERE: "circle", WITH_INTERVAL: "circle", PAPER: DIAMOND}
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 4]]
 MEASURED = "isValid(datum.value)"
 # Of a picture, in pixels: its width, what a letter and a line take, what labels and numbers beside the plot may take.
@@ -71,17 +74,18 @@ def values(data: pd.DataFrame, *, title: str, axis: str, **look: Any) -> Any:
     """
     import altair as alt
 
-    data = data.assign(row=data.row.map(_wrapped))
+    form = look.get("format", ".0f")
+    data = _numbered(data.assign(row=data.row.map(_wrapped)), form)
     several, width = _series(data), _width(data.row)
     x_scale = alt.Scale(domain=look["domain"]) if "domain" in look else alt.Scale(zero=False, nice=True)
     x = alt.X("value:Q", title=axis, axis=alt.Axis(tickCount=5), scale=x_scale)
-    number = alt.Text("value:Q", format=look.get("format", ".0f"))
-    numbers = {"x": alt.value(width + 8), "text": number, "color": alt.value(TEXT)}
-    shapes = [kind for kind, of in ((HERE, data.low), (PAPER, data.paper)) if of.notna().any()] or [HERE]
+    numbers = {"x": alt.value(width + 8), "text": "number:N", "color": alt.value(TEXT)}
+    here = WITH_INTERVAL if data.low.notna().any() else HERE
+    shapes = [here, PAPER] if data.paper.notna().any() else [here]
     layers = [
         alt.Chart().mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=axis), x2="high:Q"),
-        _points(HERE, shapes, width, filled=True).encode(x=x),
-        alt.Chart().mark_text(align="left", fontSize=11).encode(**numbers).transform_filter(MEASURED),
+        _points(here, shapes, width).encode(x=x),
+        alt.Chart().mark_text(align="left", fontSize=11).encode(**numbers),
     ]
     if PAPER in shapes:
         layers.append(_points(PAPER, shapes, width).encode(x="paper:Q", color=alt.value(TEXT)))
@@ -91,7 +95,7 @@ def values(data: pd.DataFrame, *, title: str, axis: str, **look: Any) -> Any:
         shared["yOffset"] = alt.YOffset("series:N", sort=several)
     height = max(15 * len(several), 7 + LINE * (1 + max(data.row.str.count("\n"), default=0)))
     chart = alt.layer(*layers).encode(**shared).properties(width=width, height=alt.Step(height / len(several)))
-    told = extremes(data, "row", look.get("format", ".0f"))
+    told = extremes(data, "row", form)
     return _finished(chart, data, title, f"{title}. {axis}: {told}", own=look.get("own", ""))
 
 
@@ -128,6 +132,7 @@ def decisions(data: pd.DataFrame, *, title: str, labels: list[str]) -> Any:
     """Squares as dark as the share (`value`, per cent) of clips of the class in a row that are decided as `series`."""
     import altair as alt
 
+    data = _numbered(data, ".0f")
     side = min(300, 44 * len(labels))
     on_axes = {"sort": labels, "scale": alt.Scale(domain=labels)}
     few, short = len(labels) <= 8, max(map(len, labels), default=0) <= 8
@@ -140,11 +145,23 @@ def decisions(data: pd.DataFrame, *, title: str, labels: list[str]) -> Any:
     shade = alt.Scale(domain=[0, 100], range=[0, 1])
     layers = [base.mark_rect(color=COLOURS[0]).encode(opacity=alt.Opacity("value:Q", scale=shade, legend=None))]
     if few:
-        layers.append(base.mark_text().encode(text=alt.Text("value:Q", format=".0f")))
+        layers.append(base.mark_text().encode(text="number:N", color=_legible()))
     right = data[data.row == data.series]
     told = extremes(right.assign(series="right"), "row", ".0f")
     chart = alt.layer(*layers).properties(width=side, height=side * 0.8)
     return _finished(chart, data, title, f"{title}. % of a class: {told}")
+
+
+def _legible() -> Any:
+    """White on dark squares, the colour of other text on light ones."""
+    import altair as alt
+
+    return alt.condition("datum.value > 50", alt.value("white"), alt.value(TEXT))
+
+
+def _numbered(data: pd.DataFrame, form: str) -> pd.DataFrame:
+    """With the values as they are written, as texts: Vega-Lite would round halves otherwise than sentences do."""
+    return data.assign(number=[rounded(value, form) if pd.notna(value) else "" for value in data.value])
 
 
 def extremes(data: pd.DataFrame, told_of: str, form: str) -> str:
@@ -160,9 +177,9 @@ def extremes(data: pd.DataFrame, told_of: str, form: str) -> str:
 
 
 def _with_interval(row: pd.Series, form: str) -> str:
-    interval = f", interval {row.low:{form}} to {row.high:{form}}" if pd.notna(row.low) else ""
-    paper = f", the paper {row.paper:{form}}" if pd.notna(row.paper) else ""
-    return f"{row.value:{form}}{interval}{paper}"
+    interval = f", interval {rounded(row.low, form)} to {rounded(row.high, form)}" if pd.notna(row.low) else ""
+    paper = f", the paper {rounded(row.paper, form)}" if pd.notna(row.paper) else ""
+    return f"{rounded(row.value, form)}{interval}{paper}"
 
 
 def _finished(chart: Any, data: pd.DataFrame, title: str, description: str, *, own: str = "") -> Any:
@@ -182,13 +199,13 @@ def _finished(chart: Any, data: pd.DataFrame, title: str, description: str, *, o
     return chart.properties(title=alt.TitleParams(lines), description=description)
 
 
-def _points(kind: str, kinds: list[str], width: float, *, filled: bool = False) -> Any:
-    """Points in the shape of their kind, of which the legend tells."""
+def _points(kind: str, kinds: list[str], width: float) -> Any:
+    """Points in the shape of their kind, of which the legend tells unless all that it could say is that they are."""
     import altair as alt
 
     scale = alt.Scale(domain=kinds, range=[SHAPES[kind] for kind in kinds])
-    shape = alt.Shape("kind:N", scale=scale, legend=_legend(kinds, width))
-    points = alt.Chart().mark_point(filled=filled, opacity=1, size=60, strokeWidth=1.5).encode(shape=shape)
+    shape = alt.Shape("kind:N", scale=scale, legend=None if kinds == [HERE] else _legend(kinds, width))
+    points = alt.Chart().mark_point(filled=True, opacity=1, size=60).encode(shape=shape)
     return points.transform_calculate(kind=f"'{kind}'")
 
 

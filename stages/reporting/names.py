@@ -3,6 +3,8 @@
 Whatever stands nowhere here is shown as it is written: labels of a corpus, entries of one's own.
 """
 
+import re
+
 # Heads of columns that their words alone do not tell.
 HEADS = {
     "Adv": "Adv: as attacked",
@@ -21,6 +23,7 @@ HEADS = {
     "none": "noise as loud",
     "n": "clips",
     "f1_noise_trained": "F1, noise-trained",
+    "gain_db_undefined": "gain undefined",
     "lld": "descriptors",
     "lld_deviation": "descriptors, deviation",
     "lld_examples": "examples, descriptors",
@@ -32,8 +35,11 @@ HEADS = {
     "pesq_wb": "PESQ wide band",
     "rank_paper": "rank in the paper",
     "rosa_file": "RoSA of the file",
+    "snr_db_undefined": "SNR undefined",
     "survives_16_bit": "survives 16 bits, %",
     "ua_clean": "UA before",
+    "wer_beam": "WER, beam search",
+    "wer_n_gram": "WER, n-gram",
     "z": "z",
 }
 
@@ -89,6 +95,19 @@ NAMES = {
     "vgg16": "VGG-16",
     "wav2vec_heads": "wav2vec heads",
     "word_reader": "word reader",
+    # Features with their heads, of which tests compare two.
+    "lld attention": "attention pooling of descriptors",
+    "lld mean": "mean pooling of descriptors",
+    "lld mean_max": "mean and maximum pooling of descriptors",
+    "lld mlp": "MLP on descriptors",
+    "wav2vec attention": "attention pooling of wav2vec",
+    "wav2vec bimodal": "speech and text",
+    "wav2vec bimodal-shuffled": "shuffled transcripts",
+    "wav2vec mean": "mean pooling of wav2vec",
+    "wav2vec mean_max": "mean and maximum pooling of wav2vec",
+    "wav2vec mlp": "MLP on wav2vec",
+    "wav2vec speech": "speech alone",
+    "wav2vec text": "text alone",
     # Attacks.
     "basic_iterative": "BIM",
     "bim": "BIM",
@@ -105,8 +124,9 @@ NAMES = {
     "in_band": "in band",
     "lbfgs": "L-BFGS",
     "over_the_air": "over the air",
+    "pgd": "PGD",
     # Treatments, enhancers and training against attacks.
-    "any_of_ten": "any of ten",
+    "any_of_ten": "one of ten by chance",
     "as_it_is": "as it is",
     "dnn": "DNN",
     "dnn_hardened": "hardened DNN",
@@ -163,14 +183,26 @@ NAMES = {
 
 
 def head(column: str) -> str:
-    """What stands above a column of this name: its words, and after a comma the unit that the name ends in."""
+    """What stands above a column of this name: its words, and the unit that it ends in, after a comma or a number."""
     if column in HEADS:
         return HEADS[column]
     *words, last = column.split("_")
     told = " ".join(WORDS.get(word, word) for word in (words if last in UNITS and words else [*words, last]))
-    return f"{told}, {UNITS[last]}" if last in UNITS and words else told
+    if last not in UNITS or not words:
+        return told
+    return f"{told} {UNITS[last]}" if words[-1].isdigit() else f"{told}, {UNITS[last]}"
 
 
 def name(key: str) -> str:
     """The name, as readers are told it, of a model, an attack, a treatment or another entry; others as they are."""
     return NAMES.get(key, key)
+
+
+def spelt(text: str) -> str:
+    """A sentence with names for the entries in it, and other words as they are: "mean" is none, "mean_max" is one."""
+    return re.sub(r"\w+(?:-\w+)*", lambda found: name(found[0]) if _is_entry(found[0]) else found[0], text)
+
+
+def _is_entry(word: str) -> bool:
+    """Whether a word is no word of a sentence: joined words, or one that its name spells otherwise alone."""
+    return "_" in word or "-" in word or re.sub(r"\W", "", name(word)).lower() == word

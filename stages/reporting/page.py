@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from stages.frame.errors import UserError
-from stages.reporting.names import name
+from stages.reporting.names import name, spelt
 from stages.reporting.sheet import rows_of, sheet
 from stages.reporting.verdicts import VERDICTS
 
 TEMPLATES, VENDORED = (Path(__file__).parent / folder for folder in ("templates", "vendored"))
 DATATABLES = VENDORED / "datatables.net"
+# What claims have in sentences.
+TOLD_OF_A_CLAIM = ("claim", "paper", "here", "test")
 SCRIPTS = (DATATABLES / "dataTables.min.js", TEMPLATES / "page.js", TEMPLATES / "listening.js")
 
 
@@ -29,7 +31,7 @@ def write_study(
     `summary` is what `write_index` reads again; `tables` and `figures` give each file its title, without suffix but for
     figures of pixels.
     """
-    claims = rows_of(folder / "claims.csv")
+    claims = [row | {key: spelt(row[key]) for key in TOLD_OF_A_CLAIM} for row in rows_of(folder / "claims.csv")]
     places = {stem: _place(stem, tables) for stem in summary["pictures"]}
     told = summary | {
         "note": note,
@@ -96,6 +98,8 @@ def _clips(path: Path) -> list[dict[str, Any]]:
     """What `stages.listen` wrote, by entry: of each its `sounds`, and how both are `called`."""
     clips: dict[str, dict[str, Any]] = {}
     for row in rows_of(path):
-        clip = clips.setdefault(row["entry"], {**row, "called": name(row["entry"]), "sounds": []})
+        clip = clips.setdefault(
+            row["entry"], {**row, "called": name(row["entry"]), "strength": spelt(row["strength"]), "sounds": []}
+        )
         clip["sounds"].append(row | {"called": name(row["sound"])})
     return list(clips.values())

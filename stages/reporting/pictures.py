@@ -72,7 +72,7 @@ def _styled(chart: Any) -> dict[str, Any]:
                 "symbolStrokeColor": TEXT,
                 "symbolFillColor": TEXT,
             },
-            **{"orient": "top", "title": None, "offset": 4, "rowPadding": 1, "symbolSize": 70},
+            **{"orient": "top", "title": None, "offset": 9, "rowPadding": 1, "symbolSize": 70},
             **{"symbolOpacity": 1, "layout": {"top": {"anchor": "start", "direction": "vertical"}}},
         },
         "text": {"color": TEXT, "fontSize": 12},

@@ -5,14 +5,16 @@ from typing import Any
 
 import pandas as pd
 
+from stages.reporting.rounding import rounded
+
 
 def told(row: Any, name: str, *, scale: float = 1.0, form: str = ".0f", unit: str = " %") -> str:
     """A value with its interval in brackets, such as "88 % (83 to 92)"; "not measured" where there is none."""
     value, low, high = (scale * _number(row, f"{name}{end}") for end in ("", "_low", "_high"))
     if not math.isfinite(value):
         return "not measured"
-    interval = f" ({low:{form}} to {high:{form}})" if math.isfinite(low) else ""
-    return f"{value:{form}}{unit}{interval}"
+    interval = f" ({rounded(low, form)} to {rounded(high, form)})" if math.isfinite(low) else ""
+    return f"{rounded(value, form)}{unit}{interval}"
 
 
 def _number(row: Any, name: str) -> float:
@@ -23,7 +25,7 @@ def _number(row: Any, name: str) -> float:
 def in_paper(row: Any, name: str, *, scale: float = 1.0, form: str = ".0f", unit: str = " %") -> str:
     """The paper's value after a comma, nothing where it has none."""
     value = scale * _number(row, f"{name}_paper")
-    return f", the paper {value:{form}}{unit}" if math.isfinite(value) else ""
+    return f", the paper {rounded(value, form)}{unit}" if math.isfinite(value) else ""
 
 
 def beyond_papers(table: pd.DataFrame, name: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.reporting.names import head, name
+from stages.reporting.rounding import rounded
 
 Row = dict[str, str]
 # With more decimals than these a number is told by its power of ten.
@@ -45,7 +46,7 @@ def cell(row: Row, column: str, scale: tuple[float, float]) -> dict[str, Any]:
         "value": _rounded(value, decimals) if _number(value) is not None else name(value),
         "order": value,
         "interval": " – ".join(_rounded(end, decimals) for end in ends),
-        "paper": _rounded(paper, decimals),
+        "paper": _rounded(paper, decimals) if _shows(paper, decimals) else _rounded(paper, _decimals(paper)),
         "within": bool(ends and paper) and float(low) <= float(paper) <= float(high),
         "bar": _bar({"at": value, "low": low, "high": high, "paper": paper}, scale) if ends else "",
     }
@@ -89,8 +90,13 @@ def _decimals(text: str) -> int:
     return 1 if size >= 10 else max(2, 1 - math.floor(math.log10(size)))
 
 
+def _shows(text: str, decimals: int) -> bool:
+    """Whether a number is more than nothing with so many decimals, or is nothing."""
+    return not _number(text) or abs(float(text)) >= 0.5 / 10**decimals
+
+
 def _rounded(text: str, decimals: int) -> str:
     """A number with a point with so many decimals, a very small one by its power of ten; whole ones as they are."""
     if _number(text) is None or not {".", "e"} & set(text):
         return text
-    return f"{float(text):.{decimals}f}" if decimals <= SMALLEST else f"{float(text):.1e}"
+    return rounded(float(text), f".{decimals}f" if decimals <= SMALLEST else ".1e")

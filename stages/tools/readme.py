@@ -33,6 +33,7 @@ from functools import cache
 from pathlib import Path
 
 from stages.frame.errors import UserError, told_in_one_line
+from stages.reporting.rounding import rounded
 
 REPORTS, STUDIES = Path("reports"), Path("stages/studies")
 SPAN = re.compile(r"(<!--=(.*?)-->)(.*?)(<!--/-->)", re.DOTALL)
@@ -54,11 +55,7 @@ class Value(str):
         number, sign = float(self), ""
         if form[-1] in "%p":
             number, sign, form = 100 * number, " %" if form[-1] == "%" else "", f"{form[:-1]}f"
-        written = f"{number:{form}}"
-        if written.startswith("-"):
-            # What is nothing when rounded has no sign.
-            written = ("−" if written.strip("-0.") else "") + written[1:]
-        return written + sign
+        return rounded(number, form) + sign
 
 
 def main() -> None:

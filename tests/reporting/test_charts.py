@@ -61,16 +61,32 @@ def test_values_intervals_and_the_papers_stand_at_their_place(chart, tmp_path):
     ends = {frozenset((round(x / width, 3), round((x + float(one.get("x2"))) / width, 3))) for x, one in rules}
     assert ends == {frozenset((0.4, 0.75)), frozenset((0.125, 0.5))}
     points = marks(chart, tmp_path, "symbol")
-    assert sorted(round(x / width, 3) for x, one in points if one.get("stroke") != "currentColor") == [0.25, 0.5]
-    hollow = [round(x / width, 3) for x, one in points if one.get("stroke") == "currentColor"]
+    assert sorted(round(x / width, 3) for x, one in points if one.get("fill") != "currentColor") == [0.25, 0.5]
+    hollow = [round(x / width, 3) for x, one in points if one.get("fill") == "currentColor"]
     assert hollow == [1.0]
     assert [one.text for _, one in marks(chart, tmp_path, "text")] == ["50", "25"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "legend"),
+    [
+        ([], None),
+        (["GT_paper"], ["here", "the paper"]),
+        (["GT_low", "GT_high"], ["here, with its 95 % interval"]),
+        (["GT_low", "GT_high", "GT_paper"], ["here, with its 95 % interval", "the paper"]),
+    ],
+)
+def test_the_legend_tells_what_is_drawn(columns, legend):
+    data = charts.long(TABLE[["treatment", "GT", *columns]], {"GT": ""}, row="treatment")
+    layers = charts.values(data, title=TITLE, axis="x").to_dict()["layer"]
+    (shape,) = [layer["encoding"]["shape"] for layer in layers if "shape" in layer["encoding"]][:1]
+    assert (shape["legend"] and shape["scale"]["domain"]) == legend
 
 
 def test_the_description_tells_the_title_and_the_lowest_and_highest_value(chart):
     told = chart.to_dict()["description"]
     assert told.startswith(
-        f"{TITLE}. % right: 25, interval 12 to 50 (mine<b>) to 50, interval 40 to 75, the paper 100 ("
+        f"{TITLE}. % right: 25, interval 13 to 50 (mine<b>) to 50, interval 40 to 75, the paper 100 ("
     )
 
 

@@ -62,6 +62,16 @@ def test_a_page_of_the_same_inputs_has_the_same_bytes(written):
     assert written.read_bytes() == before
 
 
+@pytest.mark.parametrize(("rows", "columns", "classes"), [(100, 10, "part"), (101, 11, "part wide tall")])
+def test_a_table_of_many_rows_or_columns_is_known_on_paper(written, rows, columns, classes):
+    lines = [",".join(f"c{place}" for place in range(columns)), *["1" + ",1" * (columns - 1)] * rows]
+    (written.parent / "table.csv").write_text("\n".join(lines) + "\n")
+    page.write_study(written.parent, SUMMARY, note="", tables={"table": "t"}, figures={})
+    text = written.read_text()
+    assert f'<section class="{classes}" id="of-table">' in text
+    assert f'<p class="on-paper">Its {rows} rows: table.csv.</p>' in text
+
+
 def test_a_picture_stands_by_the_table_that_it_is_named_after():
     tables = ("table_4", "table_4_hardened")
     stems = ("table_4", "table_4_hardened", "table_4_auc", "table_4_hardened_auc", "table_41", "figure_1")

@@ -1,20 +1,24 @@
-"""The pages in a real browser, from disk: the first one and those of three studies, of the reports' own tables."""
+"""The pages in a real browser, from disk: the first one and those of all studies, of the reports' own tables."""
 
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from browser import chromium, violations, watched
 
 from stages.reporting import page, pictures
 from stages.reporting.study import part
 
-REPORTS = Path(__file__).parents[2] / "reports"
-# One with claims, one whose tables are widest, and the audit.
-STUDIES = ("events", "audiovisual", "audit")
+TOP = Path(__file__).parents[2]
+REPORTS = TOP / "reports"
+STUDIES = ("events", "emotion", "transfer", "audiovisual", "speech", "audit")
 PAGES = ("index.html", *(f"{study}/index.html" for study in STUDIES))
-ROWS = 5
+# How many rows tables have where they are sorted and scrolled, and elsewhere.
+ROWS, FEW_ROWS = 5, 2
+# What an A4 page has between its margins, in pixels of CSS.
+PAPER_PX = 680
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def _write(study: str, folder: Path) -> None:
     made = {file.stem: pd.read_csv(file) for file in sorted((REPORTS / study).glob("*.csv"))}
     folder.mkdir(parents=True)
     for name, table in made.items():
-        table.head(ROWS).to_csv(folder / f"{name}.csv", index=False)
+        table.head(ROWS if study in ("events", "audit") else FEW_ROWS).to_csv(folder / f"{name}.csv", index=False)
     charts = part(study, "figures", "charts")(made, None)
     for stem, chart in charts.items():
         pictures.write(chart, folder / "pictures", stem)
@@ -43,6 +47,7 @@ def _write(study: str, folder: Path) -> None:
     summary |= {"corpus": "clips", "clips_measured": 60, "built_in": True}
     summary |= {"metrics": {"unreadable_clips": 0}, "meanings": {"unreadable_clips": "which no table counts"}}
     (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "environment.json").write_text((REPORTS / study / "environment.json").read_text())
     drawn = {file: told for file, told in figures.items() if file in charts}
     page.write_study(folder, summary, note=note, tables=tables, figures=drawn)
 
@@ -78,16 +83,49 @@ def test_nothing_is_wider_than_the_page(opened, name):
         assert shown.evaluate("document.documentElement.scrollWidth") == width
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "events/index.html"])
-def test_axe_finds_no_violation(opened, name, scheme):
-    assert violations(opened(name, color_scheme=scheme), "html") == []
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_cut_off_on_paper(opened, name):
+    shown = opened(name, viewport={"width": PAPER_PX, "height": 900})
+    shown.emulate_media(media="print")
+    assert shown.evaluate("document.documentElement.scrollWidth") == PAPER_PX
+
+
+def test_when_and_by_what_it_was_made_is_told_where_it_is_asked_for(opened):
+    shown = opened("index.html")
+    told = shown.frame_locator(".made iframe >> nth=0").locator("body")
+    assert not shown.locator(".made iframe").first.is_visible()
+    shown.locator(".made summary").first.press("Enter")
+    assert '"commit"' in told.inner_text() and '"processor"' in told.inner_text()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_no_violation(opened, name):
+    """The themes differ in their colours alone."""
+    assert violations(opened(name, color_scheme="light"), "html") == []
+    assert violations(opened(name, color_scheme="dark"), "html", runOnly=["color-contrast"]) == []
 
 
 def test_every_chart_is_shown_once(reports):
     for study in STUDIES:
         charts = json.loads((reports / study / "summary.json").read_text())["pictures"]
         assert (reports / study / "index.html").read_text().count("<svg ") == len(charts)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_dvc_plots_shows_all_pictures_of_the_page(reports, study):
+    folder = TOP / "stages/studies" / study / "plots"
+    listed = yaml.safe_load((folder / "dvc.yaml").read_text())["plots"]
+    charts = json.loads((reports / study / "summary.json").read_text())["pictures"]
+    pixels = [file for file in part(study, "tables", "FIGURES") if file.endswith(".png")]
+    up = f"../../../../reports/{study}"
+    assert listed == [
+        *(
+            {f"{up}/plots/{stem}.csv": {"template": f"reports/{study}/plots/{stem}.json", "y": "value"}}
+            for stem in charts
+        ),
+        *(f"{up}/pictures/{file}" for file in pixels),
+    ]
+    assert (folder / up).resolve() == REPORTS / study
 
 
 def _column(shown, table: str, number: int) -> list[str]:

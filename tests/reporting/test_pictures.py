@@ -13,6 +13,7 @@ import pytest
 from stages.reporting import charts, pictures
 
 HOSTILE = "/../:<b>&\"'\n$x_{$ %41#?,é\\"
+SHOWN = "reports/x/plots/x.csv"
 TABLE = pd.DataFrame(
     {"row": [HOSTILE, "b\x01\x7f\x85\u2028\r\t\x1b\ufffe"], "x": [0.5, 0.25], "x_low": [0.4, 0.2], "x_high": [0.6, 0.3]}
 )
@@ -93,11 +94,11 @@ def test_the_picture_of_a_readme_is_small_and_on_white(tmp_path):
 
 
 def test_dvc_shows_the_same_picture_and_revisions_side_by_side(tmp_path):
-    """As a study's dvc.yaml asks for it, from the folder above it."""
-    study, folder = tmp_path / "stages/studies/x", tmp_path / "reports/x/pictures"
-    study.mkdir(parents=True)
-    plot = "{template: reports/x/plots/x.json, y: {../../../reports/x/plots/x.csv: value}}"
-    (study / "dvc.yaml").write_text(f"plots:\n  - Shown: {plot}\n")
+    """As a study's list of its pictures asks for it, from a folder below the top."""
+    listed, folder = tmp_path / "stages/studies/x/plots", tmp_path / "reports/x/pictures"
+    listed.mkdir(parents=True)
+    plot = "../../../../reports/x/plots/x.csv: {template: reports/x/plots/x.json, y: value}"
+    (listed / "dvc.yaml").write_text(f"plots:\n  - {plot}\n")
 
     def run(*command: str) -> str:
         return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
@@ -107,10 +108,10 @@ def test_dvc_shows_the_same_picture_and_revisions_side_by_side(tmp_path):
     run("git", "add", "-A")
     run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a")
     pictures.write(chart(TABLE.assign(x=[0.75, 0.5])), folder, "x")
-    (shown,) = json.loads(run(sys.executable, "-m", "dvc", "plots", "show", "--json"))["data"]["Shown"]
+    (shown,) = json.loads(run(sys.executable, "-m", "dvc", "plots", "show", "--json"))["data"][SHOWN]
     assert shown["content"]["spec"]["layer"] == chart().to_dict()["spec"]["layer"]
     assert [float(row["value"]) for row in shown["content"]["data"]["values"]] == [0.75, 0.5, 0.4, 0.2]
-    (both,) = json.loads(run(sys.executable, "-m", "dvc", "plots", "diff", "HEAD", "--json"))["data"]["Shown"]
+    (both,) = json.loads(run(sys.executable, "-m", "dvc", "plots", "diff", "HEAD", "--json"))["data"][SHOWN]
     drawn = both["content"]
     values = {(row["rev"], float(row["value"])) for row in drawn["data"]["values"] if row["series"] == "a"}
     assert values == {("HEAD", 0.5), ("HEAD", 0.25), ("workspace", 0.75), ("workspace", 0.5)}

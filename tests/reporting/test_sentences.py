@@ -20,8 +20,8 @@ TABLE = pd.DataFrame(
 
 def test_a_value_is_told_with_its_interval_where_it_has_one():
     first, second, third = (row for _, row in TABLE.iterrows())
-    assert told(first, "x", scale=100) == "25 % (12 to 50)"
-    assert told(first, "x", form=".2f", unit="") == "0.25 (0.12 to 0.50)"
+    assert told(first, "x", scale=100) == "25 % (13 to 50)"
+    assert told(first, "x", form=".2f", unit="") == "0.25 (0.13 to 0.50)"
     assert told(second, "x") == "not measured" and told(third, "x", scale=100) == "75 %"
 
 

@@ -58,8 +58,8 @@ NOTE = (
     "latter, and linf video says whether ours has. Accuracy and word error rate (WER) are the recogniser's; AUC is the "
     "probability that the detector scores a benign clip higher than an attacked one; F1 is the mean of both classes at "
     "the best threshold on validation clips under the same attack, each attacked clip beside itself unattacked. Of "
-    "sentences both are, as the sizes, of the attacks that succeeded; auc all is of all. The detectors: sync_clean, a "
-    "SyncNet trained on clean clips, as the paper's was; sync_noise, the same trained with random noise; and two that "
+    "sentences both are, as the sizes, of the attacks that succeeded; auc all is of all. The detectors: lip sync, a "
+    "SyncNet trained on clean clips, as the paper's was; noise-trained, the same with random noise; and two that "
     "know nothing of speech, the mean difference of neighbouring pictures and the loudness of the quietest 25 ms. "
     "l2 video is that of a picture of 224 x 224 values in [0, 1] (the paper does not say of how many), linf video in "
     "[0, 1], linf audio relative to the clip's peak. Left out are attacks that nothing could make succeed, such as on "
@@ -77,7 +77,7 @@ TABLES = {
         "frame and exactly; confidence of a clip and of its picture with another clip's sound, and the AUC of one "
         "against the other"
     ),
-    "table_1": "Table 1. Attacks on words, and their detection by sync_clean; with the noise-trained one beside",
+    "table_1": "Table 1. Attacks on words, and their detection by lip sync; with the noise-trained one beside",
     "table_2": (
         "Table 2. Sentences made into targets in part (WER below one half; by half: or one half), all targets together"
     ),

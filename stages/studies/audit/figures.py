@@ -6,6 +6,7 @@ import pandas as pd
 
 from stages.reporting.charts import PER_CENT, long, values
 from stages.reporting.names import name
+from stages.reporting.rounding import rounded
 from stages.reporting.sentences import highest
 from stages.studies.audit.tables import at_loudest
 
@@ -16,7 +17,10 @@ DETECTED = {f"auc_{knowledge}": text for knowledge, text in TOLD.items()}
 
 
 def charts(made: Made, measured: Any) -> dict[str, Any]:
-    """What is left of each defence at the loudest budget, a chart a study, and of what stands beside readers."""
+    """What is left of each defence at the loudest budget, a chart a study, and of what stands beside readers.
+
+    Of single victims, cards and cells there is none: there are too many for a picture, and their tables are filtered.
+    """
     table, guards = made["table_defences"], made["table_guards"]
     drawn = {f"figure_{study}": _left(at_loudest(own)) for study, own in table.groupby("study", sort=False)}
     return drawn | {
@@ -32,8 +36,8 @@ def sentence(own: pd.DataFrame) -> str:
     best = highest(at_loudest(own), "aware")
     return (
         f"Against an attacker who knows of it the best defence, {name(best.defence)}, leaves "
-        f"{100 * best.aware:.0f} % decided rightly ({budget(best)}); against one who does not "
-        f"{100 * best.unaware:.0f} %"
+        f"{rounded(100 * best.aware)} % decided rightly ({budget(best)}); against one who does not "
+        f"{rounded(100 * best.unaware)} %"
     )
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from stages.reporting.cells import one
 from stages.reporting.names import name
+from stages.reporting.rounding import rounded
 from stages.reporting.sentences import highest, in_paper, told
 from stages.studies.speech.measured import NONE
 
@@ -51,7 +52,10 @@ def _louder(row: pd.Series, table: pd.DataFrame) -> str:
     bare = one(table, attack=row.attack, recogniser=row.recogniser, enhancer=NONE)
     if bare is None or pd.isna(row.snr_median_db) or pd.isna(bare.snr_median_db):
         return ""
-    return f", at a median SNR of {row.snr_median_db:.1f} dB; without it {bare.snr_median_db:.1f} dB"
+    return (
+        f", at a median SNR of {rounded(row.snr_median_db, '.1f')} dB; without it "
+        f"{rounded(bare.snr_median_db, '.1f')} dB"
+    )
 
 
 def _cost(table: pd.DataFrame) -> list[str]:

@@ -98,7 +98,9 @@ FIGURES = {
         "Figure 2. Log-power spectrograms of one clip: (a) clean, (b) noisy, (c) adversarial, and the last after (d) "
         "the plain attention U-Net, (e) the hardened DNN, (f) the hardened attention U-Net"
     ),
-    "figure_3": ("Figure 3. Share of clips on which attacks succeed at an SNR or above; crosses: the paper, all clips"),
+    "figure_3": (
+        "Figure 3. Share of clips on which attacks succeed at an SNR or above; diamonds: the paper, all clips"
+    ),
 }
 
 

@@ -74,7 +74,7 @@ TABLES = {
         "for independent"
     ),
     "table_attacks": (
-        "Under attack. Recall of all attacked clips before (ua clean) and after (ua), success among clips decided "
+        "Under attack. Recall of all attacked clips before and after (UA), success among clips decided "
         "correctly before, and the SNR of the perturbation; left out: clips that no attack can turn, since their model "
         "knows one label alone; zero gradient: clips that the attack could not move, since their model has no gradient "
         "there"
