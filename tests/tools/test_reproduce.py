@@ -112,7 +112,7 @@ def test_a_name_alone_finds_its_study_and_what_is_to_be_made():
 def test_a_name_of_no_study_or_of_several_is_told():
     with pytest.raises(UserError, match="ONLY: expected a name of one study; found 'fgsm' in one, two; say which"):
         only.study_with("fgsm", ["one", "two"], STUDIES)
-    with pytest.raises(UserError, match="ONLY: expected a victim, attack, set or treatment of a study; found 'nobody'"):
+    with pytest.raises(UserError, match="ONLY: expected a victim, attack, set, treatment or detector of a study; found 'nobody'"):
         only.study_with("nobody", ["one", "two"], STUDIES)
     with pytest.raises(UserError, match="found 'lone'; add an entry of `attacked` that has it"):
         only.sets_with("lone", "two", STUDIES["two"])
