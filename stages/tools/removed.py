@@ -53,12 +53,15 @@ def _remove(path: Path) -> None:
 
 
 def _strike_out(lock: Path, names: Any) -> None:
-    """Rewrites a lock without these stages; it is whole at any time."""
+    """Rewrites a lock without these stages; it is whole at any time, and gone where none is left."""
     from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
     kept = parse_yaml_for_update(lock.read_text(encoding="utf-8"), str(lock))
     for name in names:
         del kept["stages"][name]
+    if not kept["stages"]:
+        _remove(lock)
+        return
     arriving = lock.with_suffix(".arriving")
     with writing(arriving):
         arriving.write_text(dumps_yaml(kept), encoding="utf-8")

@@ -42,14 +42,14 @@ COLUMNS |= {"forwards": "1", "backwards": "1"}
 
 def _of_my_set(study: str, entry: str, attack: str) -> None:
     """What is heard of the set `my_set`, and what detectors say of it, where somebody is asked: as of the paper's."""
-    for made, table in {("speech", "scores"): "attacked", ("audiovisual", "detections"): "words"}.items():
-        if made[0] == study:
-            folder = Path("data", *made)
-            rows = pd.read_csv(folder / table / "clips.csv", dtype=str, keep_default_na=False)
-            rows = rows[rows.attack.isin([attack, "none"])].assign(attack=rows.attack.replace(attack, "mine"))
-            rows = rows[rows.set == f"adversarial/{entry}"].assign(set="adversarial/my_set") if "set" in rows else rows
-            (folder / "my_set").mkdir()
-            rows.to_csv(folder / "my_set/clips.csv", index=False)
+    made = {"speech": ("scores/attacked", "scores/my_set"), "audiovisual": ("detections/words", "detections/asked")}
+    if study in made:
+        theirs, mine = (Path("data", study, one) for one in made[study])
+        rows = pd.read_csv(theirs / "clips.csv", dtype=str, keep_default_na=False)
+        rows = rows[rows.attack.isin([attack, "none"])].assign(attack=rows.attack.replace(attack, "mine"))
+        rows = rows[rows.set == f"adversarial/{entry}"].assign(set="adversarial/my_set") if "set" in rows else rows
+        mine.mkdir()
+        rows.to_csv(mine / "clips.csv", index=False)
 
 
 def _whole(rows: pd.DataFrame) -> pd.DataFrame:
