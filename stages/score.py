@@ -125,7 +125,7 @@ def main(study: str, name: str, only: str | None = None) -> None:
         made_of=partial(batches.made_of, task, functools.cache(content.of_files)),
     )
     if worker.rank == 0:
-        print(_told(clip_table.read(output / "clips.csv")))
+        print(f"{study} {only or name}: {_told(clip_table.read(output / 'clips.csv'))}")
 
 
 def _signal(about: dict) -> tuple[int, bool]:

@@ -109,6 +109,23 @@ def test_an_attack_of_ones_own_has_rows_apart_in_every_study(tmp_path, monkeypat
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
+@pytest.mark.parametrize("study", ATTACKED)
+def test_on_another_corpus_no_value_of_the_paper_and_no_claim_is_shown(tmp_path, monkeypatch, study):
+    """The reader says which corpus it is; one of several is enough."""
+    monkeypatch.chdir(tmp_path)
+    any_scores.write(study)
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    next(iter(values[study]["corpora"].values()))["reader"] = "folder"
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    report.main(study)
+    for path in Path("reports", study).glob("*.csv"):
+        table = pd.read_csv(path)
+        assert table.filter(regex="_paper$").isna().all(axis=None), path
+        assert path.stem not in ("claims", "table_papers") or table.empty
+        assert "cited" not in table or set(table.cited) == {"no"}
+    assert pd.read_csv(Path("reports", study, "claims.csv")).empty
+
+
 def test_a_treatment_of_ones_own_is_heard_apart_in_speech(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     any_scores.write("speech")

@@ -1,5 +1,7 @@
 """Which stages `make reproduce` runs, in what order, and what it asks for first."""
 
+import json
+
 import pytest
 
 from stages.frame.errors import UserError
@@ -73,6 +75,26 @@ def test_a_study_without_parameters_is_told(house, text):
 def test_entries_that_are_none_are_passed_over_when_places_are_asked_for():
     values = {"other": None, "mine": {"embedded": None, "corpora": {"audio": None}}}
     reproduce.check_places("mine", values)
+
+
+def test_headline_numbers_have_names_units_and_what_they_mean(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    metrics = {"clean_percent": 91.234, "attack_snr_db": 30.0, "detection_auc": 0.5}
+    summary = {
+        "title": "Sounds",
+        "corpus": "mine",
+        "metrics": metrics,
+        "meanings": {name: f"of {name}" for name in metrics},
+    }
+    (tmp_path / "reports/one").mkdir(parents=True)
+    (tmp_path / "reports/one/summary.json").write_text(json.dumps(summary))
+    reproduce._print_headline("one")
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["one:", "Sounds", "(corpus:", "mine)"],
+        ["clean_percent", "91.23", "%", "of", "clean_percent"],
+        ["attack_snr_db", "30", "dB", "of", "attack_snr_db"],
+        ["detection_auc", "0.5", "of", "detection_auc"],
+    ]
 
 
 @pytest.mark.parametrize("root", [None, "", 3])
