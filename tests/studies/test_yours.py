@@ -42,7 +42,7 @@ COLUMNS |= {"forwards": "1", "backwards": "1"}
 
 def _of_my_set(study: str, entry: str, attack: str) -> None:
     """What is heard of the set `my_set`, and what detectors say of it, where somebody is asked: as of the paper's."""
-    made = {"speech": ("scores/attacked", "scores/my_set"), "audiovisual": ("detections/words", "detections/asked")}
+    made = {"speech": ("scores/attacked", "scores/my_set"), "audiovisual": ("detections/words", "detections/my_set")}
     if study in made:
         theirs, mine = (Path("data", study, one) for one in made[study])
         rows = pd.read_csv(theirs / "clips.csv", dtype=str, keep_default_na=False)
@@ -84,7 +84,7 @@ def test_an_attack_of_ones_own_has_rows_apart_in_every_study(tmp_path, monkeypat
     values[study].setdefault("attacks", {})["mine"] = {"attack": "my_attack"}
     if study == "audiovisual":
         words = values[study]["detected"]["words"]
-        values[study]["detected"]["asked"] = words | {"set": "adversarial/my_set", "detectors": ["sync_noise"]}
+        values[study]["detected"]["my_set"] = words | {"set": "adversarial/my_set", "detectors": ["sync_noise"]}
     Path("params.yaml").write_text(yaml.safe_dump(values))
     report.main(study)
     after = {name: (folder / name).read_bytes() for name in before}

@@ -216,9 +216,10 @@ def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
 
     Of sets, attacks and detectors also what the detectors say, as in the table of controls.
     """
-    of_detectors = own & (parameters["detected"].keys() | parameters["detectors"].keys())
+    # An entry of `detected` may be called as its set.
+    asked = (parameters["detected"].keys() | parameters["detectors"].keys()) - parameters["attacked"].keys()
     made = functools.partial(of_yours, "audiovisual", papers=PAPERS)
-    rows = made(parameters, own - of_detectors, lambda values: tables(read(papers_alone(values, OF_DETECTORS))))
+    rows = made(parameters, own - asked, lambda values: tables(read(papers_alone(values, OF_DETECTORS))))
     judged = [_judged(name, one, parameters, own) for name, one in parameters["detected"].items()]
     return pd.concat([rows, *judged], ignore_index=True)
 
