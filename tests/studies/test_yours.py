@@ -10,6 +10,7 @@ import yaml
 from written import written
 
 from stages import report
+from stages.reporting.study import on_the_papers, part, without_paper
 
 # Of each study an adversarial set, one of its attacks, and what its report shows of such a set.
 ATTACKED = {
@@ -115,15 +116,18 @@ def test_on_another_corpus_no_value_of_the_paper_and_no_claim_is_shown(tmp_path,
     monkeypatch.chdir(tmp_path)
     any_scores.write(study)
     values = yaml.safe_load(Path("params.yaml").read_text())
-    next(iter(values[study]["corpora"].values()))["reader"] = "folder"
-    Path("params.yaml").write_text(yaml.safe_dump(values))
-    report.main(study)
-    for path in Path("reports", study).glob("*.csv"):
-        table = pd.read_csv(path)
-        assert table.filter(regex="_paper$").isna().all(axis=None), path
-        assert path.stem not in ("claims", "table_papers") or table.empty
+    corpora = {(study, name): corpus for name, corpus in values[study]["corpora"].items()}
+    readers = part(study, "tables", "READERS")
+    assert on_the_papers(corpora, readers)
+    next(iter(corpora.values()))["reader"] = "folder"
+    assert not on_the_papers(corpora, readers)
+    made = part(study, "tables", "tables")(part(study, "tables", "read")(values[study]))
+    assert any(table.filter(regex="_paper$").notna().any(axis=None) for table in made.values())
+    emptied = without_paper(made)
+    assert emptied.keys() == made.keys() and emptied["claims"].empty and len(made["claims"])
+    for table in emptied.values():
+        assert table.filter(regex="_paper$").isna().all(axis=None)
         assert "cited" not in table or set(table.cited) == {"no"}
-    assert pd.read_csv(Path("reports", study, "claims.csv")).empty
 
 
 def test_a_treatment_of_ones_own_is_heard_apart_in_speech(tmp_path, monkeypatch):
