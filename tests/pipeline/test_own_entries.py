@@ -80,12 +80,9 @@ def test_one_comes_to_its_rows_alone_and_leaves_nothing_behind(own):
     _add(own)
     locks = {path: path.read_bytes() for path in own.glob("stages/studies/*/dvc.lock")}
     told = _only(own, "my_words")
-    cost = "8 forward and 8 backward passes each"
-    assert re.search(rf"^audiovisual my_words: \d+ of \d+ attacks succeed, .* {cost}$", told, re.M)
     assert len(re.findall(r"^ *my_words .* sync_clean .*$", told, re.M)) == 1
     assert len(re.findall(r"^ *my_words +word_reader +test +my_steps +512/8 .*$", told, re.M)) == 1
     told = _only(own, "my_phrases")
-    assert re.search(r"^speech my_phrases: \d+ of \d+ attacks succeed, ", told, re.M)
     heard = re.findall(r"^ *my_phrases .* (\w+) +(deepspeech\w*) ", told, re.M)
     assert len(heard) == len(set(heard)) == 14 and ("none", "deepspeech_hardened") in heard
     # Of the paper's stages only the detectors, which any set may be shown to, note down what they did.
