@@ -92,7 +92,7 @@ def main(study: str, name: str) -> None:
         clips_per_shard=entry.batch_size,
     )
     if worker.rank == 0:
-        print(_told(clip_table.read(output / "clips.csv"), entry.detectors))
+        print(f"{study} {name}: {_told(clip_table.read(output / 'clips.csv'), entry.detectors)}")
 
 
 def _plan(attacked: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:

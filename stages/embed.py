@@ -40,6 +40,8 @@ def main(study: str, name: str) -> None:
         if output.is_dir():
             shutil.rmtree(output)
         arriving.rename(output)
+    files = [output] if output.is_file() else [file for file in output.rglob("*") if file.is_file()]
+    print(f"{study} {name}: {output}, files: {len(files)}")
 
 
 if __name__ == "__main__":

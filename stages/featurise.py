@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from stages.frame import devices, parameters, shards
+from stages.frame import clip_table, devices, parameters, shards
 from stages.frame.errors import UserError, run
 from stages.frame.modules import find
 from stages.frame.parameters import Count, Name
@@ -41,7 +41,8 @@ def main(study: str, name: str) -> None:
     worker = devices.launch()
     where = f"{study}.features.{name}"
     entry = parameters.entry(Features, where)
-    source, model = Path("data", study, entry.clips), entry.model and Path("models", study, "pretrained", entry.model)
+    source, output = Path("data", study, entry.clips), Path("data", study, name)
+    model = entry.model and Path("models", study, "pretrained", entry.model)
     clips = shards.ShardSet(source)
     given = entry.parameters if model else entry.parameters | clips.about["signal"]
     front_end = _front_end(entry.feature, given, model, where, worker.device)
@@ -58,7 +59,7 @@ def main(study: str, name: str) -> None:
 
     shards.write_set(
         clips.table.drop(columns="shard"),
-        Path("data", study, name),
+        output,
         compute,
         inputs=[source, *([model] if model else [])],
         settings=[entry, worker.device.split(":")[0]],
@@ -73,6 +74,8 @@ def main(study: str, name: str) -> None:
         },
         front_end=model,
     )
+    if worker.rank == 0:
+        print(f"{study} {name}: features of {clip_table.told(clip_table.read(output / 'clips.csv'))}")
 
 
 def _front_end(feature: str, values: dict[str, Any], model: Path | None, where: str, device: str) -> Any:

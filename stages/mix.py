@@ -32,7 +32,7 @@ def main(study: str, name: str) -> None:
     worker = devices.launch()
     where = f"{study}.mixtures.{name}"
     mixture = parameters.entry(Mixture, where)
-    source = Path("data", study, "audio")
+    source, output = Path("data", study, "audio"), Path("data", study, name)
     # Two of them, as each keeps the shard open that it read last.
     speech, noises = shards.ShardSet(source), shards.ShardSet(source)
 
@@ -43,7 +43,7 @@ def main(study: str, name: str) -> None:
 
     shards.write_set(
         planned(speech.table, mixture, where),
-        Path("data", study, name),
+        output,
         compute,
         inputs=[source],
         settings=mixture,
@@ -51,6 +51,8 @@ def main(study: str, name: str) -> None:
         description=f"mix {study} {name}",
         about=speech.about,
     )
+    if worker.rank == 0:
+        print(f"{study} {name}: {clip_table.told(clip_table.read(output / 'clips.csv'), what='mixtures')}")
 
 
 def planned(clips: pd.DataFrame, mixture: Mixture, where: str) -> pd.DataFrame:

@@ -81,7 +81,9 @@ def main(study: str, name: str) -> None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             raise
     if worker.rank == 0:
-        print(f"{study} {name}: {_told(clip_table.read(output / 'clips.csv'), counted)}")
+        # What is no count, such as the duration, is no whole number.
+        counts = [one for one, value in counted.items() if isinstance(value, int)]
+        print(f"{study} {name}: {clip_table.told(clip_table.read(output / 'clips.csv'), counts)}")
 
 
 def _clip_table(corpus: Corpus, where: str) -> pd.DataFrame:
@@ -126,14 +128,6 @@ def _decoded(decode: Decode, unreadable: Counted | None, path: Path) -> tuple[sh
         if unreadable is None:
             raise
         return {}, unreadable, str(error)
-
-
-def _told(clips: pd.DataFrame, counted: Counted) -> str:
-    """How many clips there are, and with how many of them there is something that the decoder counts."""
-    # What is no count, such as the duration, is no whole number.
-    counts = {name: int((clips[name] > 0).sum()) for name, value in counted.items() if isinstance(value, int)}
-    counts = {"a problem": int((clips.problem != "").sum())} | counts
-    return ", ".join([f"{len(clips)} clips", *(f"{count} with {name}" for name, count in counts.items() if count)])
 
 
 if __name__ == "__main__":

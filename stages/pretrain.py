@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from stages.frame import devices, parameters
 from stages.frame.errors import UserError, run
 from stages.frame.modules import find
@@ -56,6 +58,15 @@ def _pretrain(study: str, name: str, device: str) -> None:
         finished.mkdir()
         learn(Work(root, finished, scratch, device), recipe)
         move(finished, output)
+    print(f"{study} {name}: {_told(output / 'history.csv')}")
+
+
+def _told(history: Path) -> str:
+    """What learning came to in the end; what was converted has no history."""
+    if not history.exists():
+        return "converted"
+    last = pd.read_csv(history).iloc[-1]
+    return ", ".join(f"{name} {value:.4g}" for name, value in last.items())
 
 
 if __name__ == "__main__":

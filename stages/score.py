@@ -29,8 +29,9 @@ class Scored:
         treatments: entries of `<study>.treatments`, None all.
         batch_size: clips that are treated together.
         sets: folders of `data/<study>`, adversarial sets or sets of mixtures; None where the call names one.
-        heard_by: the victims that decide; None leaves each clip to the one that was attacked.
-        attacks: those whose clips are scored, None all.
+        heard_by: the victims that decide; None leaves each clip to the one that was attacked, which also decides on
+            those of a set that the call names.
+        attacks: those whose clips of `sets` are scored, None all; of a set that the call names all are.
         mixtures: how many are scored, None all of the test split.
         plays: in so many rooms, which no attacker has seen, attacked clips are played before they are treated.
         quality: whether what is heard is measured against the clean speech.
@@ -69,9 +70,10 @@ def main(study: str, name: str, only: str | None = None) -> None:
         raise UserError(f"params.yaml: {where}.sets", "sets, or one in the call", "none", "name them")
     sets = {one: shards.ShardSet(data / one) for one in names}
     chosen = entry.treatments or list(parameters.section(f"{study}.treatments"))
-    wanted = {"attacks": entry.attacks, "mixtures": entry.mixtures, "plays": entry.plays}
+    wanted = {"attacks": entry.attacks if only is None else None, "mixtures": entry.mixtures, "plays": entry.plays}
     plan = versions.planned(sets, treatments=chosen, **wanted)
-    if entry.heard_by is None and (plan.model == "").any():
+    heard_by = list(dict.fromkeys([*entry.heard_by, *(plan.model if only else [])])) if entry.heard_by else []
+    if not heard_by and (plan.model == "").any():
         raise UserError(f"params.yaml: {where}.heard_by", "who decides on mixtures", "none", "name a victim")
     playback = parameters.section(f"{study}.playback") if entry.plays else {}
     rate_hz, of_images = _signal(sets[names[0]].about)
@@ -85,7 +87,7 @@ def main(study: str, name: str, only: str | None = None) -> None:
     treatments = {one: given for one, (given, _) in ways.items()}
     task = batches.Task(
         models=models,
-        heard_by=entry.heard_by or [],
+        heard_by=heard_by,
         sets=sets,
         clips=shards.ShardSet(data / "audio") if entry.quality else None,
         # What only some entries need is found by name, so that the others do not depend on it.
@@ -98,7 +100,7 @@ def main(study: str, name: str, only: str | None = None) -> None:
         of_images=of_images,
         **told,
     )
-    deciding = {models / one for one in entry.heard_by or plan.model}
+    deciding = {models / one for one in heard_by or plan.model}
     asked = sorted(deciding | {models / one.model for one in treatments.values() if one.model is not None})
     for folder in asked:
         victim.import_network(folder)
@@ -123,7 +125,7 @@ def main(study: str, name: str, only: str | None = None) -> None:
         made_of=partial(batches.made_of, task, functools.cache(content.of_files)),
     )
     if worker.rank == 0:
-        print(_told(clip_table.read(output / "clips.csv")))
+        print(f"{study} {only or name}: {_told(clip_table.read(output / 'clips.csv'))}")
 
 
 def _signal(about: dict) -> tuple[int, bool]:

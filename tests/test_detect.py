@@ -170,6 +170,7 @@ def test_only_what_is_kept_is_detected(faces_home, tmp_path, monkeypatch, capsys
         for version in ("adversarial", "benign")
     ]
     assert "synchrony {:.3g} and {:.3g}".format(*means) in told and told.count("\n") == 1
+    assert told.startswith("audiovisual words: mean scores of attacked ")
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,10 @@ def entry(tmp_path, monkeypatch):
     return write
 
 
-def test_it_writes_what_the_entry_names_where_it_says(entry, tmp_path):
+def test_it_writes_what_the_entry_names_where_it_says(entry, tmp_path, capsys):
     entry()
     embed.main("events", "hall")
+    assert capsys.readouterr().out == "events hall: data/hall.wav, files: 1\n"
     rooms.write_great_hall(tmp_path / "alone.wav", seed=1)
     assert (tmp_path / "data/hall.wav").read_bytes() == (tmp_path / "alone.wav").read_bytes()
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["hall.wav"]

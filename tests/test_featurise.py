@@ -61,12 +61,13 @@ def test_a_clip_longer_than_the_frame_is_an_error_or_is_cut(here, tmp_path):
     assert shards.ShardSet("data/emotion/log_mel").load("c00")["log_mel"].shape == (20, 16)
 
 
-def test_a_set_is_made_of_the_one_that_its_entry_names(here, tmp_path):
+def test_a_set_is_made_of_the_one_that_its_entry_names(here, tmp_path, capsys):
     small_emotion.write_audio(tmp_path)
     (tmp_path / "data/emotion/audio").rename(tmp_path / "data/emotion/others")
     here("emotion", {"lld": LLD}, clips="others")
     featurise.main("emotion", "lld")
     made, others = (shards.ShardSet(f"data/emotion/{name}") for name in ("lld", "others"))
+    assert capsys.readouterr().out == f"emotion lld: features of {len(others.table)} clips\n"
     assert list(made.table.key) == list(others.table.key) and made.load("c00")["lld"].shape[1] == 34
 
 

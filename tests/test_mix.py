@@ -95,8 +95,10 @@ def test_mixtures(audio):
     assert table.duration_s.dtype == table.snr_db.dtype == table.gain_db.dtype == float
 
 
-def test_what_can_not_be_mixed_has_a_row_that_says_why(audio):
+def test_what_can_not_be_mixed_has_a_row_that_says_why(audio, capsys):
     noisy = made()
+    problems = (noisy.table.problem != "").sum()
+    assert capsys.readouterr().out.endswith(f"speech noisy: {len(noisy.table)} mixtures, {problems} with a problem\n")
     table = noisy.table.set_index("key")
     assert len(table) == sum(COUNTS[split] for split in audio.table.split[audio.table.text != ""])
     faulty = table[table.problem != ""]

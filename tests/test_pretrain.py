@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from scipy.io import wavfile
@@ -46,12 +47,14 @@ def study(tmp_path, monkeypatch):
     return write
 
 
-def test_a_model_is_written_into_its_study_and_nothing_is_left_behind(study):
+def test_a_model_is_written_into_its_study_and_nothing_is_left_behind(study, capsys):
     folder = study()
     pretrain.main("speech", "mine")
     made = folder / "models/speech/pretrained/mine"
     assert {path.name for path in made.iterdir()} == {"weights.safetensors", "config.json", "history.csv"}
     assert not list((folder / ".scratch").iterdir())
+    last = pd.read_csv(made / "history.csv").iloc[-1]
+    assert capsys.readouterr().out.startswith(f"speech mine: update 3, loss {last.loss:.4g}, ")
 
 
 @pytest.mark.parametrize(

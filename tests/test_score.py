@@ -189,7 +189,7 @@ def test_twice_gives_equal_bytes_and_one_line_of_result(home, made, changed, cap
     }
     right = (made.table.outcome == "GT").groupby(made.table.treatment, sort=False).mean()
     told = ", ".join(f"{name} {100 * share:.0f} %" for name, share in right.items())
-    assert capsys.readouterr().out == f"decided rightly: {told}\n"
+    assert capsys.readouterr().out == f"events small-lbfgs: decided rightly: {told}\n"
 
 
 def test_sets_and_hearers_of_an_entry(changed):

@@ -1,15 +1,17 @@
 """What is played of attacked clips and of mixtures, and what is heard of it after each enhancer, of tones."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 import yaml
-from small_speech import RATE_HZ
+from small_speech import RATE_HZ, SPEECH
 
 from stages import score, victim
 from stages.features.playback import read_responses
-from stages.frame import shards, weights
+from stages.frame import clip_table, shards, weights
 from stages.networks.dnsmos import POLYNOMIALS
 from stages.pretraining import onnx_model
 
@@ -78,6 +80,21 @@ def test_attacked_clips_are_played_in_rooms_that_were_held_out(home, attacked):
         rooms.setdefault((row.set, row.source), set()).add(int(np.argmin(left(held_out))))
     # Each trial in another room.
     assert {len(one) for one in rooms.values()} == {2}
+
+
+def test_a_set_that_the_call_names_is_scored_whole_and_heard_by_its_victim_too(home, tmp_path, monkeypatch):
+    changed = copy.deepcopy(SPEECH)
+    changed["scored"]["attacked"]["heard_by"] = ["heard"]
+    (tmp_path / "data/speech").mkdir(parents=True)
+    for part in ("data/speech/audio", "data/speech/adversarial", "models", "rooms"):
+        (tmp_path / part).symlink_to(home / part)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"speech": changed}, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEVICE", "cpu")
+    score.main("speech", "attacked", "hardened")
+    table = clip_table.read("data/speech/scores/hardened/clips.csv")
+    assert set(table.attack) == {"loud", "noise", "spoken"}
+    assert set(table.heard_by) == {"heard", "heard_hardened"}
 
 
 def test_all_clips_are_heard_by_every_recogniser_whoever_was_attacked(home, mixtures, attacked):

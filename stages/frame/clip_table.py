@@ -170,6 +170,12 @@ def by_turns(table: pd.DataFrame, names: str) -> pd.DataFrame:
     return ordered.iloc[ordered.groupby("speaker").cumcount().argsort(kind="stable")]
 
 
+def told(clips: pd.DataFrame, counted: Iterable[str] = (), what: str = "clips") -> str:
+    """How many there are, with how many there is a problem, and in how many each of the columns is above zero."""
+    counts = {"a problem": int((clips.problem != "").sum())} | {name: int((clips[name] > 0).sum()) for name in counted}
+    return ", ".join([f"{len(clips)} {what}", *(f"{count} with {name}" for name, count in counts.items() if count)])
+
+
 def read(path: str | Path) -> pd.DataFrame:
     """A table of clips from its csv, whichever stage wrote it: names are text also where they are all digits.
 

@@ -51,6 +51,8 @@ class Harmless:
 
 
 Schema = TypeVar("Schema")
+# The sections that a study's section `own` may have, see `with_own`.
+OWN = ("victims", "attacked")
 Count = Annotated[int, Range(1)]
 NonNegativeInt = Annotated[int, Range(0)]
 Positive = Annotated[float, Range(0, above=True)]
@@ -85,12 +87,40 @@ for first in "-+0123456789":
 
 
 def read(path: str | Path = "params.yaml") -> dict[str, Any]:
-    """All parameters.
+    """All parameters as they stand there, which is what DVC compares; see `with_own`.
 
     Raises:
         UserError: the file is missing, not in UTF-8 or no YAML mapping.
     """
     return copy.deepcopy(_values(path))
+
+
+def with_own(values: dict[str, Any], path: str | Path = "params.yaml") -> dict[str, Any]:
+    """All parameters, those of a study's `own` beside the entries of its section of the same name.
+
+    Where a study's graph names the paper's entries one by one, those of `own` have stages of their own; otherwise they
+    are entries as any other.
+
+    Raises:
+        UserError: `own` has other sections than `OWN`, or an entry that the study's section has too.
+    """
+    studies = {name: given for name, given in values.items() if isinstance(given, dict) and "own" in given}
+    return values | {name: given | _joined(f"{path}: {name}", given) for name, given in studies.items()}
+
+
+def _joined(where: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The sections of a study of which `own` has some, with its entries."""
+    own = given["own"]
+    if (
+        not isinstance(own, dict)
+        or not own.keys() <= set(OWN)
+        or not all(isinstance(one, dict) for one in own.values())
+    ):
+        raise UserError(f"{where}.own", f"entries in {' and '.join(OWN)}", repr(own), "put others into their section")
+    for section, entries in own.items():
+        if twice := sorted(entries.keys() & given.get(section, {}).keys()):
+            raise UserError(f"{where}.own.{section}", f"names that {section} has not", twice[0], "rename it")
+    return {section: given.get(section, {}) | entries for section, entries in own.items()}
 
 
 def _values(path: str | Path) -> dict[str, Any]:
@@ -112,12 +142,12 @@ def _parsed(text: str) -> Any:
 
 
 def section(name: str, path: str | Path = "params.yaml") -> dict[str, Any]:
-    """The mapping at a dotted name, such as `attacks.deepfool`.
+    """The mapping at a dotted name, such as `attacks.deepfool`, entries of one's own among those of their section.
 
     Raises:
         UserError: no such name, where the nearest one is suggested, one that can't name a file, or no mapping.
     """
-    value = _values(path)
+    value = with_own(_values(path), path)
     for depth, key in enumerate(parts := name.split(".")):
         where = ".".join(parts[: depth + 1])
         if not isinstance(value, dict) or key not in value:

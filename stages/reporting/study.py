@@ -58,6 +58,11 @@ def beyond(values: dict[str, Any], papers: Papers) -> set[str]:
     return own
 
 
+def with_stages(values: dict[str, Any]) -> list[str]:
+    """The adversarial sets of one's own that have stages of their own, see `parameters.with_own`."""
+    return [name for name in values.get("own", {}).get("attacked", {}) if name in values["attacked"]]
+
+
 def called(dotted: str) -> str:
     """The name that an attack has in tables: the last part of an entry of `attacks`."""
     return dotted.rpartition(".")[2]

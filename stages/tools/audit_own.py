@@ -35,8 +35,9 @@ def main(victim: str, jobs: int) -> None:
     """
     started = time.monotonic()
     values = parameters.read()
-    of = _study_of(victim, values)
-    entry = (values[of]["victims"] | values[of].get("finished", {}))[victim]
+    studies = parameters.with_own(values)
+    of = _study_of(victim, studies)
+    entry = (studies[of]["victims"] | studies[of].get("finished", {}))[victim]
     found = own.patterns(AUDIT, of, entry["inputs"])
     rate_hz = next(iter(values[of]["corpora"].values()))["decoding"].get("sample_rate_hz")
     unfit = own.unfit(AUDIT, of, found, rate_hz)

@@ -1,5 +1,7 @@
 """Tool: which code each stage needs and which it declares; `python -m stages.tools.dependencies` tells the difference.
 
+Stages of one's own, in a study's folder `own`, declare all that any entry may need: of these only what lacks is told.
+
 What a stage needs follows from its command, its declared parameters and models: the verb's file, the files that the
 parameters name (`network: dense` is stages/networks/dense.py), the models' networks, all that these import, and the
 files that lie beside them and are named in them, such as the list of a paper's values, or in a folder without Python
@@ -39,8 +41,10 @@ SWITCHES = {
     "playback": "stages/features/playback.py",
 }
 FRAME = Path("stages/frame")
-# Verbs that can be told to take every entry of a section, whose entries name files of the room that is called alike.
-TAKERS, SECTIONS = ("attack", "score"), ("attacks", "treatments")
+OWN = "/own/dvc.yaml:"
+# Verbs that can be told to take every entry of a section, and the rooms whose files the sections' entries name.
+TAKERS = ("attack", "score", "detect")
+SECTIONS = {"attacks": "attacks", "treatments": "treatments", "detectors": "detection"}
 
 
 @dataclass(frozen=True)
@@ -95,17 +99,17 @@ def needed(stage: Stage, values: dict[str, Any]) -> set[Path]:
     modules = code.needed(_roots(stage, values)) | set(_files(FRAME))
     for name in stage.params if stage.verb in TAKERS else ():
         section = name.partition(".")[2]
-        modules |= set(_files(Path("stages", section))) if section in SECTIONS else set()
+        modules |= set(_files(Path("stages", SECTIONS[section]))) if section in SECTIONS else set()
     return modules | _beside(modules)
 
 
 def changes(values: dict[str, Any]) -> list[str]:
     """A line for each dependency that is needed and not declared (+), or declared and not needed (-)."""
-    lines = []
+    lines, values = [], parameters.with_own(values)
     for stage in stages():
         has, needs = declared(stage), needed(stage, values)
         lines += [f"{stage.address}: + {path}" for path in sorted(needs - has)]
-        lines += [f"{stage.address}: - {path}" for path in sorted(has - needs)]
+        lines += [f"{stage.address}: - {path}" for path in sorted(has - needs) if OWN not in stage.address]
     return lines
 
 

@@ -8,8 +8,29 @@ from stages.attacking.entries import Attacked, opened
 from stages.frame import parameters
 from stages.frame.errors import UserError, each
 from stages.frame.modules import find
+from stages.frame.parameters import OWN
 from stages.frame.treatment import Treatment
+from stages.reporting.study import part
 from stages.scoring import hearing
+
+
+def check_sections(study: str, values: dict[str, Any]) -> None:
+    """Passes if no victim or adversarial set of the study lacks a stage, as one's own would outside of `own`.
+
+    Raises:
+        UserError: some do, all of them in one.
+    """
+    if "own" in values:
+        papers = part(study, "tables", "PAPERS")
+        names = [f"{section}.{name}" for section in OWN for name in values[section] if name not in papers[section]]
+        each(partial(_check_section, study, values["own"]), names)
+
+
+def _check_section(study: str, own: dict[str, Any], name: str) -> None:
+    section, _, entry = name.partition(".")
+    if entry not in own.get(section, {}):
+        do = f"move it into {study}.own.{section}"
+        raise UserError(f"params.yaml: {study}.{name}", "an entry of the paper's", "one of yours", do)
 
 
 def check(study: str, values: dict[str, Any]) -> None:

@@ -3,22 +3,25 @@
 from typing import Any
 
 from stages.frame.errors import UserError
-from stages.reporting.study import called, part
+from stages.reporting.study import called, part, with_stages
 
 # The study whose sets are scored one by one.
 OF_SETS = "events"
 COLUMNS = (
     *("entry", "model", "split", "accuracy", "attack", "epsilon", "attacked", "fooled"),
     *("success", "success_low", "success_high", "right_after", "uar", "ua", "wer", "wer_target"),
-    *("snr_db", "forwards", "backwards", "treatment", "heard_by"),
+    *("snr_db", "forwards", "backwards", "detector", "auc_adversarial", "auc_adversarial_low", "auc_adversarial_high"),
+    *("auc_noise", "auc_transplant", "treatment", "heard_by"),
     *("Adv", "GT", "GT_low", "GT_high", "Diff", "rosa", "rosa_low", "rosa_high", "n"),
 )
+# What is asked for by its name.
+KINDS = "a victim, attack, set, treatment or detector"
 # Of events, whose table is wide, the set tells these.
 TOLD_BY_SETS = ("model", "attack", "success", "success_low", "success_high")
 
 
 def study_with(only: str, known: list[str], values: dict[str, Any]) -> str:
-    """The study of which `only` names a victim, attack, set or treatment.
+    """The study of which `only` names a victim, attack, set, treatment or detector.
 
     Raises:
         UserError: there is none, or there are several.
@@ -28,40 +31,60 @@ def study_with(only: str, known: list[str], values: dict[str, Any]) -> str:
         return found[0]
     if found:
         raise UserError("ONLY", "a name of one study", f"{only!r} in {', '.join(found)}", "say which: STUDY=...")
-    raise UserError("ONLY", "a victim, attack, set or treatment of a study", repr(only), "see params.yaml")
+    raise UserError("ONLY", f"{KINDS} of a study", repr(only), "see params.yaml")
 
 
 def sets_with(only: str, study: str, values: dict[str, Any]) -> dict[str, Any]:
     """The entries of `attacked` in which an entry of the study has part; a treatment has in all, if any in one's own.
 
+    A detector has part in the sets whose clips it is asked of.
+
     Raises:
-        UserError: there is no such victim, attack, set or treatment, or it is in no set.
+        UserError: there is none of this name, or it is in no set.
     """
     attacked = values["attacked"]
     if only in values.get("treatments", {}):
         papers = part(study, "tables", "PAPERS")["attacked"]
         return {name: one for name, one in attacked.items() if name not in papers} or attacked
+    asked = {one["set"] for one in values.get("detected", {}).values() if only in one["detectors"]}
     named = {name: {name, *_victims(one), *map(called, one["attacks"])} for name, one in attacked.items()}
-    found = {name: one for name, one in attacked.items() if only in named[name]}
+    found = {name: one for name, one in attacked.items() if only in named[name] or f"adversarial/{name}" in asked}
     if not found:
         known = _names(values)
         do = "add an entry of `attacked` that has it" if only in known else f"name one of {', '.join(sorted(known))}"
-        raise UserError("ONLY", f"a victim, attack, set or treatment of {study}", repr(only), do)
+        raise UserError("ONLY", f"{KINDS} of {study}", repr(only), do)
     return found
 
 
 def made_for(only: str, study: str, values: dict[str, Any], sets: dict[str, Any]) -> list[str]:
-    """The folders to be made: scores of the sets; where several are scored at once, for treatments alone."""
+    """The folders to be made: scores of the sets; where several are scored at once, for treatments alone.
+
+    Besides what detectors say of the sets, where any are asked.
+    """
     if study == OF_SETS:
         return [f"data/{study}/scores/{name}" for name in sets]
+    values = values | {"attacked": sets}
+    scores = [f"data/{study}/scores/{name}" for name in with_stages(values) if "scored" in values]
     if only in values.get("treatments", {}):
         scored = [name for name, one in values["scored"].items() if one["sets"][0].startswith("adversarial/")]
-        return [f"data/{study}/scores/{name}" for name in scored]
-    return [f"data/{study}/adversarial/{name}" for name in sets]
+        return scores + [f"data/{study}/scores/{name}" for name in scored]
+    detections = [f"data/{study}/detections/{name}" for name in _detected(only, study, values)]
+    return [f"data/{study}/adversarial/{name}" for name in sets] + scores + detections
+
+
+def _detected(only: str, study: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The entries of `detected` that ask an entry, and those of one's own that are of the sets of `attacked`."""
+    return {
+        name: one
+        for name, one in values.get("detected", {}).items()
+        if only in one["detectors"]
+        or (name not in part(study, "tables", "PAPERS")["detected"] and one["set"].split("/")[-1] in values["attacked"])
+    }
 
 
 def print_rows(study: str, only: str, values: dict[str, Any]) -> None:
     """Prints the rows of `table_yours` that the entry `only` has, of the sets of `attacked`."""
+    values = values | ({"detected": _detected(only, study, values)} if "detected" in values else {})
     sets = set(values["attacked"])
     victims = {victim for one in values["attacked"].values() for victim in _victims(one)}
     if study == OF_SETS:
@@ -80,8 +103,8 @@ def print_rows(study: str, only: str, values: dict[str, Any]) -> None:
 
 
 def _names(values: dict[str, Any]) -> set[str]:
-    """The names of a study's victims, attacks, sets and treatments."""
-    sections = ("victims", "finished", "attacks", "treatments", "attacked")
+    """The names of a study's victims, attacks, sets, treatments and detectors."""
+    sections = ("victims", "finished", "attacks", "treatments", "detectors", "attacked")
     attacks = {called(dotted) for one in values.get("attacked", {}).values() for dotted in one["attacks"]}
     return {name for section in sections for name in values.get(section, {})} | attacks
 

@@ -4,7 +4,7 @@ DVC parses params.yaml anew for each stage that has parameters, and looks throug
 stages anew for each part of a command; hashes a folder anew for each stage that reads it; parses and writes a whole
 lock of some thousand lines for each stage that ran; and stages the files of each stage of an experiment in git, changed
 or not. Each stage imports the heavy libraries, 2 s. It writes a lock in place, where Ctrl-C leaves one that stops all
-later runs.
+later runs. Of a graph it draws a picture some hundred columns wide, or fails to.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ from stages.tools import warm
 writing = threading.Lock()
 # Of params.yaml, the graphs and their locks, which change with each stage.
 TEXTS_KEPT = 32
+# How wide a graph is told.
+COLUMNS = 120
 # How a lock begins, of which the rest are the entries of stages, each indented.
 OF_STAGES = "schema: '2.0'\nstages:\n"
 # A value that stands at several places of a text.
@@ -36,6 +39,7 @@ def prepare() -> None:
     """Makes the DVC of this process read and write so."""
     import dpath
     from dvc import dvcfile
+    from dvc.commands import dag
     from dvc.output import Output
     from dvc.repo.experiments.executor.base import BaseExecutor
     from dvc.repo.index import Index
@@ -51,6 +55,7 @@ def prepare() -> None:
     BaseExecutor._repro_and_track = staticmethod(_staging_what_is_new())
     cache._can_hash = _where_all_is_there(cache._can_hash)
     dvcfile.Lockfile.dump_stages = _uninterrupted(dvcfile.Lockfile.dump_stages)
+    dag._show_ascii = _outline
 
 
 def _remembered(parse: Callable[..., Any]) -> Callable[..., Any]:
@@ -245,6 +250,20 @@ def _uninterrupted(write: Callable[..., Any]) -> Callable[..., Any]:
                 raise KeyboardInterrupt
 
     return whole
+
+
+def _outline(graph: Any) -> str:
+    """The stages, each below those that it needs, in lines that name them."""
+    from networkx import lexicographical_topological_sort, selfloop_edges
+
+    needing = graph.reverse()
+    # Of stages that are taken together one may need another.
+    needing.remove_edges_from(list(selfloop_edges(needing)))
+    lines = []
+    for stage in lexicographical_topological_sort(needing, key=str):
+        needed = ", ".join(sorted(needing.predecessors(stage)))
+        lines += textwrap.wrap(f"{stage} <- {needed}" if needed else stage, COLUMNS, subsequent_indent="    ")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

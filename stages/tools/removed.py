@@ -16,20 +16,25 @@ def forget(repo: Any) -> list[str]:
     So what depends on such a folder is, without the entry, what it was before there was one. `repo` is a
     `dvc.repo.Repo` of the working folder. Tells what went.
     """
+    from dvc.dvcfile import load_file
+
     written = [Path(out.fs_path) for stage in repo.index.stages for out in stage.outs]
-    names: dict[Any, set[str]] = {}
+    names: dict[Path, set[str]] = {}
+    # A graph may be left without a stage.
+    for lock in [Path("dvc.lock"), *Path("stages").rglob("dvc.lock")]:
+        names[lock.absolute().with_suffix(".yaml")] = set()
     for stage in repo.index.stages:
-        names.setdefault(stage.dvcfile, set()).add(stage.addressing.rpartition(":")[2])
+        names.setdefault(Path(stage.path), set()).add(stage.addressing.rpartition(":")[2])
     removed = []
-    for file, own in names.items():
-        locked = file.lockfile_contents.get("stages", {})
+    for graph, own in names.items():
+        locked = load_file(repo, str(graph)).lockfile_contents.get("stages", {})
         outputs = {name: [out["path"] for out in locked[name].get("outs", [])] for name in locked.keys() - own}
         for path in (Path(one).absolute() for several in outputs.values() for one in several):
             if _is_nobodys(path, written):
                 _remove(path)
                 removed.append(str(path.relative_to(Path.cwd())))
         if outputs:
-            _strike_out(Path(file.path).with_suffix(".lock"), outputs.keys())
+            _strike_out(graph.with_suffix(".lock"), outputs.keys())
     return sorted(removed)
 
 
@@ -48,12 +53,15 @@ def _remove(path: Path) -> None:
 
 
 def _strike_out(lock: Path, names: Any) -> None:
-    """Rewrites a lock without these stages; it is whole at any time."""
+    """Rewrites a lock without these stages; it is whole at any time, and gone where none is left."""
     from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
     kept = parse_yaml_for_update(lock.read_text(encoding="utf-8"), str(lock))
     for name in names:
         del kept["stages"][name]
+    if not kept["stages"]:
+        _remove(lock)
+        return
     arriving = lock.with_suffix(".arriving")
     with writing(arriving):
         arriving.write_text(dumps_yaml(kept), encoding="utf-8")

@@ -49,9 +49,12 @@ def main(study: str | None, jobs: int, only: str | None = None, cluster: str | N
         raise UserError("JOBS", "a whole number >= 1", str(jobs), "correct it")
     if study and study not in known:
         raise UserError("STUDY", f"one of {', '.join(known)}", study, "correct it")
+    studies = parameters.with_own(values)
+    for name in [study] if study else known:
+        entries.check_sections(name, studies[name])
     if only:
-        study = study or own.study_with(only, known, values)
-        sets = own.sets_with(only, study, values[study])
+        study = study or own.study_with(only, known, studies)
+        sets = own.sets_with(only, study, studies[study])
     chosen = [study] if study else known
     for name in chosen:
         check_places(name, values)
@@ -60,18 +63,18 @@ def main(study: str | None, jobs: int, only: str | None = None, cluster: str | N
         at_work.check()
         at_work.end_left_behind()
         if only:
-            targets = own.made_for(only, study, values[study], sets)
+            targets = own.made_for(only, study, studies[study], sets)
         else:
             targets = [f"{STUDIES}/{study}/dvc.yaml:report" if study else "index"]
         waits_for = graph.outdated(targets, values)
         if waits_for:
             for name in chosen:
-                entries.check(name, values[name])
+                entries.check(name, studies[name])
             workers.run(waits_for, jobs, cluster)
             if cluster:
                 sharing.restore(targets)
     if only:
-        own.print_rows(study, only, values[study] | {"attacked": sets})
+        own.print_rows(study, only, studies[study] | {"attacked": sets})
         return
     for name in chosen:
         _print_headline(name)

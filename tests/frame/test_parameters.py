@@ -194,3 +194,29 @@ def test_what_is_wrong_within_an_entry_is_named_by_its_whole_name(file, text, me
     with pytest.raises(UserError, match=message) as caught:
         parameters.entry(Entry, "a.b", file(f"a:\n  b: {text}\n"))
     assert "\n" not in str(caught.value)
+
+
+OWN = "s: {attacked: {a: {x: 1}}, own: {attacked: {b: {x: 2}}, victims: {}}}\n"
+
+
+def test_entries_of_ones_own_stand_among_the_others_and_as_they_are_written(file):
+    path = file(OWN)
+    assert parameters.section("s.attacked", path) == {"a": {"x": 1}, "b": {"x": 2}}
+    assert parameters.section("s.attacked.b", path) == parameters.section("s.own.attacked.b", path) == {"x": 2}
+    assert parameters.section("s.victims", path) == {}
+    # As DVC compares them.
+    assert parameters.read(path)["s"]["attacked"] == {"a": {"x": 1}}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("b:", "a:", "s.own.attacked: expected names that attacked has not; found a; rename it"),
+        ("victims: {}", "attacks: {}", r"s.own: expected entries in victims and attacked; found .*; put others"),
+        ("victims: {}", "victims: 1", r"s.own: expected entries in victims and attacked; found"),
+    ],
+)
+def test_entries_of_ones_own_that_fit_nowhere_are_told(file, right, wrong, told):
+    path = file(OWN.replace(right, wrong))
+    with pytest.raises(UserError, match=told):
+        parameters.section("s.attacked", path)

@@ -58,6 +58,14 @@ def test_stages_of_all_studies_are_named_alike(stages):
         assert study == "audit" or all(param.split(".")[0] == study for param in stage.params)
 
 
+@pytest.mark.parametrize("study", ["speech", "audit"])
+def test_the_graph_of_a_page_is_a_screen(study):
+    target = f"stages/studies/{study}/dvc.yaml:report"
+    lines = clones.dvc(clones.ROOT, "dag", "--collapse-foreach-matrix", target).splitlines()
+    assert lines[-1].strip() and f"{target} <- " in "\n".join(lines)
+    assert len(lines) <= 60 and max(map(len, lines)) <= 120
+
+
 def test_no_study_reads_what_is_anothers(stages):
     """So that without a victim of one study no other's report is out of date; an audit is of the others' victims."""
     for stage in stages:

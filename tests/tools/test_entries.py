@@ -67,7 +67,17 @@ def test_all_that_does_not_fit_is_told_in_one_line(check):
         assert f"params.yaml: events.{name}expected" in line
 
 
+def test_entries_that_have_no_stage_are_told_with_where_they_belong():
+    values = {"victims": {"word_reader": {}, "x": {}}, "attacked": {"words": {}, "mine": {}, "fits": {}}}
+    values["own"] = {"victims": {}, "attacked": {"fits": {}}}
+    told = r"audiovisual.victims.x: expected an entry of the paper's; .* move it into audiovisual.own.victims; and .*"
+    with pytest.raises(UserError, match=told + r"audiovisual.attacked.mine: .* audiovisual.own.attacked$"):
+        entries.check_sections("audiovisual", values)
+    entries.check_sections("emotion", {"attacked": {"mine": {}}})
+
+
 def test_every_entry_of_params_yaml_fits(monkeypatch):
     monkeypatch.chdir(Path(entries.__file__).parents[2])
     for study, values in parameters.read().items():
         entries.check(study, values)
+        entries.check_sections(study, values)

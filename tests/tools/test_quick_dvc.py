@@ -86,6 +86,16 @@ def test_a_dry_run_says_what_would_run_for_something_new(repository):
     assert not Path("a").exists()
 
 
+def test_a_graph_is_told_in_lines_each_stage_below_what_it_needs():
+    """Also where stages of one kind, one of which needs another, are taken together."""
+    from networkx import DiGraph
+
+    graph = DiGraph([("train", "prepare"), ("train", "train"), ("report", "train"), ("report", "prepare")])
+    assert quick_dvc._outline(graph) == "prepare\ntrain <- prepare\nreport <- prepare, train"
+    wide = quick_dvc._outline(DiGraph([("report", f"score@{number:02}") for number in range(30)]))
+    assert max(map(len, wide.splitlines())) <= 120 and "\n    score@" in wide
+
+
 def test_a_text_is_parsed_once_and_each_time_anew_for_its_caller():
     parsed = []
 

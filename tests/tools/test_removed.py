@@ -88,3 +88,16 @@ def test_of_a_graph_that_never_ran_nothing_goes(write):
     Path("stages/studies/one/dvc.lock").unlink()
     assert set(write(a=1)) == {REPORT, "stages/studies/one/dvc.yaml:score@a"}
     assert Path("data/one/a/clips.csv").exists()
+
+
+def test_a_graph_that_is_left_without_a_stage_leaves_neither_lock_nor_outputs(write, tmp_path):
+    Path("stages/studies/one/own").mkdir()
+    graph_of_own = GRAPH[: GRAPH.index("  report:")].replace("../../..", "../../../..").replace("entries", "own")
+    Path("stages/studies/one/own/dvc.yaml").write_text(graph_of_own)
+    params, lock = Path("params.yaml"), Path("stages/studies/one/own/dvc.lock")
+    params.write_text(yaml.safe_dump({"one": {"entries": {"a": 1}, "own": {"mine": 3}}}))
+    clones.run(tmp_path, "dvc", "repro", "-q", "-R", "stages")
+    assert lock.exists() and Path("data/one/mine/clips.csv").exists()
+    params.write_text(yaml.safe_dump({"one": {"entries": {"a": 1}, "own": {}}}))
+    graph.outdated([REPORT], parameters.read())
+    assert not lock.exists() and not Path("data/one/mine").exists() and Path("data/one/a").exists()

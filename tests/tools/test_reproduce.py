@@ -1,5 +1,7 @@
 """Which stages `make reproduce` runs, in what order, and what it asks for first."""
 
+import json
+
 import pytest
 
 from stages.frame.errors import UserError
@@ -75,6 +77,26 @@ def test_entries_that_are_none_are_passed_over_when_places_are_asked_for():
     reproduce.check_places("mine", values)
 
 
+def test_headline_numbers_have_names_units_and_what_they_mean(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    metrics = {"clean_percent": 91.234, "attack_snr_db": 30.0, "detection_auc": 0.5}
+    summary = {
+        "title": "Sounds",
+        "corpus": "mine",
+        "metrics": metrics,
+        "meanings": {name: f"of {name}" for name in metrics},
+    }
+    (tmp_path / "reports/one").mkdir(parents=True)
+    (tmp_path / "reports/one/summary.json").write_text(json.dumps(summary))
+    reproduce._print_headline("one")
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["one:", "Sounds", "(corpus:", "mine)"],
+        ["clean_percent", "91.23", "%", "of", "clean_percent"],
+        ["attack_snr_db", "30", "dB", "of", "attack_snr_db"],
+        ["detection_auc", "0.5", "of", "detection_auc"],
+    ]
+
+
 @pytest.mark.parametrize("root", [None, "", 3])
 def test_a_place_that_is_none_is_told(root):
     """DVC has an AssertionError for it."""
@@ -104,15 +126,38 @@ def test_a_name_alone_finds_its_study_and_what_is_to_be_made():
         assert only.made_for(name, "one", STUDIES["one"], found) == [f"data/one/adversarial/{sets}"]
     assert only.made_for("half", "one", STUDIES["one"], {}) == ["data/one/scores/all"]
     assert only.made_for("x", "events", {}, {"a": 0}) == ["data/events/scores/a"]
+    # What stands in `own` is scored by itself.
+    values = STUDIES["one"] | {"own": {"attacked": {"b": {}}}}
+    found = only.sets_with("theirs", "one", values)
+    assert only.made_for("theirs", "one", values, found) == ["data/one/adversarial/b", "data/one/scores/b"]
+    both = {"a": {}, "b": {}}
+    assert only.made_for("half", "one", values, both) == ["data/one/scores/b", "data/one/scores/all"]
     for name in ("net", "own", "a", "half"):
         assert only.study_with(name, ["one", "two"], STUDIES) == "one"
     assert only.study_with("lone", ["one", "two"], STUDIES) == "two"
 
 
+def test_a_detector_is_asked_of_the_sets_that_name_it_and_ones_own_sets_are_shown_to_theirs():
+    """Others of the paper's are not asked anew."""
+    asked = {
+        "words": {"set": "adversarial/words", "detectors": ["sync_clean"]},
+        "mine": {"set": "adversarial/words", "detectors": ["new", "sync_clean"]},
+        "of_my_set": {"set": "adversarial/my_set", "detectors": ["sync_clean"]},
+    }
+    sets = {name: {"victims": ["reader"], "attacks": [name]} for name in ("words", "my_set")}
+    values = {"victims": {}, "attacks": {}, "attacked": sets, "detectors": {"new": {}}, "detected": asked}
+    for name, found, made in (("new", "words", "mine"), ("my_set", "my_set", "of_my_set")):
+        assert list(only.sets_with(name, "audiovisual", values)) == [found]
+        folders = only.made_for(name, "audiovisual", values, {found: sets[found]})
+        assert folders == [f"data/audiovisual/adversarial/{found}", f"data/audiovisual/detections/{made}"]
+
+
 def test_a_name_of_no_study_or_of_several_is_told():
     with pytest.raises(UserError, match="ONLY: expected a name of one study; found 'fgsm' in one, two; say which"):
         only.study_with("fgsm", ["one", "two"], STUDIES)
-    with pytest.raises(UserError, match="ONLY: expected a victim, attack, set or treatment of a study; found 'nobody'"):
+    with pytest.raises(
+        UserError, match="ONLY: expected a victim, attack, set, treatment or detector of a study; found 'nobody'"
+    ):
         only.study_with("nobody", ["one", "two"], STUDIES)
     with pytest.raises(UserError, match="found 'lone'; add an entry of `attacked` that has it"):
         only.sets_with("lone", "two", STUDIES["two"])

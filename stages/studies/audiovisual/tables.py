@@ -19,7 +19,7 @@ from stages.frame.columns import typed
 from stages.frame.errors import UserError
 from stages.measures.transcripts import word_error_counts
 from stages.reporting.cells import PER_CENT, cell, error_rate, finite, possible, published, share, table, with_clusters
-from stages.reporting.study import of_named_attacks
+from stages.reporting.study import of_named_attacks, papers_alone
 from stages.reporting.yours import yours as of_yours
 from stages.studies.audiovisual import detection, streams
 from stages.studies.audiovisual.claims import claims
@@ -38,6 +38,7 @@ PAPERS = {
     "detected": ("words", "sentences"),
     "detectors": ("sync_clean", "sync_noise", "frame_difference", "quietest_moment"),
 }
+OF_DETECTORS = {section: PAPERS[section] for section in ("detected", "detectors")}
 DATA, MODELS = Path("data/audiovisual"), Path("models/audiovisual")
 ALONE = "adversarial/streams"
 WORDS, SENTENCES = CORPORA = ("words", "sentences")
@@ -211,9 +212,29 @@ def tables(measured: Measured) -> dict[str, pd.DataFrame]:
 
 
 def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
-    """The rows of entries of `own`, which are not the paper's, see `stages.reporting.yours`."""
+    """The rows of entries of `own`, which are not the paper's, see `stages.reporting.yours`.
+
+    Of sets, attacks and detectors also what the detectors say, as in the table of controls.
+    """
+    # An entry of `detected` may be called as its set.
+    asked = (parameters["detected"].keys() | parameters["detectors"].keys()) - parameters["attacked"].keys()
     made = functools.partial(of_yours, "audiovisual", papers=PAPERS)
-    return made(parameters, own, lambda values: tables(read(values)))
+    rows = made(parameters, own - asked, lambda values: tables(read(papers_alone(values, OF_DETECTORS))))
+    judged = [_judged(name, one, parameters, own) for name, one in parameters["detected"].items()]
+    return pd.concat([rows, *judged], ignore_index=True)
+
+
+def _judged(name: str, entry: dict[str, Any], parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
+    """The controls of an entry of `detected`: of detectors and attacks of `own`, of all where it or its set is."""
+    called = entry["set"].rpartition("/")[2]
+    sets = {entry["set"]: parameters["attacked"].get(called, {"attacks": ()})}
+    rows = _of_set(DATA / "detections" / name, entry["set"], sets).assign(corpus=entry["clips"], set=entry["set"])
+    whole = {name, called} & own
+    detectors = [one for one in entry["detectors"] if one in parameters["detectors"]]
+    asked = detectors if whole or set(rows.attack) & own else [one for one in detectors if one in own]
+    made = possible(detection.prepared(rows.assign(epsilon=rows.epsilon.astype(str)), asked))
+    told = detection.controls(made, asked).drop(columns="corpus").assign(entry=called)
+    return told if whole else told[told[["attack", "detector"]].isin(own).any(axis=1)]
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:

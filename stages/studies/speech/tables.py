@@ -15,7 +15,7 @@ import pandas as pd
 from stages.frame import clip_table
 from stages.frame.errors import UserError
 from stages.reporting.cells import PER_CENT, Cells, cell, error_rate, finite, possible, table
-from stages.reporting.study import of_named_attacks
+from stages.reporting.study import of_named_attacks, with_stages
 from stages.reporting.yours import yours as of_yours
 from stages.studies.speech import attacks, quality
 from stages.studies.speech.claims import claims
@@ -172,7 +172,8 @@ def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
     made = functools.partial(of_yours, "speech", papers=PAPERS, also=_words)
     treatments = own & set(parameters["treatments"])
     rows = made(parameters, own - treatments, lambda values: tables(read(values)))
-    return pd.concat([rows, _treated(parameters, treatments)], ignore_index=True) if treatments else rows
+    scored = with_stages(parameters) + ([_scored(parameters["scored"])[1]] if treatments else [])
+    return pd.concat([rows, *(_treated(name, own) for name in scored)], ignore_index=True)
 
 
 def metrics(made: dict[str, pd.DataFrame]) -> dict[str, float]:
@@ -242,16 +243,17 @@ def _attacked(parameters: dict[str, Any], models: dict[str, str]) -> pd.DataFram
     return pd.concat(made, ignore_index=True)
 
 
-def _treated(parameters: dict[str, Any], treatments: set[str]) -> pd.DataFrame:
-    """What each recogniser hears of attacked clips after treatments of one's own, as files and played."""
-    heard = clip_table.read(DATA / "scores" / _scored(parameters["scored"])[1] / "clips.csv")
-    heard = prepared(heard[heard.treatment.isin(treatments)], "decision")
+def _treated(name: str, own: set[str]) -> pd.DataFrame:
+    """What each recogniser hears of scored clips of one's own sets, attacks or treatments, as files and played."""
+    heard = clip_table.read(DATA / "scores" / name / "clips.csv")
+    heard = heard.assign(entry=heard.set.str.removeprefix("adversarial/"))
+    heard = prepared(heard[heard[["entry", "attack", "treatment"]].isin(own).any(axis=1)], "decision")
     rows = []
-    for where, own in heard.groupby(["set", "attack", "treatment", "heard_by"], sort=False):
+    for where, rows_of in heard.groupby(["entry", "attack", "treatment", "heard_by"], sort=False):
         entry, attack, treatment, heard_by = where
-        told, played = attacks.met(own, attack, heard_by, treatment)
-        names = {"entry": entry.removeprefix("adversarial/"), "attack": attack, "treatment": treatment}
-        rows.append(names | {"heard_by": heard_by} | told | {"n": played})
+        told, played = attacks.met(rows_of, attack, heard_by, treatment)
+        names = {"entry": entry, "attack": attack, "treatment": treatment, "heard_by": heard_by}
+        rows.append(names | told | {"n": played})
     return table(rows)
 
 

@@ -192,6 +192,7 @@ def given() -> dict:
         },
         "detected": {name: {"set": f"adversarial/{name}", "clips": name, "detectors": DETECTORS} for name in CORPORA},
         "detectors": {name: {} for name in DETECTORS},
+        "own": {"victims": {}, "attacked": {}},
         "listening": list(CORPORA),
     }
 

@@ -182,6 +182,7 @@ def given() -> dict:
             "mixtures": {"sets": ["noisy"]},
             "attacked": {"sets": [f"adversarial/{entry}" for entry in list(ENTRIES)[:4]]},
         },
+        "own": {"victims": {}, "attacked": {}},
         "listening": ["over_the_air", "evolutionary"],
     }
 

@@ -1,0 +1,95 @@
+"""Entries of one's own in the studies whose graphs name the paper's one by one, as data/README.md has them."""
+
+import re
+import sys
+from pathlib import Path
+
+import clones
+import pytest
+from test_readme import example, put_in
+
+from stages.frame import parameters
+from stages.tools import dependencies, graph
+
+ATTACK = "stages/attacks/my_steps.py"
+# What an entry needs and nobody else: of a set, and what is said of it.
+NEEDED = {
+    "audiovisual": {"attack@my_words", "detect@my_words"},
+    "speech": {"attack@my_phrases", "score@my_phrases"},
+}
+VICTIMS = """
+audiovisual:
+  own:
+    victims:
+      my_reader: {inputs: words, network: my_network, parameters: {units: 8}, method: lip_reading, recipe: words}
+speech:
+  own:
+    victims:
+      my_enhancer: {inputs: noisy, network: my_network, parameters: {units: 8}, method: enhancement, recipe: u_net}
+"""
+
+
+def _add(folder: Path) -> None:
+    """The README's attack and its entries."""
+    (folder / ATTACK).write_text(example(ATTACK))
+    put_in(folder, "params.yaml, in own")
+
+
+def _stale(study: str, target: str = "report") -> set[str]:
+    found = graph.outdated([f"stages/studies/{study}/dvc.yaml:{target}"], parameters.read())
+    return {name.rpartition(":")[2] for name in found}
+
+
+def _lacks(folder: Path) -> str:
+    """What dvc.yaml does not declare, and what it declares without need."""
+    return clones.run(folder, sys.executable, "-m", "stages.tools.dependencies", check=False).stdout
+
+
+def _only(folder: Path, name: str) -> str:
+    return clones.reproduce(folder, "--only", name).stdout
+
+
+@pytest.mark.parametrize("study", NEEDED)
+def test_one_needs_itself_and_the_report_and_no_other_stage(changed, study):
+    _add(changed)
+    assert _stale(study) == NEEDED[study] | {"listen", "report"}
+    assert _lacks(changed) == "every stage declares what it needs\n"
+
+
+def test_victims_have_stages_of_their_own_that_declare_what_they_import(changed):
+    import yaml
+
+    text = '"""Any."""\n\nfrom stages.networks import gru\nfrom stages.networks.lip_reader import build\n'
+    Path("stages/networks/my_network.py").write_text(text)
+    values = parameters.read()
+    for study, sections in yaml.safe_load(VICTIMS).items():
+        values[study]["own"] |= sections["own"]
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    own = {stage.address: stage for stage in dependencies.stages() if "/own/" in stage.address}
+    assert set(own) == {
+        "stages/studies/audiovisual/own/dvc.yaml:train@my_reader",
+        "stages/studies/speech/own/dvc.yaml:train@my_enhancer",
+    }
+    for stage in own.values():
+        assert Path("stages/networks/my_network.py") in dependencies.declared(stage)
+    # Whatever is said of stages that ask the enhancer.
+    assert "/own/dvc.yaml:train" not in _lacks(changed)
+
+
+def test_one_comes_to_its_rows_alone_and_leaves_nothing_behind(own):
+    _add(own)
+    locks = {path: path.read_bytes() for path in own.glob("stages/studies/*/dvc.lock")}
+    told = _only(own, "my_words")
+    assert len(re.findall(r"^ *my_words .* sync_clean .*$", told, re.M)) == 1
+    assert len(re.findall(r"^ *my_words +word_reader +test +my_steps +512/8 .*$", told, re.M)) == 1
+    told = _only(own, "my_phrases")
+    heard = re.findall(r"^ *my_phrases .* (\w+) +(deepspeech\w*) ", told, re.M)
+    assert len(heard) == len(set(heard)) == 14 and ("none", "deepspeech_hardened") in heard
+    # Of the paper's stages only the detectors, which any set may be shown to, note down what they did.
+    changed = {path.parent.name for path, before in locks.items() if path.read_bytes() != before}
+    assert changed == {"audiovisual"}
+    clones.run(own, "git", "checkout", "-q", "params.yaml")
+    (own / ATTACK).unlink()
+    assert graph.outdated(["index"], parameters.read()) == {}
+    assert clones.run(own, "git", "status", "--short").stdout == ""
+    assert not (own / "data/speech/scores/my_phrases").exists()
