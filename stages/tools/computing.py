@@ -22,27 +22,28 @@ from stages.tools import at_work, cluster, quick_dvc, sharing, warm
 
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
+# So often a stage begins whose process is killed.
+TRIES = 3
 # How lines begin that DVC says after a stage.
 OF_DVC = ("Use `dvc push`", "Updating lock file", "Generating lock file")
 
 
 class Ended(NamedTuple):
-    """How a stage ended: in so many seconds, or with a failure in one line.
+    """How a stage ended: after so many seconds.
 
     `cached` are outputs that were not computed, but found in the cache; `told` is what the stage said last, if it did.
     """
 
-    seconds: float | None = None
-    cached: bool = False
-    told: str = ""
-    failure: str | None = None
+    seconds: float
+    cached: bool
+    told: str
 
 
-def compute(stage: str) -> Ended:
-    """Computes the stage in the process of the Dask worker that this is called in.
+def compute(stage: str, *needed: Ended) -> Ended:
+    """Computes the stage, after those needed, in the process of the Dask worker that this is called in.
 
     Raises:
-        UserError: the process was killed; another one is there for the next call.
+        UserError: the stage fails, or its process was killed each time; another one is there for the next call.
     """
     return get_worker().plugins[Computing.name].compute(stage)
 
@@ -90,21 +91,25 @@ class Computing(WorkerPlugin):
         """See `compute`."""
         log, began = log_of(stage), time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            ended_well = self.process.submit(_reproduced, stage, str(log), bool(self.asked)).result()
-        except BrokenProcessPool as error:
-            self.process = self._started()
-            at_work.end_left_behind(stage)
-            found = "that it was killed, maybe as memory ran out"
-            raise UserError(stage, "a process that ends by itself", found, "run again, with fewer JOBS") from error
-        if ended_well:
-            seconds, text = time.monotonic() - began, log.read_text(encoding="utf-8", errors="replace")
-            _, ran, said = text.partition(f"Running stage '{stage}':")
-            # The first line of what DVC says then is the command.
-            *_, told = ["", *(line for line in said.splitlines()[2:] if line and not line.startswith(OF_DVC))]
-            return Ended(seconds=seconds, cached=not ran, told=told)
-        where = f"{platform.node()}:{log.absolute()}" if self.asked else str(log)
-        return Ended(failure=f"{last_word(log)}; see {where}")
+        if not self._ends_well(stage, log):
+            where = f"{platform.node()}:{log.absolute()}" if self.asked else str(log)
+            raise UserError(stage, "a stage that ends well", last_word(log), f"see {where}")
+        seconds, text = time.monotonic() - began, log.read_text(encoding="utf-8", errors="replace")
+        _, ran, said = text.partition(f"Running stage '{stage}':")
+        # The first line of what DVC says then is the command.
+        *_, told = ["", *(line for line in said.splitlines()[2:] if line and not line.startswith(OF_DVC))]
+        return Ended(seconds=seconds, cached=not ran, told=told)
+
+    def _ends_well(self, stage: str, log: Path) -> bool:
+        """Whether the stage ended well; it begins anew where its process is killed."""
+        for _ in range(TRIES):
+            try:
+                return self.process.submit(_reproduced, stage, str(log), bool(self.asked)).result()
+            except BrokenProcessPool:
+                self.process = self._started()
+                at_work.end_left_behind(stage)
+        found = "that it was killed, maybe as memory ran out"
+        raise UserError(stage, "a process that ends by itself", found, "run again, with fewer JOBS")
 
 
 def log_of(stage: str) -> Path:
