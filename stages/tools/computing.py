@@ -18,12 +18,14 @@ from distributed import Worker, WorkerPlugin, get_worker
 from stages.frame.errors import UserError
 from stages.frame.parent import follow_parent
 from stages.frame.scratch import top
-from stages.tools import at_work, cluster, quick_dvc, sharing, warm
+from stages.tools import at_work, cluster, graph, quick_dvc, sharing, warm
 
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
 # So often a stage begins whose process is killed.
 TRIES = 3
+# Stages whose outputs this process has computed or found in the cache, where it works in a clone of its own.
+HERE: set[str] = set()
 # How lines begin that DVC says after a stage.
 OF_DVC = ("Use `dvc push`", "Updating lock file", "Generating lock file")
 
@@ -69,7 +71,6 @@ class Computing(WorkerPlugin):
         self.held = contextlib.ExitStack()
         if self.asked:
             sharing.check(self.asked)
-            sharing.check_out()
             os.environ.update(KEEP_FREED_MEMORY)
             self.held.enter_context(warm.started())
         gpus = cluster.gpus()
@@ -145,10 +146,14 @@ def _reproduced(stage: str, log: str, in_own_clone: bool) -> bool:
     for chatty in ("commands.repro", "dvcfile", "repo.scm_context"):
         logging.getLogger(f"dvc.{chatty}").setLevel(logging.WARNING)
     remote = in_own_clone and sharing.has_remote()
-    how = (["--pull"] if remote else []) if in_own_clone else ["--single-item"]
+    # Asked for a stage with all that it needs DVC reads the graphs of all studies, which takes as long as many a stage.
+    chosen = [one for one in graph.with_needed(stage) if one not in HERE] if in_own_clone else [stage]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        well = main(["--wait-for-lock", "repro", *how, stage]) == 0
+        if in_own_clone:
+            main(["checkout", "--quiet", "--allow-missing", *chosen])
+        well = main(["--wait-for-lock", "repro", "--single-item", *(["--pull"] if remote else []), *chosen]) == 0
+        HERE.update(chosen if well else ())
         return well and (not remote or main(["push", "--run-cache", stage]) == 0)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

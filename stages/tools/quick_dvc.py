@@ -32,8 +32,9 @@ OF_STAGES = "schema: '2.0'\nstages:\n"
 SHARED = re.compile("[&*]id[0-9]")
 
 
+@functools.cache
 def prepare() -> None:
-    """Makes the DVC of this process read and write so."""
+    """Makes the DVC of this process read and write so, once."""
     import dpath
     from dvc import dvcfile
     from dvc.output import Output

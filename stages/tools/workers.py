@@ -1,5 +1,6 @@
 """Tool: has Dask deal stages out to the workers of a cluster, and tells how they end."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from graphlib import TopologicalSorter
@@ -10,6 +11,8 @@ from stages.tools import warm
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker
+
+    from stages.tools.computing import Ended
 
 WORD_EVERY_S = 60.0
 # What all tasks are to Dask, the first part of their keys.
@@ -31,7 +34,8 @@ def run(waits_for: dict[str, set[str]], jobs: int, address: str | None = None) -
 
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     os.environ.update(KEEP_FREED_MEMORY)
-    with warm.started(), cluster.opened(jobs, address) as client:
+    # Workers elsewhere load the libraries themselves.
+    with contextlib.nullcontext() if address else warm.started(), cluster.opened(jobs, address) as client:
         print(f"{len(waits_for)} stages; who does what: {client.dashboard_link}", flush=True)
         _wait_for_workers(client)
         failures = _followed(client, submitted(client, compute, waits_for))
@@ -107,29 +111,30 @@ def _followed(client: "Client", running: "dict[str, Future]") -> dict[str, str]:
             names = ", ".join(sorted(name for names in working for name in names))
             print(f"still at work: {names or 'nobody'}", flush=True)
         for name in [name for name, future in running.items() if future.done()]:
-            failure = _told(name, running.pop(name))
-            if failure is not None:
-                failures[name] = failure
+            future = running.pop(name)
+            error = future.exception()
+            if error is None:
+                _tell(name, future.result())
+                continue
+            # What waits for a stage that fails has that one's error.
+            failed, failure = _failure(error)
+            if failed not in failures:
+                print(f"{failed}: failed: {failure}", flush=True)
+                failures[failed] = failure
     return failures
 
 
-def _told(name: str, future: "Future") -> str | None:
-    """Tells how the stage ended; its failure, unless it is that of one it waits for."""
+def _tell(name: str, ended: "Ended") -> None:
+    how = "from the cache" if ended.cached else "done"
+    print(*filter(None, [ended.told, f"{name}: {how} in {ended.seconds:.0f} s"]), sep="\n", flush=True)
+
+
+def _failure(error: BaseException) -> tuple[str, str]:
+    """The stage that failed, and how."""
     from distributed import KilledWorker
 
-    error = future.exception()
-    if error is None:
-        ended = future.result()
-        how = "from the cache" if ended.cached else "done"
-        print(*filter(None, [ended.told, f"{name}: {how} in {ended.seconds:.0f} s"]), sep="\n", flush=True)
-        return None
     if isinstance(error, UserError):
-        failed, failure = error.given[0], "; ".join(error.given[2:])
-    elif isinstance(error, KilledWorker):
-        failed, failure = error.task[1], "that its workers were killed; see what they say"
-    else:
-        raise error
-    if failed != name:
-        return None
-    print(f"{name}: failed: {failure}", flush=True)
-    return failure
+        return error.given[0], "; ".join(error.given[2:])
+    if isinstance(error, KilledWorker):
+        return error.task[1], "that its workers were killed; see what they say"
+    raise error
