@@ -45,6 +45,11 @@ def outdated(targets: list[str], values: dict[str, Any]) -> dict[str, set[str]]:
     return {stage.addressing: {one.addressing for one in needed} for stage, needed in following(waits_for, changed)}
 
 
+def without_pages(waits_for: dict[str, set[str]]) -> dict[str, set[str]]:
+    """What others can compute: not studies' pages, nor the list of them. Their tables are git's, in no cache of DVC."""
+    return {name: needed for name, needed in waits_for.items() if name.rpartition(":")[2] not in ("report", "index")}
+
+
 def with_needed(stage: str) -> list[str]:
     """All stages that a stage needs, each after those that it needs itself, and the stage last.
 
