@@ -1,12 +1,9 @@
 """Tool: what a Dask worker does: has a stage computed by DVC, in a process that stays from one stage to the next."""
 
 import contextlib
-import logging
 import multiprocessing
 import os
 import platform
-import signal
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,16 +13,13 @@ from typing import NamedTuple
 from distributed import Worker, WorkerPlugin, get_worker
 
 from stages.frame.errors import UserError
-from stages.frame.parent import follow_parent
 from stages.frame.scratch import top
-from stages.tools import at_work, cluster, graph, quick_dvc, sharing, warm
+from stages.tools import at_work, cluster, sharing, stage_process, warm
 
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
 # So often a stage begins whose process is killed.
 TRIES = 3
-# Stages whose outputs this process has computed or found in the cache, where it works in a clone of its own.
-HERE: set[str] = set()
 # How lines begin that DVC says after a stage.
 OF_DVC = ("Use `dvc push`", "Updating lock file", "Generating lock file")
 
@@ -86,7 +80,7 @@ class Computing(WorkerPlugin):
         self.held.close()
 
     def _started(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, (self.variables,))
+        return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), stage_process.begin, (self.variables,))
 
     def compute(self, stage: str) -> Ended:
         """See `compute`."""
@@ -105,7 +99,7 @@ class Computing(WorkerPlugin):
         """Whether the stage ended well; it begins anew where its process is killed."""
         for _ in range(TRIES):
             try:
-                return self.process.submit(_reproduced, stage, str(log), bool(self.asked)).result()
+                return self.process.submit(stage_process.reproduced, stage, str(log), bool(self.asked)).result()
             except BrokenProcessPool:
                 self.process = self._started()
                 at_work.end_left_behind(stage)
@@ -124,37 +118,3 @@ def last_word(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() or ["not a word"]
     told = (line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: "))
     return next(told, lines[-1])
-
-
-def _begin(variables: dict[str, str]) -> None:
-    """What the process does before its first stage: it keeps locks whole, and ends with who started it."""
-    os.environ.update(variables)
-    quick_dvc.prepare()
-    follow_parent(after=quick_dvc.writing)
-
-
-def _reproduced(stage: str, log: str, in_own_clone: bool) -> bool:
-    """Whether `dvc repro` of this stage ended well; in a clone of its own it brings those that it needs.
-
-    DVC stays loaded in this process from one stage to the next.
-    """
-    from dvc.cli import main
-
-    with Path(log).open("w", encoding="utf-8") as file:
-        for number in (1, 2):
-            os.dup2(file.fileno(), number)
-    for chatty in ("commands.repro", "dvcfile", "repo.scm_context"):
-        logging.getLogger(f"dvc.{chatty}").setLevel(logging.WARNING)
-    remote = in_own_clone and sharing.has_remote()
-    # Asked for a stage with all that it needs DVC reads the graphs of all studies, which takes as long as many a stage.
-    chosen = [one for one in graph.with_needed(stage) if one not in HERE] if in_own_clone else [stage]
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        if in_own_clone:
-            main(["checkout", "--quiet", "--allow-missing", *chosen])
-        well = main(["--wait-for-lock", "repro", "--single-item", *(["--pull"] if remote else []), *chosen]) == 0
-        HERE.update(chosen if well else ())
-        return well and (not remote or main(["push", "--run-cache", stage]) == 0)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.stdout.flush()

@@ -24,10 +24,10 @@ if __name__ == "__main__":
 
 BEGUN = """
 import multiprocessing, time
-from stages.tools import quick_dvc, computing
+from stages.tools import quick_dvc, stage_process
 
 def work(begun):
-    computing._begin({})
+    stage_process.begin({})
     from dvc.dvcfile import Lockfile
     with quick_dvc.writing, open("lock", "w") as file:
         file.write(f"{hasattr(Lockfile.dump_stages, '__wrapped__')}, wh")
