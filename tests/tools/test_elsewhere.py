@@ -86,9 +86,16 @@ def cloned(asker: Path, name: str) -> Path:
     return folder
 
 
-def test_workers_compute_and_who_asked_has_it_all(asker, address, started):
+@pytest.mark.parametrize("shared", ["cache", "remote"])
+def test_workers_compute_and_who_asked_has_it_all(asker, address, started, shared):
+    """By a remote each has a cache of its own, and takes from the other what its stage needs."""
+    if shared == "remote":
+        clones.run(asker, "dvc", "remote", "add", "-d", "made", str(asker.with_name("made")))
+        clones.commit(asker)
     workers = [cloned(asker, name) for name in ("one", "two")]
     for worker in workers:
+        if shared == "remote":
+            clones.run(worker, "dvc", "config", "--local", "--unset", "cache.dir")
         started(worker, "-m", "stages.tools.join", address)
     told = started(asker, "ask.py", address, "300").communicate()[0]
     assert all(f"\n{name}: done in " in told for name in "abc"), told
