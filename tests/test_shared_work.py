@@ -1,7 +1,10 @@
 """What a verb writes does not depend on how many processes share its shards."""
 
+import contextlib
 import hashlib
 import shutil
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +61,7 @@ def sounds_home(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("home", "verb", "names", "made"), SHARED)
-def test_each_process_does_its_share_and_the_set_is_that_of_one(
+def test_each_process_does_its_share_hashes_inputs_twice_at_most_and_the_set_is_that_of_one(
     home, verb, names, made, request, tmp_path, monkeypatch
 ):
     """One after another here, the first one last, who puts the shares together: see test_devices for them at once."""
@@ -73,11 +76,26 @@ def test_each_process_does_its_share_and_the_set_is_that_of_one(
         shutil.rmtree(made)
         for rank in reversed(range(count)):
             assert not Path(made).exists()
-            monkeypatch.setattr(
-                devices, "launch", lambda rank=rank, count=count: devices.Worker(rank=rank, count=count)
-            )
-            verb.main(*names)
+            worker = devices.Worker(rank=rank, count=count)
+            monkeypatch.setattr(devices, "launch", lambda worker=worker: worker)
+            with _hashed() as times:
+                verb.main(*names)
+            assert max(times.values()) <= 2
         assert _bytes(Path(made)) == alone
+
+
+@contextlib.contextmanager
+def _hashed() -> Iterator[Counter]:
+    """How often each file but those of code is hashed for as long as the block lasts."""
+    times, digest = Counter(), hashlib.file_digest
+
+    def counted(stream, name):
+        times[stream.name] += not Path(stream.name).is_absolute()
+        return digest(stream, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashlib, "file_digest", counted)
+        yield times
 
 
 def _bytes(folder: Path) -> dict[str, str]:
