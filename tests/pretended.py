@@ -64,6 +64,13 @@ class _Made(TorchFunctionMode):
         return function(*given, **(named or {}))
 
 
+class _Generator:
+    """Chance of the device, which is the CPU's, as the values are."""
+
+    def __new__(cls, device: str = "cpu") -> torch.Generator:
+        return torch._C.Generator("cpu")
+
+
 @contextlib.contextmanager
 def device() -> Iterator[str]:
     """The device's name, for as long as the block lasts.
@@ -72,6 +79,7 @@ def device() -> Iterator[str]:
     """
     with _Device(), _Made(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "inference_mode", torch.no_grad)
+        patch.setattr(torch, "Generator", _Generator)
         yield DEVICE
 
 
