@@ -122,7 +122,10 @@ def main(study: str, name: str, only: str | None = None) -> None:
         clips_per_shard=entry.batch_size,
         apart=tuple(column for column in BATCHES if column in plan),
         about=FILES | {"signal": {"sample_rate_hz": rate_hz}},
-        made_of=partial(batches.made_of, task, functools.cache(content.of_files)),
+        made_of=partial(
+            *(batches.made_of, task, functools.cache(content.of_files)),
+            functools.cache(partial(versions.digest, sets)),
+        ),
     )
     if worker.rank == 0:
         print(f"{study} {only or name}: {_told(clip_table.read(output / 'clips.csv'))}")

@@ -7,8 +7,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import torch
 from torch.overrides import TorchFunctionMode
+from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
@@ -62,10 +64,22 @@ class _Made(TorchFunctionMode):
         return function(*given, **(named or {}))
 
 
+class _Generator:
+    """Chance of the device, which is the CPU's, as the values are."""
+
+    def __new__(cls, device: str = "cpu") -> torch.Generator:
+        return torch._C.Generator("cpu")
+
+
 @contextlib.contextmanager
 def device() -> Iterator[str]:
-    """The device's name, for as long as the block lasts."""
-    with _Device(), _Made():
+    """The device's name, for as long as the block lasts.
+
+    Views of what was made in inference mode are for PyTorch's own tensors alone; without gradients all is as well.
+    """
+    with _Device(), _Made(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "inference_mode", torch.no_grad)
+        patch.setattr(torch, "Generator", _Generator)
         yield DEVICE
 
 
@@ -87,6 +101,10 @@ def _computed(function: Any, given: tuple, named: dict[str, Any]) -> Any:
         held[1]["device"] = "cpu"
     # Of what lies on this device PyTorch does not ask how its values lie, and views what others would copy.
     made = (torch.reshape if function is aten.view.default else function)(*held[0], **held[1])
+    if torch.Tag.inplace_view in function.tags and isinstance(given[0], There):
+        # Where a function changes how values lie, the tensor that holds them is to say so.
+        with no_dispatch():
+            function(*given, **named)
     if packet is aten._pack_padded_sequence:
         return There(made[0]), made[1]
     lands = isinstance(given[0], There) if packet is aten.copy_ else mine if asked is None else str(asked) == DEVICE

@@ -7,36 +7,98 @@ import pandas as pd
 import pretended
 import pytest
 import torch
+import yaml
 
-from stages import attack
+from stages import attack, detect, featurise, score, train
 from stages.frame import devices
 
-# The attacks of each home: images, waveforms before a learned front end, texts by CTC. The lip readers are missing:
-# their recurrent layers exchange dimensions in place, which the tensors of `pretended` don't follow.
-ATTACKED = {
-    "emotion": ("emotion", ["cnn4"]),
-    "speech": ("speech", ["plain", "through"]),
-    "transfer": ("transfer", ["speech_heads"]),
-}
+# PyTorch takes the device for one that holds nothing.
+pytestmark = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+
+# Of each home what is run there again, by the name of what it writes.
+ATTACKED = [
+    ("emotion", "emotion", "cnn4"),
+    ("faces", "audiovisual", "words"),
+    ("faces", "audiovisual", "sentences"),
+    ("speech", "speech", "plain"),
+    ("speech", "speech", "through"),
+    ("transfer", "transfer", "speech_heads"),
+]
+# Heads are missing: they are trained as one (`vmap`), which the device's tensors do not follow.
+TRAINED = [
+    *(("emotion", "emotion", "cnn4", variant) for variant in ("single", "vanilla", "noise")),
+    *(("faces", "audiovisual", name) for name in ("first", "third", "synchrony")),
+    *(("speech", "speech", name) for name in ("heard", "cleaned", "heard_hardened", "cleaned_hardened")),
+]
+DECIDED = [
+    ("emotion", featurise, ("emotion", "log_mel"), "data/emotion/log_mel"),
+    ("transfer", featurise, ("transfer", "heard"), "data/transfer/heard"),
+    ("emotion", score, ("emotion", "inverted"), "data/emotion/scores/inverted"),
+    ("speech", score, ("speech", "mixtures"), "data/speech/scores/mixtures"),
+    ("faces", detect, ("audiovisual", "words"), "data/audiovisual/detections/words"),
+]
+# Of all recipes, so that training is a few steps of each kind.
+SHORT = {"epochs": 2, "ctc_from_epoch": 1, "iterations": 2, "adversarial_from": 1, "decay_every_iterations": 1}
 
 
-@pytest.mark.parametrize("home", ATTACKED)
-def test_attacks_run_there_on_victims_that_decide_as_here(home, request, tmp_path, monkeypatch):
-    before = request.getfixturevalue(f"{home}_home")
-    after = shutil.copytree(before, tmp_path / "home", ignore=shutil.ignore_patterns(".scratch"))
-    monkeypatch.chdir(after)
-    monkeypatch.setenv("KEPT_GB", "0")
-    with pretended.device() as device:
-        there = devices.Worker()
-        vars(there)["device"] = device
-        monkeypatch.setattr(devices, "launch", lambda: there)
-        study, names = ATTACKED[home]
-        for name in names:
-            table = Path(f"data/{study}/adversarial/{name}/clips.csv")
-            shutil.rmtree(table.parent)
-            attack.main(study, name)
-            columns = ["key", "clean_prediction", "target"]
-            pd.testing.assert_frame_equal(pd.read_csv(table)[columns], pd.read_csv(before / table)[columns])
+@pytest.fixture
+def there(tmp_path, monkeypatch):
+    """Goes to a copy of a home, whose training is short; then verbs run on the device."""
+
+    def go(home: Path) -> Path:
+        monkeypatch.chdir(shutil.copytree(home, tmp_path / "home", ignore=shutil.ignore_patterns(".scratch")))
+        monkeypatch.setenv("KEPT_GB", "0")
+        worker = devices.Worker()
+        vars(worker)["device"] = pretended.DEVICE
+        monkeypatch.setattr(devices, "launch", lambda: worker)
+        return home
+
+    return go
+
+
+@pytest.mark.parametrize(("home", "study", "name"), ATTACKED)
+def test_attacks_run_there_on_victims_that_decide_as_here(home, study, name, request, there):
+    before = there(request.getfixturevalue(f"{home}_home"))
+    table = Path(f"data/{study}/adversarial/{name}/clips.csv")
+    shutil.rmtree(table.parent)
+    with pretended.device():
+        attack.main(study, name)
+    columns = ["key", "clean_prediction", "target"]
+    pd.testing.assert_frame_equal(pd.read_csv(table)[columns], pd.read_csv(before / table)[columns])
+
+
+@pytest.mark.parametrize(("home", "verb", "names", "made"), DECIDED)
+def test_what_is_computed_there_is_what_is_computed_here(home, verb, names, made, request, there):
+    there(request.getfixturevalue(f"{home}_home"))
+    table = Path(made, "clips.csv")
+    if not table.exists():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(devices, "launch", devices.Worker)
+            patch.setenv("DEVICE", "cpu")
+            verb.main(*names)
+    before = pd.read_csv(table)
+    shutil.rmtree(made)
+    with pretended.device():
+        verb.main(*names)
+    pd.testing.assert_frame_equal(pd.read_csv(table), before, rtol=1e-3)
+
+
+@pytest.mark.parametrize("what", TRAINED, ids="-".join)
+def test_training_takes_steps_there(what, request, there):
+    home, study, *names = what
+    there(request.getfixturevalue(f"{home}_home"))
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    for recipe in [
+        *values[study]["recipes"].values(),
+        *(one.get("training", {}) for one in values[study]["victims"].values()),
+    ]:
+        recipe |= {name: value for name, value in SHORT.items() if name in recipe}
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    models = Path("models", study, *names)
+    shutil.rmtree(models)
+    with pretended.device():
+        train.main(study, *names)
+    assert list(models.rglob("weights.safetensors"))
 
 
 def test_a_tensor_left_on_the_cpu_is_found():

@@ -6,6 +6,7 @@ import inspect
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -272,6 +273,13 @@ def test_of_a_new_treatment_and_of_an_edited_one_that_alone_is_scored(changed, d
     file.write_text(file.read_text() + " ")
     changed()
     assert sum(decided) == 11 + 11 * 5
+
+
+def test_a_clip_is_read_for_its_hash_once_and_once_for_each_treatment(changed, monkeypatch):
+    read, load = Counter(), shards.ShardSet.load
+    monkeypatch.setattr(shards.ShardSet, "load", lambda own, key: read.update([key]) or load(own, key))
+    changed()
+    assert set(read.values()) == {1 + len(EVENTS["treatments"])}
 
 
 def test_all_treatments_that_do_not_fit_are_told_at_once_before_any_clip_is_treated(changed, decided):

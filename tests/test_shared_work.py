@@ -1,48 +1,101 @@
 """What a verb writes does not depend on how many processes share its shards."""
 
+import contextlib
 import hashlib
 import shutil
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+import test_audit
+import yaml
+from test_attack_events import write_clips
 
-from stages import attack, featurise, mix
+from stages import attack, audit, detect, featurise, mix, prepare, score
 from stages.frame import devices
 
-# Of each home the verbs that share their work, as it has called them, with what each writes.
-SHARED = {
-    "emotion": [
-        (featurise, ("emotion", "log_mel"), "data/emotion/log_mel"),
-        (attack, ("emotion", "cnn4"), "data/emotion/adversarial/cnn4"),
-    ],
-    "faces": [(attack, ("audiovisual", "words"), "data/audiovisual/adversarial/words")],
-    "speech": [
-        (mix, ("speech", "noisy"), "data/speech/noisy"),
-        (attack, ("speech", "plain"), "data/speech/adversarial/plain"),
-    ],
-    "transfer": [
-        (featurise, ("transfer", "heard"), "data/transfer/heard"),
-        (attack, ("transfer", "speech_heads"), "data/transfer/adversarial/speech_heads"),
-    ],
+# Verbs that share their work, with what they are called by and what they write, in each home that has what they need.
+SHARED = [
+    ("sounds_home", prepare, ("small", "audio"), "data/small/audio"),
+    ("sounds_home", audit, ("audit", "classifiers.events.tiny"), "data/audit/classifiers/events/tiny"),
+    ("emotion_home", featurise, ("emotion", "log_mel"), "data/emotion/log_mel"),
+    ("emotion_home", attack, ("emotion", "cnn4"), "data/emotion/adversarial/cnn4"),
+    ("emotion_home", score, ("emotion", "inverted"), "data/emotion/scores/inverted"),
+    ("faces_home", attack, ("audiovisual", "words"), "data/audiovisual/adversarial/words"),
+    ("faces_home", detect, ("audiovisual", "words"), "data/audiovisual/detections/words"),
+    ("speech_home", mix, ("speech", "noisy"), "data/speech/noisy"),
+    ("speech_home", attack, ("speech", "plain"), "data/speech/adversarial/plain"),
+    ("speech_home", score, ("speech", "mixtures"), "data/speech/scores/mixtures"),
+    ("transfer_home", featurise, ("transfer", "heard"), "data/transfer/heard"),
+    ("transfer_home", attack, ("transfer", "speech_heads"), "data/transfer/adversarial/speech_heads"),
+]
+FOLDER = {
+    "reader": "folder",
+    "root": "sounds",
+    "skip_unreadable": False,
+    "parameters": {"validation_share": 0.0},
+    "decoder": "audio",
+    "decoding": {"recorded_at_hz": None, "sample_rate_hz": 16000, "average_channels": False},
 }
 
 
-@pytest.mark.parametrize("home", SHARED)
-@pytest.mark.parametrize("count", [2, 3])
-def test_each_process_does_its_share_and_the_set_is_that_of_one(home, count, request, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def sounds_home(tmp_path_factory):
+    """A corpus of several shards, and a victim with clips to audit it on."""
+    folder = tmp_path_factory.mktemp("sounds")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_clips(folder)
+        test_audit.write(attacks=["sound.noise", "sound.pgd"], treatments=["none", "noisy"])
+    values = yaml.safe_load((folder / "params.yaml").read_text()) | {"small": {"corpora": {"audio": FOLDER}}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    (folder / "sounds").mkdir()
+    names = [f"{number}.wav" for number in range(150)]
+    for number, name in enumerate(names):
+        soundfile.write(folder / "sounds" / name, 0.1 * np.random.default_rng(number).standard_normal(400), 16000)
+    (folder / "sounds/clips.csv").write_text("\n".join(["file,label,split", *(f"{one},hiss,train" for one in names)]))
+    return folder
+
+
+@pytest.mark.parametrize(("home", "verb", "names", "made"), SHARED)
+def test_each_process_does_its_share_hashes_inputs_twice_at_most_and_the_set_is_that_of_one(
+    home, verb, names, made, request, tmp_path, monkeypatch
+):
     """One after another here, the first one last, who puts the shares together: see test_devices for them at once."""
-    before = request.getfixturevalue(f"{home}_home")
-    after = shutil.copytree(before, tmp_path / "home", ignore=shutil.ignore_patterns(".scratch"))
-    monkeypatch.chdir(after)
+    before = request.getfixturevalue(home)
+    monkeypatch.chdir(shutil.copytree(before, tmp_path / "home", ignore=shutil.ignore_patterns(".scratch")))
     monkeypatch.setenv("KEPT_GB", "0")
     monkeypatch.setenv("DEVICE", "cpu")
-    for verb, names, made in SHARED[home]:
+    if not Path(made).exists():
+        verb.main(*names)
+    alone = _bytes(Path(made))
+    for count in (2, 3):
         shutil.rmtree(made)
         for rank in reversed(range(count)):
             assert not Path(made).exists()
-            monkeypatch.setattr(devices, "launch", lambda rank=rank: devices.Worker(rank=rank, count=count))
-            verb.main(*names)
-        assert _bytes(Path(made)) == _bytes(before / made), made
+            worker = devices.Worker(rank=rank, count=count)
+            monkeypatch.setattr(devices, "launch", lambda worker=worker: worker)
+            with _hashed() as times:
+                verb.main(*names)
+            assert max(times.values()) <= 2
+        assert _bytes(Path(made)) == alone
+
+
+@contextlib.contextmanager
+def _hashed() -> Iterator[Counter]:
+    """How often each file but those of code is hashed for as long as the block lasts."""
+    times, digest = Counter(), hashlib.file_digest
+
+    def counted(stream, name):
+        times[stream.name] += not Path(stream.name).is_absolute()
+        return digest(stream, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashlib, "file_digest", counted)
+        yield times
 
 
 def _bytes(folder: Path) -> dict[str, str]:

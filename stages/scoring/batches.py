@@ -70,10 +70,13 @@ def scored(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[shards.Ar
     return table, arrays
 
 
-def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[Any]:
+def made_of(
+    task: Task, digest: Callable[..., str], digest_of_clip: Callable[[str, str], str], rows: pd.DataFrame
+) -> list[Any]:
     """All that a batch is made of besides its rows, of no other treatment and no other clip; see `shards.write_set`.
 
-    `digest` is `content.of_files`, which may know the files already.
+    `digest` is `content.of_files`, and `digest_of_clip` is `versions.digest` of the sets; both may know what they are
+    asked for already, as each clip is in a batch for each treatment.
     """
     from stages import victim
 
@@ -88,9 +91,10 @@ def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[
     return [
         *(given, task.playback, task.sample_rate_hz, task.device.split(":")[0]),
         digest(*victim.made_by(task.opinion_of)) if task.opinion_of else None,
-        *(digest(*code.whole(*own)), digest(*given.files, *places, *([task.clips.folder] if task.clips else []))),
+        *(digest(*code.whole(*own)), digest(*given.files), digest(*places)),
+        digest(task.clips.folder) if task.clips else None,
         {one: digest(*victim.made_by(task.models / one)) for one in asked},
-        versions.digest(rows, task.sets),
+        [digest_of_clip(row.set, row.source) for row in rows.itertuples()],
     ]
 
 

@@ -78,12 +78,11 @@ def files(rows: pd.DataFrame, sets: dict[str, ShardSet], play: Play | None) -> l
     return made
 
 
-def digest(rows: pd.DataFrame, sets: dict[str, ShardSet]) -> str:
-    """A hash of what the sets hold of these rows, which `files` and `clean` are made of."""
+def digest(sets: dict[str, ShardSet], name: str, key: str) -> str:
+    """A hash of what the set of this name holds of a row, which `files` and `clean` are made of."""
     total = hashlib.sha256()
-    for row in rows.itertuples():
-        for name, array in sets[row.set].load(row.source).items():
-            total.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    for array_name, array in sets[name].load(key).items():
+        total.update(f"{array_name} {array.dtype} {array.shape}".encode() + array.tobytes())
     return total.hexdigest()
 
 

@@ -12,13 +12,17 @@ from stages.frame.errors import UserError
 from stages.frame.scratch import top
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Scheduler
 
-# A stage is much work and few bytes: Dask is to send the next one to who is idle, and to watch no memory and no code.
+# Stages that a worker has at a time.
+SATURATION = 1.0
+# A stage is much work and few bytes: Dask is to send the next one to who is idle, see `workers.submitted`, and to watch
+# no memory and no code.
 # What fails is told by `workers`, in a line.
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 2,
-    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.worker-saturation": SATURATION,
+    "distributed.scheduler.work-stealing-interval": "100ms",
     "distributed.worker.profile.enabled": False,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
@@ -28,7 +32,7 @@ SETTINGS = {
     "temporary-directory": str(top() / "dask"),
 }
 HERE = {"dashboard": True, "dashboard_address": "127.0.0.1:0"}
-CONNECTS_WITHIN_S = 20
+CONNECTS_WITHIN_S = 10
 START = "start one there: dask scheduler --host ADDRESS --dashboard-address 127.0.0.1:8787"
 
 
@@ -53,6 +57,7 @@ def opened(jobs: int, address: str | None) -> Iterator["Client"]:
                 client = held.enter_context(Client(address, timeout=CONNECTS_WITHIN_S))
             except (OSError, ValueError) as error:
                 raise UserError(f"CLUSTER={address}", "a Dask scheduler", str(error), START) from error
+            client.run_on_scheduler(_saturate)
             client.register_plugin(Computing(sharing.state()))
         else:
             dask.config.set({"distributed.dashboard.link": "http://127.0.0.1:{port}/status"})
@@ -65,6 +70,11 @@ def opened(jobs: int, address: str | None) -> Iterator["Client"]:
             client = held.enter_context(Client(held.enter_context(cluster)))
             client.register_plugin(Computing(None))
         yield client
+
+
+def _saturate(dask_scheduler: "Scheduler") -> None:
+    """Of a scheduler that others have started the settings are not these."""
+    dask_scheduler.WORKER_SATURATION = SATURATION
 
 
 def options(number: int) -> dict[str, Any]:

@@ -1,12 +1,9 @@
 """Tool: what a Dask worker does: has a stage computed by DVC, in a process that stays from one stage to the next."""
 
 import contextlib
-import logging
 import multiprocessing
 import os
 import platform
-import signal
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,33 +13,33 @@ from typing import NamedTuple
 from distributed import Worker, WorkerPlugin, get_worker
 
 from stages.frame.errors import UserError
-from stages.frame.parent import follow_parent
 from stages.frame.scratch import top
-from stages.tools import at_work, cluster, quick_dvc, sharing, warm
+from stages.tools import at_work, cluster, sharing, stage_process, warm
 
 # glibc gives large blocks back to the kernel at once and pays for fresh pages at the next batch: a fifth of the time.
 KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
+# So often a stage begins whose process is killed.
+TRIES = 3
 # How lines begin that DVC says after a stage.
 OF_DVC = ("Use `dvc push`", "Updating lock file", "Generating lock file")
 
 
 class Ended(NamedTuple):
-    """How a stage ended: in so many seconds, or with a failure in one line.
+    """How a stage ended: after so many seconds.
 
     `cached` are outputs that were not computed, but found in the cache; `told` is what the stage said last, if it did.
     """
 
-    seconds: float | None = None
-    cached: bool = False
-    told: str = ""
-    failure: str | None = None
+    seconds: float
+    cached: bool
+    told: str
 
 
-def compute(stage: str) -> Ended:
-    """Computes the stage in the process of the Dask worker that this is called in.
+def compute(stage: str, *needed: Ended) -> Ended:
+    """Computes the stage, after those needed, in the process of the Dask worker that this is called in.
 
     Raises:
-        UserError: the process was killed; another one is there for the next call.
+        UserError: the stage fails, or its process was killed each time; another one is there for the next call.
     """
     return get_worker().plugins[Computing.name].compute(stage)
 
@@ -68,7 +65,6 @@ class Computing(WorkerPlugin):
         self.held = contextlib.ExitStack()
         if self.asked:
             sharing.check(self.asked)
-            sharing.check_out()
             os.environ.update(KEEP_FREED_MEMORY)
             self.held.enter_context(warm.started())
         gpus = cluster.gpus()
@@ -84,27 +80,31 @@ class Computing(WorkerPlugin):
         self.held.close()
 
     def _started(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, (self.variables,))
+        return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), stage_process.begin, (self.variables,))
 
     def compute(self, stage: str) -> Ended:
         """See `compute`."""
         log, began = log_of(stage), time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            ended_well = self.process.submit(_reproduced, stage, str(log), bool(self.asked)).result()
-        except BrokenProcessPool as error:
-            self.process = self._started()
-            at_work.end_left_behind(stage)
-            found = "that it was killed, maybe as memory ran out"
-            raise UserError(stage, "a process that ends by itself", found, "run again, with fewer JOBS") from error
-        if ended_well:
-            seconds, text = time.monotonic() - began, log.read_text(encoding="utf-8", errors="replace")
-            _, ran, said = text.partition(f"Running stage '{stage}':")
-            # The first line of what DVC says then is the command.
-            *_, told = ["", *(line for line in said.splitlines()[2:] if line and not line.startswith(OF_DVC))]
-            return Ended(seconds=seconds, cached=not ran, told=told)
-        where = f"{platform.node()}:{log.absolute()}" if self.asked else str(log)
-        return Ended(failure=f"{last_word(log)}; see {where}")
+        if not self._ends_well(stage, log):
+            where = f"{platform.node()}:{log.absolute()}" if self.asked else str(log)
+            raise UserError(stage, "a stage that ends well", last_word(log), f"see {where}")
+        seconds, text = time.monotonic() - began, log.read_text(encoding="utf-8", errors="replace")
+        _, ran, said = text.partition(f"Running stage '{stage}':")
+        # The first line of what DVC says then is the command.
+        *_, told = ["", *(line for line in said.splitlines()[2:] if line and not line.startswith(OF_DVC))]
+        return Ended(seconds=seconds, cached=not ran, told=told)
+
+    def _ends_well(self, stage: str, log: Path) -> bool:
+        """Whether the stage ended well; it begins anew where its process is killed."""
+        for _ in range(TRIES):
+            try:
+                return self.process.submit(stage_process.reproduced, stage, str(log), bool(self.asked)).result()
+            except BrokenProcessPool:
+                self.process = self._started()
+                at_work.end_left_behind(stage)
+        found = "that it was killed, maybe as memory ran out"
+        raise UserError(stage, "a process that ends by itself", found, "run again, with fewer JOBS")
 
 
 def log_of(stage: str) -> Path:
@@ -118,33 +118,3 @@ def last_word(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() or ["not a word"]
     told = (line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: "))
     return next(told, lines[-1])
-
-
-def _begin(variables: dict[str, str]) -> None:
-    """What the process does before its first stage: it keeps locks whole, and ends with who started it."""
-    os.environ.update(variables)
-    quick_dvc.prepare()
-    follow_parent(after=quick_dvc.writing)
-
-
-def _reproduced(stage: str, log: str, in_own_clone: bool) -> bool:
-    """Whether `dvc repro` of this stage ended well; in a clone of its own it brings those that it needs.
-
-    DVC stays loaded in this process from one stage to the next.
-    """
-    from dvc.cli import main
-
-    with Path(log).open("w", encoding="utf-8") as file:
-        for number in (1, 2):
-            os.dup2(file.fileno(), number)
-    for chatty in ("commands.repro", "dvcfile", "repo.scm_context"):
-        logging.getLogger(f"dvc.{chatty}").setLevel(logging.WARNING)
-    remote = in_own_clone and sharing.has_remote()
-    how = (["--pull"] if remote else []) if in_own_clone else ["--single-item"]
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        well = main(["--wait-for-lock", "repro", *how, stage]) == 0
-        return well and (not remote or main(["push", "--run-cache", stage]) == 0)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.stdout.flush()

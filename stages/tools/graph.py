@@ -1,11 +1,15 @@
 """Tool: what of DVC's graph is out of date. Asked once, in one process, and of params.yaml as read once."""
 
+import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages.frame.alone import another_run
 from stages.frame.errors import UserError
-from stages.tools import removed
+from stages.tools import quick_dvc, removed
+
+if TYPE_CHECKING:
+    import networkx
 
 # Where DVC writes the number of the process that works on its notes.
 HELD = Path(".dvc/tmp/lock")
@@ -24,6 +28,7 @@ def outdated(targets: list[str], values: dict[str, Any]) -> dict[str, set[str]]:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    quick_dvc.prepare()
     try:
         with Repo(".") as repo:
             graph = repo.index.graph
@@ -38,6 +43,37 @@ def outdated(targets: list[str], values: dict[str, Any]) -> dict[str, set[str]]:
     except DvcException as error:
         raise _told(error) from error
     return {stage.addressing: {one.addressing for one in needed} for stage, needed in following(waits_for, changed)}
+
+
+def without_pages(waits_for: dict[str, set[str]]) -> dict[str, set[str]]:
+    """What others can compute: not studies' pages, nor the list of them. Their tables are git's, in no cache of DVC."""
+    return {name: needed for name, needed in waits_for.items() if name.rpartition(":")[2] not in ("report", "index")}
+
+
+def with_needed(stage: str) -> list[str]:
+    """All stages that a stage needs, each after those that it needs itself, and the stage last.
+
+    Raises:
+        UserError: see `outdated`.
+    """
+    import networkx
+
+    return list(networkx.dfs_postorder_nodes(_named(), stage))
+
+
+@functools.cache
+def _named() -> "networkx.DiGraph":
+    """DVC's graph, as it was when first asked for: the names of stages, with arrows to those that each needs."""
+    import networkx
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(".") as repo:
+            graph = repo.index.graph
+    except DvcException as error:
+        raise _told(error) from error
+    return networkx.relabel_nodes(graph, {one: one.addressing for one in graph})
 
 
 def _writing(target: str, writers: dict[Path, str]) -> list[str]:

@@ -6,11 +6,12 @@ interrupted or the scheduler ends. What it computes goes to the cache that all c
 """
 
 import asyncio
+import os
 
 import dask
 
 from stages.frame.errors import UserError, run
-from stages.tools import cluster, sharing
+from stages.tools import cluster, sharing, warm
 
 
 def main(address: str) -> None:
@@ -19,8 +20,12 @@ def main(address: str) -> None:
     Raises:
         UserError: code here is edited, or nobody answers at the address.
     """
+    from stages.tools.computing import KEEP_FREED_MEMORY
+
     sharing.state()
-    with dask.config.set(cluster.SETTINGS):
+    os.environ.update(KEEP_FREED_MEMORY)
+    # The libraries are loaded while who asks finds out what to ask for.
+    with warm.started(), dask.config.set(cluster.SETTINGS):
         try:
             asyncio.run(_work(address))
         except (OSError, ValueError) as error:

@@ -53,16 +53,28 @@ def cost(section: dict[str, Any], name: str, clip_s: float, labels: int) -> Cost
 def cost_of(module: Callable, *inputs: Any) -> Cost:
     """What `module(*inputs)` costs for tensors on the device `meta`, where nothing is computed.
 
-    Operations are those of matrix products, attention and convolutions. On that device a mask takes everything, what a
-    network asks of values is false, and a number is the last one that was moved there, the length of a clip.
+    Operations are those of matrix products, attention and convolutions. Recurrent layers are one kernel each, as
+    libraries have them, though on that device they are many. There a mask takes everything, what a network asks of
+    values is false, and a number is the last one that was moved there, the length of a clip.
     """
     import torch
     from torch.fx.experimental import _config
+    from torch.overrides import TorchFunctionMode
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import FlopCounterMode
 
     aten = torch.ops.aten
     written, lengths = [], []
+    # For each value of the output: gates, cell and state; gates, what the reset gate is applied to, and state.
+    recurrent = {torch.lstm: 6, torch.gru: 5}
+
+    class Layers(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            before = len(written)
+            made = function(*args, **(kwargs or {}))
+            if function in recurrent:
+                written[before:] = [recurrent[function] * made[0].numel()]
+            return made
 
     class Kernels(TorchDispatchMode):
         def __torch_dispatch__(self, kernel, types, args=(), kwargs=None):
@@ -77,7 +89,7 @@ def cost_of(module: Callable, *inputs: Any) -> Cost:
             return made
 
     takes_everything = _config.patch(meta_nonzero_assume_all_nonzero=True)
-    with torch.no_grad(), takes_everything, FlopCounterMode(display=False) as counter, Kernels():
+    with torch.no_grad(), takes_everything, FlopCounterMode(display=False) as counter, Kernels(), Layers():
         module(*inputs)
     return Cost(len(written), counter.get_total_flops(), sum(written), _size(module))
 

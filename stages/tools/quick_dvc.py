@@ -29,14 +29,17 @@ writing = threading.Lock()
 TEXTS_KEPT = 32
 # How wide a graph is told.
 COLUMNS = 120
+# Of locks, which have some hundred.
+ENTRIES_KEPT = 2048
 # How a lock begins, of which the rest are the entries of stages, each indented.
 OF_STAGES = "schema: '2.0'\nstages:\n"
 # A value that stands at several places of a text.
 SHARED = re.compile("[&*]id[0-9]")
 
 
+@functools.cache
 def prepare() -> None:
-    """Makes the DVC of this process read and write so."""
+    """Makes the DVC of this process read and write so, once."""
     import dpath
     from dvc import dvcfile
     from dvc.commands import dag
@@ -63,6 +66,15 @@ def _remembered(parse: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.lru_cache(TEXTS_KEPT)
     def parsed(text: str, path: str) -> bytes:
+        if not _is_lock(text):
+            return pickle.dumps(parse(text, path))
+        # A stage that has run changes its own entry alone.
+        entries = re.split(r"^(?=  \S)", text[len(OF_STAGES) :], flags=re.M)[1:]
+        stages = {name: values for one in entries for name, values in pickle.loads(entry(one, path)).items()}  # noqa: S301
+        return pickle.dumps(parse(OF_STAGES, path) | {"stages": stages})
+
+    @functools.lru_cache(ENTRIES_KEPT)
+    def entry(text: str, path: str) -> bytes:
         return pickle.dumps(parse(text, path))
 
     def values(text: str, path: str, typ: str = "safe") -> Any:
@@ -158,7 +170,7 @@ def _by_entry(modify: Callable[..., Any]) -> Callable[..., Any]:
         from dvc.utils.serialize import _yaml
 
         text = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
-        if not text.startswith(OF_STAGES) or re.search("^[^ ]", text[len(OF_STAGES) :], re.M) or SHARED.search(text):
+        if not _is_lock(text):
             with modify(path, fs=fs) as data:
                 yield data
             return
@@ -225,6 +237,12 @@ def _after(start: Callable[[], Any], run: Callable[..., Any]) -> Callable[..., A
         return run(stage, dry=dry, **named)
 
     return ran
+
+
+def _is_lock(text: str) -> bool:
+    """Whether the text is a lock as DVC writes it, the entries of stages one after the other."""
+    after = text[len(OF_STAGES) :]
+    return text.startswith(OF_STAGES) and not re.search("^[^ ]", after, re.M) and not SHARED.search(text)
 
 
 def _exchanged(lock: str, entry: str) -> str:

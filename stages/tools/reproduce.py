@@ -70,7 +70,9 @@ def main(study: str | None, jobs: int, only: str | None = None, cluster: str | N
         if waits_for:
             for name in chosen:
                 entries.check(name, studies[name])
-            workers.run(waits_for, jobs, cluster)
+            dealt = graph.without_pages(waits_for) if cluster else waits_for
+            if dealt:
+                workers.run(dealt, jobs, cluster)
             if cluster:
                 sharing.restore(targets)
     if only:

@@ -58,12 +58,6 @@ def has_remote() -> bool:
     return bool(Config.from_cwd()["core"].get("remote"))
 
 
-def check_out() -> None:
-    """Brings what the locks of this clone name and the shared cache has."""
-    command = [sys.executable, "-m", "stages.tools.quick_dvc", "checkout", "--quiet", "--allow-missing"]
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
 def restore(targets: list[str]) -> None:
     """Brings what was computed elsewhere from the cache that the clones share, or from the remote.
 

@@ -12,6 +12,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LIBRARIES = ("numpy", "pandas", "safetensors.torch", "torch", "torch._dynamo", "scipy.signal", "resampy")
+# Where the process waits, beside that `python`.
+SOCKET = "socket"
 # What `python` is for stages: asks the waiting process, without importing more than that takes.
 CLIENT = """#!{python} -IS
 import array, json, os, signal, socket, sys
@@ -48,13 +51,17 @@ with socket.socket(socket.AF_UNIX) as connection:
 
 @contextlib.contextmanager
 def started() -> Iterator[None]:
-    """For as long as the block lasts, stages that this process or its children start find the libraries loaded."""
-    if any(os.environ.get(name, "1") != "1" for name in ("DEVICES", "NODES", "WORLD_SIZE", "SLURM_NTASKS")):
+    """For as long as the block lasts, stages that this process or its children start find the libraries loaded.
+
+    Where a process waits already nothing is started.
+    """
+    several = any(os.environ.get(name, "1") != "1" for name in ("DEVICES", "NODES", "WORLD_SIZE", "SLURM_NTASKS"))
+    if several or Path(shutil.which("python") or "python").with_name(SOCKET).exists():
         yield
         return
     before = os.environ["PATH"]
     with tempfile.TemporaryDirectory() as folder:
-        address, client = str(Path(folder, "socket")), Path(folder, "python")
+        address, client = str(Path(folder, SOCKET)), Path(folder, "python")
         command = [sys.executable, "-m", "stages.tools.warm", address]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:

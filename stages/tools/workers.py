@@ -1,10 +1,10 @@
-"""Tool: deals stages out to the workers of a Dask cluster, and tells how they end."""
+"""Tool: has Dask deal stages out to the workers of a cluster, and tells how they end."""
 
 import contextlib
 import os
-import time
+from collections.abc import Callable
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stages.frame.errors import UserError
 from stages.tools import warm
@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 
     from stages.tools.computing import Ended
 
-# So often a stage begins anew whose process was killed.
-RETRIES = 2
 WORD_EVERY_S = 60.0
-# So often is looked whether a worker has joined.
-LOOKS_EVERY_S = 5.0
+# What all tasks are to Dask, the first part of their keys.
+KIND = "stage"
 # The verbs that compute on a GPU where there is one, as the names of their stages begin.
 ON_GPU = ("attack", "audit", "detect", "featurise", "mix", "pretrain", "score", "train")
 
@@ -32,13 +30,14 @@ def run(waits_for: dict[str, set[str]], jobs: int, address: str | None = None) -
         UserError: a stage fails, after those that do not need it have ended; or see `cluster.opened`.
     """
     from stages.tools import cluster
-    from stages.tools.computing import KEEP_FREED_MEMORY
+    from stages.tools.computing import KEEP_FREED_MEMORY, compute
 
     os.environ.update(KEEP_FREED_MEMORY)
-    with warm.started(), cluster.opened(jobs, address) as client:
+    # Workers elsewhere load the libraries themselves.
+    with contextlib.nullcontext() if address else warm.started(), cluster.opened(jobs, address) as client:
         print(f"{len(waits_for)} stages; who does what: {client.dashboard_link}", flush=True)
         _wait_for_workers(client)
-        failures = _dealt(client, waits_for)
+        failures = _followed(client, submitted(client, compute, waits_for))
     if failures:
         name, failure = next(iter(failures.items()))
         more = f"; {len(failures) - 1} more failed, see above" if len(failures) > 1 else ""
@@ -47,7 +46,7 @@ def run(waits_for: dict[str, set[str]], jobs: int, address: str | None = None) -
 
 def executing(dask_worker: "Worker") -> list[str]:
     """The stages that a worker computes, of those that it was given."""
-    return [task.key for task in dask_worker.state.executing]
+    return [name for _, name in (task.key for task in dask_worker.state.executing)]
 
 
 def awaited(waits_for: dict[str, set[str]]) -> dict[str, int]:
@@ -68,95 +67,73 @@ def _wait_for_workers(client: "Client") -> None:
             continue
 
 
-def _dealt(client: "Client", waits_for: dict[str, set[str]]) -> dict[str, str]:
-    """Has all stages computed, the most awaited first, and tells how each ends; the failures in one line each.
+def submitted(client: "Client", work: Callable, waits_for: dict[str, set[str]]) -> "dict[str, Future]":
+    """Has Dask call `work(stage, *results of those that it waits for)` for each stage, the most awaited first.
 
-    Dask is given a stage when those it waits for are done and a worker is free: what waits behind a long stage at one
-    worker it may leave there while another worker idles.
+    Marked as one that produces data, a stage stays with the scheduler until a worker is free. Any other is given to a
+    worker at once, where it waits behind a long one while another worker idles. That befalls those that are for workers
+    with a GPU; who idles takes them over where they seem to take as long as what they wait for, which tasks of one kind
+    do.
     """
-    from stages.tools.computing import compute
+    import dask
+    from dask._task_spec import Task, TaskRef
 
-    lengths, words = awaited(waits_for), time.monotonic()
-    waiting = dict(sorted(waits_for.items(), key=lambda item: (-lengths[item[0]], item[0])))
-    running: dict[str, Future] = {}
-    done: set[str] = set()
+    lengths, with_gpus = awaited(waits_for), _has_gpus(client)
+    keys = {name: (KIND, name) for name in waits_for}
+    graph = {
+        key: Task(key, work, name, *(TaskRef(keys[one]) for one in sorted(waits_for[name])), _data_producer=True)
+        for name, key in keys.items()
+    }
+
+    def wanted(key: tuple[str, str]) -> dict[str, Any]:
+        return {"GPU": 1} if with_gpus and key[1].rpartition(":")[2].startswith(ON_GPU) else {}
+
+    with dask.annotate(priority=lambda key: lengths[key[1]], resources=wanted):
+        return dict(zip(keys, client.get(graph, list(keys.values()), sync=False)))
+
+
+def _has_gpus(client: "Client") -> bool:
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return any(worker["resources"].get("GPU") for worker in workers)
+
+
+def _followed(client: "Client", running: "dict[str, Future]") -> dict[str, str]:
+    """Tells how each stage ends; the failures in a line each."""
+    from distributed import wait
+
     failures: dict[str, str] = {}
-    while waiting or running:
-        for name, resources in _startable(client, [one for one in waiting if waiting[one] <= done], list(running)):
-            del waiting[name]
-            running[name] = client.submit(compute, name, key=name, retries=RETRIES, resources=resources)
-        for name in _finished(running):
-            ended = _ended(running.pop(name))
-            _tell(name, ended)
-            if ended.failure is None:
-                done.add(name)
-            else:
-                failures[name] = ended.failure
-                waiting = {one: needed for one, needed in waiting.items() if one not in needing(name, waiting)}
-        if time.monotonic() - words > WORD_EVERY_S:
+    while running:
+        try:
+            wait(list(running.values()), timeout=WORD_EVERY_S, return_when="FIRST_COMPLETED")
+        except TimeoutError:
             working = client.run(executing, on_error="ignore").values()
-            print(f"still at work: {', '.join(sorted(name for names in working for name in names))}", flush=True)
-            words = time.monotonic()
+            names = ", ".join(sorted(name for names in working for name in names))
+            print(f"still at work: {names or 'nobody'}", flush=True)
+        for name in [name for name, future in running.items() if future.done()]:
+            future = running.pop(name)
+            error = future.exception()
+            if error is None:
+                _tell(name, future.result())
+                continue
+            # What waits for a stage that fails has that one's error.
+            failed, failure = _failure(error)
+            if failed not in failures:
+                print(f"{failed}: failed: {failure}", flush=True)
+                failures[failed] = failure
     return failures
 
 
-def needing(name: str, waits_for: dict[str, set[str]]) -> set[str]:
-    """The stages that wait for this one, or for one of those."""
-    found = {name}
-    while more := {one for one, needed in waits_for.items() if needed & found} - found:
-        found |= more
-    return found - {name}
-
-
-def _startable(client: "Client", ready: list[str], running: list[str]) -> list[tuple[str, dict[str, int] | None]]:
-    """Those of the stages that are ready for which a worker is free, and what the worker must have."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    free = sum(worker["nthreads"] for worker in workers) - len(running)
-    gpus = int(sum(worker["resources"].get("GPU", 0) for worker in workers))
-    left = gpus - sum(map(_on_gpu, running))
-    started = []
-    for name in ready:
-        wants = gpus > 0 and _on_gpu(name)
-        if len(started) < free and (not wants or left > 0):
-            left -= wants
-            started.append((name, {"GPU": 1} if wants else None))
-    return started
-
-
-def _on_gpu(name: str) -> bool:
-    return name.rpartition(":")[2].startswith(ON_GPU)
-
-
-def _finished(running: dict[str, "Future"]) -> list[str]:
-    """The stages that have ended, for the first of which is waited a moment."""
-    from distributed import wait
-
-    if not running:
-        time.sleep(LOOKS_EVERY_S)
-    with contextlib.suppress(TimeoutError):
-        wait(list(running.values()), timeout=min(LOOKS_EVERY_S, WORD_EVERY_S), return_when="FIRST_COMPLETED")
-    return [name for name, future in running.items() if future.done()]
-
-
 def _tell(name: str, ended: "Ended") -> None:
-    if ended.failure is not None:
-        print(f"{name}: failed: {ended.failure}", flush=True)
-        return
     how = "from the cache" if ended.cached else "done"
     print(*filter(None, [ended.told, f"{name}: {how} in {ended.seconds:.0f} s"]), sep="\n", flush=True)
 
 
-def _ended(future: "Future") -> "Ended":
-    """How the stage ended; where it was killed too often Dask has an error."""
+def _failure(error: BaseException) -> tuple[str, str]:
+    """The stage that failed, and how."""
     from distributed import KilledWorker
 
-    from stages.tools.computing import Ended
-
-    error = future.exception()
-    if error is None:
-        return future.result()
     if isinstance(error, UserError):
-        return Ended(failure="; ".join(error.given[2:]))
+        return error.given[0], "; ".join(error.given[2:])
     if isinstance(error, KilledWorker):
-        return Ended(failure="that its workers were killed; see what they say")
+        return error.task[1], "that its workers were killed; see what they say"
     raise error

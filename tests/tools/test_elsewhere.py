@@ -23,11 +23,12 @@ if __name__ == "__main__":
         workers.run({"c": {"a", "b"}, "b": {"a"}, "a": set()}, 1, sys.argv[1])
         sharing.restore(["c"])
 """
+# What runs is noted in a file beside the clones.
 GRAPH = """
 stages:
-  a: {cmd: cat in > a, deps: [in], outs: [a]}
-  b: {cmd: cat a a > b, deps: [a], outs: [b]}
-  c: {cmd: cat a b > c, deps: [a, b], outs: [c]}
+  a: {cmd: cat in > a && echo a >> ../ran, deps: [in], outs: [a]}
+  b: {cmd: cat a a > b && echo b >> ../ran, deps: [a], outs: [b]}
+  c: {cmd: cat a b > c && echo c >> ../ran, deps: [a, b], outs: [c]}
 """
 
 
@@ -86,13 +87,21 @@ def cloned(asker: Path, name: str) -> Path:
     return folder
 
 
-def test_workers_compute_and_who_asked_has_it_all(asker, address, started):
+@pytest.mark.parametrize("shared", ["cache", "remote"])
+def test_workers_compute_and_who_asked_has_it_all(asker, address, started, shared):
+    """By a remote each has a cache of its own, and takes from the other what its stage needs."""
+    if shared == "remote":
+        clones.run(asker, "dvc", "remote", "add", "-d", "made", str(asker.with_name("made")))
+        clones.commit(asker)
     workers = [cloned(asker, name) for name in ("one", "two")]
     for worker in workers:
+        if shared == "remote":
+            clones.run(worker, "dvc", "config", "--local", "--unset", "cache.dir")
         started(worker, "-m", "stages.tools.join", address)
     told = started(asker, "ask.py", address, "300").communicate()[0]
     assert all(f"\n{name}: done in " in told for name in "abc"), told
     assert (asker / "c").read_text() == "1\n1\n1\n"
+    assert asker.with_name("ran").read_text() == "a\nb\nc\n"
     computed = [path.name for worker in workers for path in worker.glob(".scratch/logs/*.log")]
     assert sorted(computed) == ["a.log", "b.log", "c.log"]
     assert not (asker / ".scratch/logs").exists()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import clones
+import yaml
 
 from stages.tools import graph
 
@@ -24,3 +25,15 @@ def test_a_file_has_changed_for_those_alone_that_read_it_before(tmp_path, monkey
     clones.run(tmp_path, "dvc", "repro", "-q", "second")
     assert graph.outdated(["first", "second"], {}) == {"first": set()}
     assert graph.outdated(["second", "first"], {}) == {"first": set()}
+
+
+def test_a_stage_comes_after_all_that_it_needs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clones.run(tmp_path, "git", "init", "-q")
+    clones.run(tmp_path, "dvc", "init", "-q")
+    needed = {"a": (), "b": ("a",), "c": ("a", "b"), "other": ("a",), "d": ("c", "a")}
+    stages = {name: {"cmd": "x", "deps": list(own), "outs": [name]} for name, own in needed.items()}
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    graph._named.cache_clear()
+    assert graph.with_needed("d") == ["a", "b", "c", "d"]
+    assert graph.with_needed("other") == ["a", "other"]

@@ -114,6 +114,15 @@ def test_cost_of_a_pass():
     assert both == Cost(11, 22, 33, 44)
 
 
+def test_a_recurrent_layer_is_one_kernel():
+    """It writes four gates, cell and state (three gates, what the reset is applied to, and state) of 5 steps of 2."""
+    for layer, gates, values in ((nn.LSTM, 4, 6), (nn.GRU, 3, 5)):
+        network = layer(3, 2).to("meta")
+        told = cost_of(network, torch.zeros(5, 1, 3, device="meta"))
+        assert told.values - values * 5 * 2 <= 2 * 2 and told.kernels <= 3  # and a first state of zeros
+        assert told.operations == 5 * 2 * gates * 2 * (3 + 2)
+
+
 def test_cost_of_what_asks_for_lengths_and_masks():
     def network(audio, lengths):
         own = torch.arange(int(lengths.to(audio.device).max()), device=audio.device) < 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import clones
 import pytest
+import yaml
 
 from stages.tools import quick_dvc, warm
 
@@ -110,6 +111,24 @@ def test_a_text_is_parsed_once_and_each_time_anew_for_its_caller():
     assert remembered("b", "x")["text"] == "b"
     assert remembered("a", "x", typ="rt")["of"] == ["rt"]
     assert parsed == [("a", "safe"), ("b", "safe"), ("a", "rt")]
+
+
+def test_of_a_lock_those_entries_are_parsed_that_are_new():
+    parsed = []
+
+    def parse(text, path, typ="safe"):
+        parsed.append(text)
+        return yaml.safe_load(text)
+
+    remembered = quick_dvc._remembered(parse)
+    first = "  a:\n    cmd: x\n    outs:\n    - path: a b\n"
+    for second in ("  b:\n    cmd: y\n", "  b:\n    cmd: z\n"):
+        lock = quick_dvc.OF_STAGES + first + second
+        assert remembered(lock, "dvc.lock") == yaml.safe_load(lock)
+    assert [text for text in parsed if "cmd" in text] == [first, "  b:\n    cmd: y\n", "  b:\n    cmd: z\n"]
+    for other in (quick_dvc.OF_STAGES + "  a: &id001 {cmd: x}\n  b: *id001\n", lock + "other: 1\n"):
+        assert remembered(other, "dvc.lock") == yaml.safe_load(other)
+        assert parsed[-1] == other
 
 
 def test_it_is_by_this_that_dvc_reads_parameters(repository):

@@ -135,7 +135,7 @@ def test_a_stage_ends_with_who_asked_for_it(stage, tmp_path, interrupt):
 
 
 def test_it_ends_with_who_started_it(tmp_path):
-    environment = os.environ | {"PYTHONPATH": str(clones.ROOT), "DEVICES": "1"}
+    environment = os.environ | {"PYTHONPATH": str(clones.ROOT), "DEVICES": "1", "PATH": str(clones.BIN)}
     starter = subprocess.Popen([sys.executable, "-c", START], stdout=subprocess.PIPE, text=True, env=environment)
     folder = starter.stdout.readline().strip()
     started = psutil.Process(starter.pid).children()

@@ -11,9 +11,10 @@ from pathlib import Path
 import clones
 import psutil
 import pytest
+from distributed import get_worker
 
 from stages.frame.errors import UserError
-from stages.tools import computing, workers
+from stages.tools import cluster, computing, workers
 
 RUN = """
 from stages.tools import graph, workers
@@ -23,10 +24,10 @@ if __name__ == "__main__":
 
 BEGUN = """
 import multiprocessing, time
-from stages.tools import quick_dvc, computing
+from stages.tools import quick_dvc, stage_process
 
 def work(begun):
-    computing._begin({})
+    stage_process.begin({})
     from dvc.dvcfile import Lockfile
     with quick_dvc.writing, open("lock", "w") as file:
         file.write(f"{hasattr(Lockfile.dump_stages, '__wrapped__')}, wh")
@@ -173,21 +174,39 @@ def test_a_process_of_the_pool_writes_locks_whole_and_ends_with_a_killed_run(tmp
     assert (tmp_path / "lock").read_text() == "True, whole"
 
 
-def test_no_stage_waits_behind_a_long_one_while_a_worker_is_free(repository):
-    """The long one ends when all others have, which begin after what it waited for too."""
-    repository("touch out")
-    others = [f"short{number}" for number in range(6)]
-    until = " && ".join(f"test -e {name}" for name in others)
-    long = f"for i in $(seq 300); do {until} && touch long && exit; sleep .2; done; false"
-    with Path("dvc.yaml").open("a") as file:
-        file.write(f"  long:\n    cmd: {long}\n    outs: [long]\n")
-        file.writelines(f"  {name}:\n    cmd: touch {name}\n    outs: [{name}]\n" for name in others)
-    workers.run({"work": set(), "long": {"work"}} | {name: {"work"} for name in others}, 2)
-    assert Path("long").exists()
+def _sleep(name: str, *needed: tuple) -> tuple[str, int, float, float, int]:
+    """Who slept as long as its name says, at which worker, from when till when, and how many waited there for that."""
+    began, worker = time.monotonic(), get_worker()
+    time.sleep(float(name.split("-")[1]))
+    return name, worker.name, began, time.monotonic(), len(worker.state.ready)
 
 
-def test_what_needs_a_failed_stage_is_all_that_waits_for_it():
-    graph = {"report": {"score"}, "score": {"attack", "other"}, "attack": set(), "other": set(), "index": {"other"}}
-    assert workers.needing("attack", graph) == {"score", "report"}
-    assert workers.needing("other", graph) == {"score", "report", "index"}
-    assert workers.needing("report", graph) == set()
+def _idle_s(slept: list[tuple], waits_for: dict[str, set[str]], began: float) -> float:
+    """How long at most one of two workers idled while something waited whose needs were there."""
+    ends, longest = {name: end for name, _, _, end, _ in slept}, 0.0
+    for name, _, start, *_ in slept:
+        ready = max([ends[one] for one in waits_for[name]], default=began)
+        for worker in (0, 1):
+            own = [(first, last) for _, other, first, last, _ in slept if other == worker]
+            busy = sum(max(0.0, min(last, start) - max(first, ready)) for first, last in own)
+            longest = max(longest, start - ready - busy)
+    return longest
+
+
+@pytest.mark.parametrize("gpus", [0, 2])
+def test_no_worker_idles_while_a_stage_waits(tmp_path, monkeypatch, gpus):
+    """Two that Dask knows to be long are short this time, and one of which it knows nothing is long.
+
+    A stage for a GPU waits at a worker, and is taken over by one that idles; any other waits at none.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cluster, "gpus", lambda: [str(number) for number in range(gpus)])
+    first, second = {"attack-2.4", "train-2.4"}, {"attack-0.2", "train-0.2", "score-2.2"}
+    third = {f"attack-0.3-{number}" for number in range(4)}
+    waits_for = {one: set() for one in first} | dict.fromkeys(second, first) | {one: {"attack-0.2"} for one in third}
+    with cluster.opened(2, None) as client:
+        began = time.monotonic()
+        slept = client.gather(list(workers.submitted(client, _sleep, waits_for).values()))
+    assert {name for name, *_ in slept} == set(waits_for)
+    assert _idle_s(slept, waits_for, began) < 0.5
+    assert gpus or not any(behind for *_, behind in slept)
