@@ -20,9 +20,9 @@ def forget(repo: Any) -> list[str]:
 
     written = [Path(out.fs_path) for stage in repo.index.stages for out in stage.outs]
     names: dict[Path, set[str]] = {}
-    # A graph may be left without a stage.
-    for lock in [Path("dvc.lock"), *Path("stages").rglob("dvc.lock")]:
-        names[lock.absolute().with_suffix(".yaml")] = set()
+    # A graph may be left without a stage; one that is not there now is joined when it is asked for.
+    for graph in [*Path().glob("dvc.yaml"), *Path("stages").rglob("dvc.yaml")]:
+        names[graph.absolute()] = set()
     for stage in repo.index.stages:
         names.setdefault(Path(stage.path), set()).add(stage.addressing.rpartition(":")[2])
     removed = []

@@ -101,3 +101,15 @@ def test_a_graph_that_is_left_without_a_stage_leaves_neither_lock_nor_outputs(wr
     params.write_text(yaml.safe_dump({"one": {"entries": {"a": 1}, "own": {}}}))
     graph.outdated([REPORT], parameters.read())
     assert not lock.exists() and not Path("data/one/mine").exists() and Path("data/one/a").exists()
+
+
+def test_what_a_graph_made_that_is_not_joined_now_stays(write, tmp_path):
+    study = tmp_path / "stages/studies/two"
+    shutil.copytree(tmp_path / "stages/studies/one", study)
+    (study / "dvc.yaml").unlink()
+    lock = (study / "dvc.lock").read_text().replace("data/one", "data/two")
+    (study / "dvc.lock").write_text(lock)
+    shutil.copytree(tmp_path / "data/one", tmp_path / "data/two")
+    write(a=1)
+    assert (study / "dvc.lock").read_text() == lock
+    assert (tmp_path / "data/two").exists()
