@@ -97,7 +97,7 @@ def only(folder: Path, name: str) -> str:
 def rows_of(told: str) -> dict[tuple[str, str], list[str]]:
     """The rows of a printed table by set and treatment."""
     names = re.search(r"^ *entry .*$", told, re.M).group(0).split()
-    rows = [line.split() for line in told.split("(shares in %):")[1].splitlines()[2:] if line]
+    rows = [line.split() for line in told.split("(shares in %):\n")[1].split("\n\n")[0].splitlines()[1:]]
     return {(row[0], row[names.index("treatment") - len(names)]): row for row in rows}
 
 
@@ -110,11 +110,27 @@ def test_a_corpus_an_attack_a_treatment_and_a_finished_model_of_ones_own_come_to
     assert re.search(r"^mine: accuracy (0\.9\d+|1\.000) on 12 test clips$", told, re.M)
     for name in ("mine-cw", "mine-my-attack"):
         assert re.search(rf"^events {name}: \d of 6 attacks succeed, median SNR .* passes each$", told, re.M)
+    assert re.search(r"^Adv: .*; GT: .*\nattackers knew of no treatment", told, re.M)
     half = rows_of(only(own, "half"))
     assert {(entry, "half") for entry in ("mine-cw", "mine-my-attack", "theirs-cw")} == set(half)
     assert {entry for entry, _ in rows_of(only(own, "theirs"))} == {"theirs-cw"}
     # The papers' twenty-five sets were not made.
     assert {path.name for path in (own / "data/events/scores").iterdir()} == {"mine-cw", "mine-my-attack", "theirs-cw"}
+
+
+def test_attackers_aim_through_a_treatment_of_ones_own(own, tmp_path):
+    import torch
+
+    treatment = "stages/treatments/my_treatment.py"
+    file = tmp_path / "my_treatment.py"
+    file.write_text((own / treatment).read_text() + example(f"{treatment}, at its end"))
+    functions, audio = runpy.run_path(str(file)), torch.rand(2, 9, requires_grad=True)
+    heard = functions["through"](sample_rate_hz=32000, device="cpu", gain=0.5)({"audio": audio})
+    treated = functions["treat"](
+        list(audio.detach().numpy()), sample_rate_hz=32000, seeds=[0, 1], device="cpu", gain=0.5
+    )
+    np.testing.assert_allclose(heard.detach(), treated)
+    assert (torch.autograd.grad(heard.sum(), audio)[0] == 0.5).all()
 
 
 def test_a_victim_of_ones_own_is_audited_alone(own):

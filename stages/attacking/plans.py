@@ -20,6 +20,8 @@ from stages.frame.errors import UserError
 from stages.frame.parameters import Count, NonNegativeInt, Positive
 
 Strength = float | dict[str, float] | None
+# What to do about a victim that decides too little rightly.
+TRAIN = "train it longer; if it was trained elsewhere, see whether its labels are in the order of its outputs"
 # The order of columns; what `members.csv` says stands between.
 FIRST = ("key", "clip_id", "label", "text", "speaker", "split", "fold", "duration_s", "victim")
 LAST = ("folder", "kept", "strength", "attack", "epsilon", "target")
@@ -134,7 +136,7 @@ def _correct(work: Work, victim: str) -> pd.DataFrame:
     decisions = clip_table.read(folder / "decisions.csv")
     right = decisions.key[(decisions.split == "test") & (decisions.decision == decisions.label)]
     if right.empty:
-        raise UserError(folder / "decisions.csv", "a test clip decided correctly", "none", "train it longer")
+        raise UserError(folder / "decisions.csv", "a test clip decided correctly", "none", TRAIN)
     own = work.clips[work.clips.clip_id.isin(right)].assign(victim=victim, folder=str(folder), kept=True)
     return own.iloc[own.clip_id.map(stable_hash).argsort(kind="stable")]
 
@@ -147,7 +149,7 @@ def _pairs(correct: pd.DataFrame, labels: int, clips_per_pair: int) -> pd.DataFr
             "the victim's decisions",
             "test clips of at least two labels decided correctly",
             ", ".join(chosen),
-            "train it longer, or select more labels",
+            f"{TRAIN}, or select more labels",
         )
     rows = []
     turns = dict.fromkeys(chosen, 0)

@@ -42,8 +42,9 @@ def each(make: Callable[[str], Made], names: Iterable[str]) -> dict[str, Made]:
         except UserError as error:
             errors.append(error)
     if errors:
-        *given, do = errors[0].given
-        raise UserError(*given, "; and ".join([do, *dict.fromkeys(map(str, errors[1:]))]))
+        (_, first), *others = {str(error): error for error in errors}.items()
+        *given, do = first.given
+        raise UserError(*given, "; and ".join([do, *(told for told, _ in others)]))
     return made
 
 

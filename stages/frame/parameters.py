@@ -152,7 +152,7 @@ def section(name: str, path: str | Path = "params.yaml") -> dict[str, Any]:
         where = ".".join(parts[: depth + 1])
         if not isinstance(value, dict) or key not in value:
             known = [str(other) for other in value] if isinstance(value, dict) else []
-            raise UserError(f"{path}: {where}", "a parameter of this name", "none", _suggestion(key, known))
+            raise UserError(f"{path}: {where}", "a parameter of this name", "none", suggestion(key, known))
         if not Harmless().holds(key) or "/" in key:
             raise UserError(f"{path}: {where}", f"a name {Harmless()}", repr(key), "rename it, without / and \\")
         value = value[key]
@@ -195,7 +195,7 @@ def bind(function: Callable, name: str, values: dict[str, Any], *, passed: tuple
                 f"params.yaml: {name}.{key}",
                 f"one of {', '.join(known) or 'no parameters'}",
                 repr(key),
-                _suggestion(key, list(known)),
+                suggestion(key, list(known)),
             )
     for key, parameter in known.items():
         if key not in values and parameter.default is parameter.empty:
@@ -286,6 +286,7 @@ def described(hint: Any) -> str:
     return (words | {Any: "anything"}).get(hint, str(hint))
 
 
-def _suggestion(key: str, known: list[str]) -> str:
+def suggestion(key: str, known: list[str]) -> str:
+    """What to do about a name that is not known: the nearest one that is, or all."""
     near = difflib.get_close_matches(key, known, 1)
     return f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known) or 'none'}"

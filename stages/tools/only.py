@@ -3,6 +3,7 @@
 from typing import Any
 
 from stages.frame.errors import UserError
+from stages.frame.parameters import suggestion
 from stages.reporting.study import called, part, with_stages
 
 # The study whose sets are scored one by one.
@@ -16,8 +17,15 @@ COLUMNS = (
 )
 # What is asked for by its name.
 KINDS = "a victim, attack, set, treatment or detector"
-# Of events, whose table is wide, the set tells these.
-TOLD_BY_SETS = ("model", "attack", "success", "success_low", "success_high")
+# Of events, whose table is wide, the set tells these; and the attack, where it has one.
+TOLD_BY_SETS = ("model", "success", "success_low", "success_high")
+# What columns mean, told below the rows that have them.
+MEANINGS = {
+    "snr_db": "snr_db, forwards, backwards: means of what attacks found, and of their passes",
+    "Adv": "Adv: still decided as attacked; GT: rightly again; Diff: as another class",
+    "rosa": "rosa: share of all hearings whose transcript is the phrase",
+    "treatment": "attackers knew of no treatment: make audit VICTIM=... tells what is left when they do",
+}
 
 
 def study_with(only: str, known: list[str], values: dict[str, Any]) -> str:
@@ -31,7 +39,8 @@ def study_with(only: str, known: list[str], values: dict[str, Any]) -> str:
         return found[0]
     if found:
         raise UserError("ONLY", "a name of one study", f"{only!r} in {', '.join(found)}", "say which: STUDY=...")
-    raise UserError("ONLY", f"{KINDS} of a study", repr(only), "see params.yaml")
+    names = sorted({one for name in known for one in _names(values[name])})
+    raise UserError("ONLY", f"{KINDS} of a study", repr(only), suggestion(only, names))
 
 
 def sets_with(only: str, study: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +60,7 @@ def sets_with(only: str, study: str, values: dict[str, Any]) -> dict[str, Any]:
     found = {name: one for name, one in attacked.items() if only in named[name] or f"adversarial/{name}" in asked}
     if not found:
         known = _names(values)
-        do = "add an entry of `attacked` that has it" if only in known else f"name one of {', '.join(sorted(known))}"
+        do = "add an entry of `attacked` that has it" if only in known else suggestion(only, sorted(known))
         raise UserError("ONLY", f"{KINDS} of {study}", repr(only), do)
     return found
 
@@ -97,9 +106,12 @@ def print_rows(study: str, only: str, values: dict[str, Any]) -> None:
     else:
         told, hidden = sets if only in sets | victims else {only}, ()
     table = part(study, "tables", "yours")(values, told)
+    if study == OF_SETS and table.groupby("entry").attack.nunique().max() <= 1:
+        hidden = (*hidden, "attack")
     columns = [name for name in COLUMNS if name in table and name not in hidden]
     unit = " (shares in %)" if study == OF_SETS else ""
     print(f"\n{study}, {only}{unit}:\n{table[columns].to_string(index=False, na_rep='')}")
+    print("", *(meaning for name, meaning in MEANINGS.items() if name in columns), sep="\n")
 
 
 def _names(values: dict[str, Any]) -> set[str]:

@@ -146,3 +146,6 @@ def test_what_is_wrong_with_several_is_told_of_all_in_one_line():
         each(twice, "abcde")
     one = "{0}: expected b or d; found '{0}'; correct it"
     assert str(told.value) == "; and ".join(one.format(name) for name in "ace")
+    with pytest.raises(UserError) as told:
+        each(lambda name: twice("a"), "xyz")
+    assert str(told.value) == one.format("a")

@@ -161,5 +161,7 @@ def test_a_name_of_no_study_or_of_several_is_told():
         only.study_with("nobody", ["one", "two"], STUDIES)
     with pytest.raises(UserError, match="found 'lone'; add an entry of `attacked` that has it"):
         only.sets_with("lone", "two", STUDIES["two"])
-    with pytest.raises(UserError, match="found 'nobody'; name one of fgsm, lone"):
+    with pytest.raises(UserError, match="found 'nobody'; known here: fgsm, lone"):
         only.sets_with("nobody", "two", STUDIES["two"])
+    with pytest.raises(UserError, match="found 'fgms'; did you mean 'fgsm'"):
+        only.study_with("fgms", ["one", "two"], STUDIES)
