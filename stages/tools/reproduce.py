@@ -81,7 +81,7 @@ def main(study: str | None, jobs: int, only: str | None = None, cluster: str | N
     for name in chosen:
         _print_headline(name)
     page = Path("reports", study or "", "index.html")
-    print(f"\n{time.monotonic() - started:.0f} s. The page: {page.resolve().as_uri()}")
+    print(f"\n{time.monotonic() - started:.0f} s. The page: {page.absolute().as_uri()}")
 
 
 def check_places(study: str, values: dict[str, Any]) -> None:
