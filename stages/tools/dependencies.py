@@ -116,6 +116,10 @@ def changes(values: dict[str, Any]) -> list[str]:
 def _roots(stage: Stage, values: dict[str, Any]) -> set[Path]:
     study = stage.command[3]
     roots = {Path("stages", f"{stage.verb}.py")}
+    for dep in stage.deps:
+        # Reports read what models decided, and open none.
+        if dep.parts[0] == "models" and len(dep.parts) > 2 and stage.verb != "report":
+            roots |= _networks("/".join(dep.parts[2:]), values[dep.parts[1]])
     if stage.verb in FOUND:
         folder = Path("stages/studies", study)
         return roots | {folder / name for name in FOUND[stage.verb] if (folder / name).is_file()}
@@ -123,9 +127,6 @@ def _roots(stage: Stage, values: dict[str, Any]) -> set[Path]:
         # Of what another study has: `classifiers.events.vgg13`.
         room, study, _ = stage.command[4].split(".")
         roots.add(Path("stages/auditing", f"{room}.py"))
-    for dep in stage.deps:
-        if dep.parts[:2] == ("models", study) and len(dep.parts) > 2:
-            roots |= _networks("/".join(dep.parts[2:]), values[study])
     for name in stage.params:
         roots |= set(_named({name.rsplit(".", 1)[-1]: _value(values, name)}, stage.verb, values[study]))
     return roots
