@@ -56,7 +56,7 @@ def main(victim: str, jobs: int) -> None:
             audit.write(section, task, folder / section / Path(*name.split(".")), Worker())
         page = report.write(AUDIT, made, part(AUDIT, "tables", "read")(made, folder), REPORTS / victim)
     _print_left(REPORTS / victim)
-    print(f"\n{time.monotonic() - started:.0f} s. The page: {page.resolve().as_uri()}")
+    print(f"\n{time.monotonic() - started:.0f} s. The page: {page.absolute().as_uri()}")
 
 
 def _study_of(victim: str, values: dict[str, Any]) -> str:

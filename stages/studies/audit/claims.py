@@ -6,6 +6,7 @@ import pandas as pd
 
 from stages.measures import detection, testing
 from stages.reporting.cells import PER_CENT
+from stages.reporting.rounding import rounded
 from stages.reporting.verdicts import Claim, judged, unit_of
 
 WHO = {"unaware": "if attackers do not know of it", "aware": "if attackers know of it"}
@@ -94,7 +95,7 @@ def _gain(rows: pd.DataFrame, name: str, control: str, measure: str) -> dict[str
         return {"here": ""}
     pairs = worst.dropna(subset=[name, control]).reset_index()
     tested = testing.mean((pairs[name] - pairs[control]).to_numpy(), pairs.cluster.to_numpy())
-    here = f"{PER_CENT * pairs[name].mean():.0f} %; without it {PER_CENT * pairs[control].mean():.0f} %"
+    here = f"{rounded(PER_CENT * pairs[name].mean())} %; without it {rounded(PER_CENT * pairs[control].mean())} %"
     return {"here": here, "compared": f"{measure}, with it less without it", "tested": tested, "unit": unit_of(pairs)}
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from stages.measures import testing
 from stages.measures.testing import Evidence
 from stages.reporting.cells import PER_CENT
+from stages.reporting.rounding import rounded
 from stages.reporting.verdicts import Claim, judged
 
 Made = dict[str, pd.DataFrame]
@@ -249,7 +250,7 @@ def _classes(fooled: pd.DataFrame) -> list[Claim]:
         if label not in right.index or right.shape[1] < 2:
             made.append(Claim(claim, "Figure 1", UNMEASURED))
             continue
-        here = f"noise {right.noise_20dB[label]:.0f} %, reverb {right.live_reverb[label]:.0f} % GT"
+        here = f"noise {rounded(right.noise_20dB[label])} %, reverb {rounded(right.live_reverb[label])} % GT"
         own = rows[rows.label == label]
         if first:
             compared, tested = "the same clips' GT", _more(_of_clips(own, "treatment", "GT"), first, second)

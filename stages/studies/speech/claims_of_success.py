@@ -9,6 +9,7 @@ import pandas as pd
 from stages.measures import testing
 from stages.measures.testing import Evidence
 from stages.reporting.cells import possible
+from stages.reporting.rounding import rounded
 from stages.reporting.verdicts import Claim
 from stages.studies.speech.claims_of_quality import ATTENTION
 from stages.studies.speech.differences import OURS, UNMEASURED, all_rise, difference, none_higher
@@ -47,7 +48,7 @@ def always(attacked: pd.DataFrame) -> Claim:
     own = possible(own)
     if own.empty:
         return Claim(claim, "100 %, cited", UNMEASURED)
-    here = f"{100 * own.success.mean():.0f} % of {len(own)}"
+    here = f"{rounded(100 * own.success.mean())} % of {len(own)}"
     return Claim(claim, "100 %, cited", here, "success less 90 %", nearly_always(own.success, own), stated=0.1)
 
 
