@@ -93,7 +93,8 @@ def made_of(task: Task, attacks: dict[str, Attack], digest: Callable[..., str], 
         *(given.attack, given.parameters, task.plan.batch_size, task.plan.unit, task.playback),
         *(task.entry.through, through, task.entry.draws, task.device.split(":")[0]),
         *(digest(*code.whole(*own)), digest(*read_besides(task))),
-        [digest(*models.made_by(one)) for one in asked],
+        # One by one: models share what is learnt of their front end.
+        [[digest(file) for file in models.made_by(one)] for one in asked],
         [digest(one.folder) for one in task.sets],
     ]
 

@@ -20,12 +20,18 @@ def main(address: str) -> None:
     Raises:
         UserError: code here is edited, or nobody answers at the address.
     """
-    from stages.tools.computing import KEEP_FREED_MEMORY
-
     sharing.state()
-    os.environ.update(KEEP_FREED_MEMORY)
+    with dask.config.set(cluster.SETTINGS):
+        # Dask logs as it is told when it is first imported.
+        from stages.tools.computing import KEEP_FREED_MEMORY
+
+        os.environ.update(KEEP_FREED_MEMORY)
+        _joined(address)
+
+
+def _joined(address: str) -> None:
     # The libraries are loaded while who asks finds out what to ask for.
-    with warm.started(), dask.config.set(cluster.SETTINGS):
+    with warm.started():
         try:
             asyncio.run(_work(address))
         except (OSError, ValueError) as error:

@@ -166,6 +166,7 @@ def _by_entry(modify: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @contextlib.contextmanager
+    @functools.wraps(modify)
     def modified(path: str, fs: Any = None) -> Iterator[dict[str, Any]]:
         from dvc.utils.serialize import _yaml
 

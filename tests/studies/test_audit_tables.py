@@ -179,6 +179,6 @@ def test_the_picture_is_told_by_the_best_defence_at_the_loudest_budget():
     other = audited().assign(defence="mp3", right=lambda own: own.right.where(own.knowledge == "unaware", 0.0))
     made = made_of(all_of(audited(), other))["table_defences"]
     told = figures.sentence(made)
-    assert "noise, leaves 12 %" in told
+    assert "noise, leaves 13 %" in told
     assert "SNR 20 dB" in told
     assert told.endswith("does not 75 %")

@@ -119,7 +119,7 @@ def test_transfer_answers_by_the_interval(improvement, begins):
     told = transfer.findings(of_transfer(improvement))
     assert told[0].startswith(begins)
     assert told[1] == f"With all examples {transfer.BIMODAL} is best, with a UA of 75 % (70 to 80)."
-    assert "add nothing that could be shown: 1.0 points (-10.0 to 10.0)" in told[2]
+    assert "add nothing that could be shown: 1.0 points (−10.0 to 10.0)" in told[2]
     assert "20 % (10 to 30) in the place of 100 % (100 to 100)" in told[3]
 
 

@@ -169,7 +169,7 @@ def test_a_sequence_model_behind_treatments_is_audited(home, whisper):
     train.main("s", "own")
     audit.main("s", "guarded.s.heard")
     made = typed(clip_table.read("data/s/guarded/s/heard/clips.csv"), ("right",), ("met",))
-    assert made.groupby(["defence", "knowledge"]).clip_id.nunique().unstack().shape == (2, 4)
+    assert made.groupby(["defence", "knowledge"]).clip_id.nunique().unstack().shape == (2, 5)
     decided = made.groupby("knowledge").decision.agg(set)
     assert decided.benign == {"no"} and decided.aware == {"an"}
     assert (made.right == (made.decision != "an")).all()
