@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The smoke scale on a GPU and on the CPU side by side, in clones: whether each stage ends, whether headline numbers agree,
-# and the most memory that the GPU had in use. Ten minutes at most. Run from the top folder, in its environment.
+# The smoke scale on a GPU and on the CPU side by side, in clones: whether each stage ends, whether headline numbers
+# agree, and the most memory that the GPU had in use. Ten minutes at most. Run from the top folder, in its environment.
 set -euo pipefail
 command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null || {
   echo "error: nvidia-smi: expected a GPU; found none; run it where one is"
@@ -30,7 +30,8 @@ from pathlib import Path
 TOLERANCES = {"_percent": 20.0, "_db": 3.0, "_auc": 0.2}
 folder, wrong = Path(sys.argv[1]), 0
 for file in sorted(folder.glob("gpu/reports/*/metrics.json")):
-    there, here = (json.loads((folder / name / file.relative_to(folder / "gpu")).read_text()) for name in ("gpu", "cpu"))
+    relative = file.relative_to(folder / "gpu")
+    there, here = (json.loads((folder / name / relative).read_text()) for name in ("gpu", "cpu"))
     for name, value in there.items():
         allowed = next((one for end, one in TOLERANCES.items() if name.endswith(end)), None)
         if allowed is not None and abs(value - here[name]) > allowed:

@@ -70,7 +70,9 @@ def _remembered(parse: Callable[..., Any]) -> Callable[..., Any]:
             return pickle.dumps(parse(text, path))
         # A stage that has run changes its own entry alone.
         entries = re.split(r"^(?=  \S)", text[len(OF_STAGES) :], flags=re.M)[1:]
-        stages = {name: values for one in entries for name, values in pickle.loads(entry(one, path)).items()}  # noqa: S301
+        stages = {}
+        for one in entries:
+            stages |= pickle.loads(entry(one, path))  # noqa: S301 (our own)
         return pickle.dumps(parse(OF_STAGES, path) | {"stages": stages})
 
     @functools.lru_cache(ENTRIES_KEPT)
