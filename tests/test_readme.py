@@ -110,7 +110,7 @@ def test_a_corpus_an_attack_a_treatment_and_a_finished_model_of_ones_own_come_to
     assert re.search(r"^mine: accuracy (0\.9\d+|1\.000) on 12 test clips$", told, re.M)
     for name in ("mine-cw", "mine-my-attack"):
         assert re.search(rf"^events {name}: \d of 6 attacks succeed, median SNR .* passes each$", told, re.M)
-    assert re.search(r"^Adv: .*; GT: .*\nattackers knew of no treatment", told, re.M)
+    assert re.search(r"^Adv: .*; GT: .*\nattackers know of no treatment", told, re.M)
     half = rows_of(only(own, "half"))
     assert {(entry, "half") for entry in ("mine-cw", "mine-my-attack", "theirs-cw")} == set(half)
     assert {entry for entry, _ in rows_of(only(own, "theirs"))} == {"theirs-cw"}

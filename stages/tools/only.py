@@ -24,7 +24,7 @@ MEANINGS = {
     "snr_db": "snr_db, forwards, backwards: means of what attacks found, and of their passes",
     "Adv": "Adv: still decided as attacked; GT: rightly again; Diff: as another class",
     "rosa": "rosa: share of all hearings whose transcript is the phrase",
-    "treatment": "attackers knew of no treatment but one that a set is made `through`; if they do: make audit VICTIM=...",
+    "treatment": "attackers know of no treatment but one that a set is made `through`: see make audit VICTIM=...",
 }
 
 
