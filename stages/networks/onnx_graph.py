@@ -28,6 +28,7 @@ class Graph(nn.Module):
     def __init__(self, *, given: str, result: str, nodes: list[Node], constants: dict[str, Any]):
         super().__init__()
         self.given, self.result, self.nodes, self.names = given, result, nodes, list(constants)
+        self.last = {name: place for place, node in enumerate(nodes) for name in node["inputs"]} | {result: len(nodes)}
         strange = sorted({node["operator"] for node in nodes} - OPERATORS.keys())
         if strange:
             expected = f"operators {', '.join(OPERATORS)}"
@@ -39,9 +40,11 @@ class Graph(nn.Module):
         """The result of what is given, of the shapes that the graph's maker says."""
         values = {name: self.get_buffer(f"constant_{number}") for number, name in enumerate(self.names)}
         values[self.given] = given
-        for node in self.nodes:
+        for place, node in enumerate(self.nodes):
             inputs = [values[name] if name else None for name in node["inputs"]]
             values[node["outputs"][0]] = OPERATORS[node["operator"]](*inputs, **node["attributes"])
+            # What no later node asks for is let go: without gradients its memory is free.
+            values = {name: value for name, value in values.items() if self.last.get(name, place) > place}
         return values[self.result]
 
 

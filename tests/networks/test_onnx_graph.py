@@ -1,5 +1,8 @@
 """ONNX's operators one by one, the two networks that stand on them, and both against onnxruntime where it is there."""
 
+import weakref
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,7 @@ from stages.frame.errors import UserError
 from stages.learning.work import Work
 from stages.networks.dnsmos import Dnsmos
 from stages.networks.nsnet2 import HOP, Nsnet2
-from stages.networks.onnx_graph import Graph
+from stages.networks.onnx_graph import OPERATORS, Graph
 from stages.pretraining import onnx_model
 
 GIVEN = torch.arange(24.0).reshape(2, 3, 4) - 5
@@ -192,3 +195,21 @@ def small_nsnet2(onnx):
     tensors = [onnx.numpy_helper.from_array(value, name) for name, value in values.items()]
     whole = onnx.helper.make_graph(nodes, "small", ends[:1], ends[1:], tensors)
     return onnx.helper.make_model(whole, opset_imports=[onnx.helper.make_opsetid("", 11)], ir_version=6)
+
+
+def test_what_no_later_operator_asks_for_is_let_go(monkeypatch):
+    seen, alive = [], []
+
+    def watched(x):
+        seen.append(weakref.ref(x))
+        alive.append(sum(one() is not None for one in seen))
+        return torch.relu(x)
+
+    monkeypatch.setitem(OPERATORS, "Relu", watched)
+    names = ["x", "a", "b", "c", "d"]
+    chain = [node("Relu", [one], other) for one, other in pairwise(names)]
+    assert torch.equal(graph(chain)(GIVEN), GIVEN.relu())
+    assert alive == [1, 2, 2, 2]
+    seen.clear()
+    assert torch.equal(graph([*chain, node("Add", ["a", "d"], "e")])(GIVEN), 2 * GIVEN.relu())
+    assert alive[4:] == [1, 2, 3, 3]
