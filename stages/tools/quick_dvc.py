@@ -1,7 +1,8 @@
 """Tool: DVC that does nothing twice and writes locks whole: `python -m stages.tools.quick_dvc ...` for `dvc ...`.
 
 DVC parses params.yaml anew for each stage that has parameters, and looks through all of it for each of them; makes all
-stages anew for each part of a command; hashes a folder anew for each stage that reads it; parses and writes a whole
+stages anew for each part of a command; hashes a folder anew for each stage that reads it, and in each process; parses
+all files anew in each process; parses and writes a whole
 lock of some thousand lines for each stage that ran; and stages the files of each stage of an experiment in git, changed
 or not. Each stage imports the heavy libraries, 2 s. It writes a lock in place, where Ctrl-C leaves one that stops all
 later runs. Of a graph it draws a picture some hundred columns wide, or fails to.
@@ -21,16 +22,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.tools import warm
+from stages.tools import known, warm
 
 # Held while a lock file of DVC is written, which whoever ends this process has to wait for.
 writing = threading.Lock()
-# Of params.yaml, the graphs and their locks, which change with each stage.
-TEXTS_KEPT = 32
+# Of locks, which change with each stage.
+LOCKS_KEPT = 32
 # How wide a graph is told.
 COLUMNS = 120
-# Of locks, which have some hundred.
-ENTRIES_KEPT = 2048
 # How a lock begins, of which the rest are the entries of stages, each indented.
 OF_STAGES = "schema: '2.0'\nstages:\n"
 # A value that stands at several places of a text.
@@ -50,10 +49,10 @@ def prepare() -> None:
     from dvc.utils import strictyaml
     from dvc.utils.serialize import _yaml
 
-    _yaml.parse_yaml = strictyaml.parse_yaml = _remembered(_yaml.parse_yaml)
+    _yaml.parse_yaml = strictyaml.parse_yaml = _remembered(_yaml.parse_yaml, known.shared())
     dpath.get = _step_by_step(dpath.get)
     Index.from_file = classmethod(_while_it_stays(Index.from_file.__func__))
-    Output._get_hash_meta = _once_a_folder(Output._get_hash_meta)
+    Output._get_hash_meta = _while_noted(Output._get_hash_meta, known.shared())
     dvcfile.modify_yaml = _by_entry(dvcfile.modify_yaml)
     BaseExecutor._repro_and_track = staticmethod(_staging_what_is_new())
     cache._can_hash = _where_all_is_there(cache._can_hash)
@@ -61,27 +60,28 @@ def prepare() -> None:
     dag._show_ascii = _outline
 
 
-def _remembered(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """DVC's `parse`, which reads no text twice for plain values; what one caller changes in them no other one sees."""
+def _remembered(parse: Callable[..., Any], of_texts: known.Known) -> Callable[..., Any]:
+    """DVC's `parse`, which reads no text twice for plain values; what one caller changes in them no other one sees.
 
-    @functools.lru_cache(TEXTS_KEPT)
-    def parsed(text: str, path: str) -> bytes:
-        if not _is_lock(text):
-            return pickle.dumps(parse(text, path))
+    Of `of_texts` each text, of locks each stage's entry, is known from one process to the next.
+    """
+
+    @functools.lru_cache(LOCKS_KEPT)
+    def lock(text: str, path: str) -> bytes:
         # A stage that has run changes its own entry alone.
         entries = re.split(r"^(?=  \S)", text[len(OF_STAGES) :], flags=re.M)[1:]
         stages = {}
         for one in entries:
-            stages |= pickle.loads(entry(one, path))  # noqa: S301 (our own)
+            stages |= known.found(of_texts, one, lambda: parse(one, path))  # noqa: B023 (asked here and now)
         return pickle.dumps(parse(OF_STAGES, path) | {"stages": stages})
 
-    @functools.lru_cache(ENTRIES_KEPT)
-    def entry(text: str, path: str) -> bytes:
-        return pickle.dumps(parse(text, path))
-
     def values(text: str, path: str, typ: str = "safe") -> Any:
-        # With comments, for a change of the file, it is another object.
-        return pickle.loads(parsed(text, path)) if typ == "safe" else parse(text, path, typ)  # noqa: S301 (its own)
+        if typ != "safe":
+            # With comments, for a change of the file, it is another object.
+            return parse(text, path, typ)
+        if _is_lock(text):
+            return pickle.loads(lock(text, path))  # noqa: S301 (our own)
+        return known.found(of_texts, text, lambda: parse(text, path))
 
     return values
 
@@ -122,26 +122,29 @@ def _while_it_stays(from_file: Callable[..., Any]) -> Callable[..., Any]:
     return index
 
 
-def _once_a_folder(hashed: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """DVC's `hashed`, which is asked again for a folder only where a file's number, size or time of change is another.
+def _while_noted(hashed: Callable[[Any], Any], of_files: known.Known) -> Callable[[Any], Any]:
+    """DVC's `hashed`, which is asked again only where a file's number, size or time of change is another.
 
-    DVC takes a single file for the same by just these.
+    DVC takes a single file for the same by just these; here a folder is too, also by the next process.
     """
-    known: dict[tuple[str, str, bool], tuple[list, Any]] = {}
+    told: dict[tuple[str, str], tuple[list, Any]] = {}
 
     @functools.wraps(hashed)
     def meta_and_hash(output: Any) -> Any:
-        if output.fs.protocol != "local" or not Path(output.fs_path).is_dir():
+        path = Path(output.fs_path)
+        if output.fs.protocol != "local" or not path.exists():
             return hashed(output)
-        key, files = (output.fs_path, output.hash_name, output.use_cache), _files(output.fs_path)
-        if key not in known or known[key][0] != files:
-            known[key] = files, hashed(output)
-        return known[key][1]
+        key, files = (output.fs_path, output.hash_name), _files(path) if path.is_dir() else [_noted(path)]
+        if key not in told or told[key][0] != files:
+            # What a folder has of its files is decided by lists of those to be ignored.
+            ignored = [_noted(folder / ".dvcignore") for folder in path.parents]
+            told[key] = files, known.found(of_files, repr((key, files, ignored)), lambda: hashed(output))
+        return told[key][1]
 
     return meta_and_hash
 
 
-def _files(folder: str) -> list[tuple]:
+def _files(folder: str | os.PathLike) -> list[tuple]:
     """The files of a folder, at any depth, with what changes when one is written."""
     found = []
     for entry in os.scandir(folder):

@@ -104,7 +104,7 @@ def test_a_text_is_parsed_once_and_each_time_anew_for_its_caller():
         parsed.append((text, typ))
         return {"text": text, "of": [typ]}
 
-    remembered = quick_dvc._remembered(parse)
+    remembered = quick_dvc._remembered(parse, {})
     first = remembered("a", "x")
     first["of"].append("changed")
     assert remembered("a", "x") == {"text": "a", "of": ["safe"]}
@@ -120,7 +120,7 @@ def test_of_a_lock_those_entries_are_parsed_that_are_new():
         parsed.append(text)
         return yaml.safe_load(text)
 
-    remembered = quick_dvc._remembered(parse)
+    remembered = quick_dvc._remembered(parse, {})
     first = "  a:\n    cmd: x\n    outs:\n    - path: a b\n"
     for second in ("  b:\n    cmd: y\n", "  b:\n    cmd: z\n"):
         lock = quick_dvc.OF_STAGES + first + second
@@ -174,8 +174,12 @@ def test_a_folder_is_hashed_anew_when_a_file_in_it_is_another(repository):
     inner = Path("folder/inner")
     inner.mkdir(parents=True)
     (inner / "a").write_text("1")
-    asked = []
-    hashed = quick_dvc._once_a_folder(lambda output: asked.append(1) or Output._get_hash_meta(output))
+    asked, of_files = [], {}
+
+    def another_process():
+        return quick_dvc._while_noted(lambda output: asked.append(1) or Output._get_hash_meta(output), of_files)
+
+    hashed = another_process()
     with Repo(repository) as repo:
         clones.run(repository, "dvc", "add", "-q", "folder")
         (folder,) = repo.stage.load_one("folder.dvc").outs
@@ -193,7 +197,50 @@ def test_a_folder_is_hashed_anew_when_a_file_in_it_is_another(repository):
         assert changed(lambda: (inner / "b").symlink_to(repository / "params.yaml"))
         assert not changed(lambda: None)
         assert changed(lambda: (repository / "params.yaml").write_text("other: 1"))
-        assert changed((inner / "b").unlink)
+        # As it was before.
+        assert not changed((inner / "b").unlink)
+        hashed = another_process()
+        assert not changed(lambda: None)
+        assert changed(lambda: (inner / "a").write_text("123"))
+        # What is not to be counted is told beside the folder.
+        hashed = another_process()
+        assert not changed(lambda: None)
+        (repository / ".dvcignore").write_text("b\n")
+        hashed = another_process()
+        assert changed(lambda: None)
+
+
+def test_a_file_and_an_output_that_is_read_are_hashed_once(repository):
+    """A stage that reads another's output asks as the one that writes it does."""
+    from dvc.output import Output
+    from dvc.repo import Repo
+
+    own = "  reader:\n    cmd: cat out\n    deps: [out]\n"
+    Path("dvc.yaml").write_text(GRAPH + own)
+    asked = []
+    hashed = quick_dvc._while_noted(lambda output: asked.append(1) or Output._get_hash_meta(output), {})
+    with Repo(repository) as repo:
+        stages = {stage.name: stage for stage in repo.index.stages}
+        (read,), (written,) = stages["reader"].deps, stages["work"].outs
+        assert hashed(written) == hashed(read) == Output._get_hash_meta(read) and len(asked) == 1
+        Path("out").write_text("other")
+        assert hashed(read) == Output._get_hash_meta(written) and len(asked) == 2
+        Path("out").unlink()
+        with pytest.raises(FileNotFoundError):
+            hashed(read)
+
+
+def test_what_one_process_finds_the_next_one_knows(repository):
+    quick("status")
+    (file,) = (repository / ".dvc/tmp").glob("known-*")
+    before = file.read_bytes()
+    quick("status")
+    assert file.read_bytes() == before
+    Path("params.yaml").write_text(PARAMS.replace("1", "12"))
+    assert "work.count" in quick("status")
+    assert file.read_bytes() != before
+    file.write_bytes(before[:100])
+    assert "work.count" in quick("status")
 
 
 def test_stages_are_made_anew_when_a_file_that_they_are_of_is_another(repository):
