@@ -30,6 +30,8 @@ writing = threading.Lock()
 LOCKS_KEPT = 32
 # How wide a graph is told.
 COLUMNS = 120
+# Where processes of DVC note what they read and write.
+RWLOCK = "rwlock"
 # How a lock begins, of which the rest are the entries of stages, each indented.
 OF_STAGES = "schema: '2.0'\nstages:\n"
 # A value that stands at several places of a text.
@@ -40,10 +42,9 @@ SHARED = re.compile("[&*]id[0-9]")
 def prepare() -> None:
     """Makes the DVC of this process read and write so, once."""
     import dpath
-    from dvc import dvcfile
+    from dvc import dvcfile, rwlock
     from dvc.commands import dag
     from dvc.output import Output
-    from dvc.repo.experiments.executor.base import BaseExecutor
     from dvc.repo.index import Index
     from dvc.stage import cache
     from dvc.utils import strictyaml
@@ -53,11 +54,18 @@ def prepare() -> None:
     dpath.get = _step_by_step(dpath.get)
     Index.from_file = classmethod(_while_it_stays(Index.from_file.__func__))
     Output._get_hash_meta = _while_noted(Output._get_hash_meta, known.shared())
+    rwlock.rwlock = _where_another_writes(rwlock.rwlock)
     dvcfile.modify_yaml = _by_entry(dvcfile.modify_yaml)
-    BaseExecutor._repro_and_track = staticmethod(_staging_what_is_new())
     cache._can_hash = _where_all_is_there(cache._can_hash)
     dvcfile.Lockfile.dump_stages = _uninterrupted(dvcfile.Lockfile.dump_stages)
     dag._show_ascii = _outline
+
+
+def prepare_experiments() -> None:
+    """As `prepare` for what runs experiments, which takes long to import."""
+    from dvc.repo.experiments.executor.base import BaseExecutor
+
+    BaseExecutor._repro_and_track = staticmethod(_staging_what_is_new())
 
 
 def _remembered(parse: Callable[..., Any], of_texts: known.Known) -> Callable[..., Any]:
@@ -158,10 +166,31 @@ def _files(folder: str | os.PathLike) -> list[tuple]:
 def _noted(file: str | os.PathLike) -> tuple[int, ...]:
     """What changes when the file is written; nothing where there is none."""
     try:
-        stat = Path(file).stat()
+        stat = os.stat(file)  # noqa: PTH116 (a Path takes longer than the file)
     except FileNotFoundError:
         return ()
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _where_another_writes(noted: Callable[..., Any]) -> Callable[..., Any]:
+    """DVC's `noted`, by which a process notes in a file what it reads and writes, for who reads alone only if need be.
+
+    That is where others have noted something. Who wants to begin has to wait until DVC's lock is free; that it is while
+    a stage's command runs, which notes what it writes.
+    """
+
+    @contextlib.contextmanager
+    @functools.wraps(noted)
+    def held(tmp_dir: str, fs: Any, cmd: str, read: list[str], write: list[str], hardlink: bool) -> Iterator[None]:
+        file = Path(tmp_dir, RWLOCK)
+        with (
+            noted(tmp_dir, fs, cmd, read, write, hardlink)
+            if write or (file.is_file() and "pid" in file.read_text(encoding="utf-8"))
+            else contextlib.nullcontext()
+        ):
+            yield
+
+    return held
 
 
 def _by_entry(modify: Callable[..., Any]) -> Callable[..., Any]:
@@ -295,6 +324,8 @@ if __name__ == "__main__":
     from dvc.stage import run
 
     prepare()
+    if "exp" in sys.argv:
+        prepare_experiments()
     with contextlib.ExitStack() as held:
         run.cmd_run = _after(lambda: held.enter_context(warm.started()), run.cmd_run)
         sys.exit(main(sys.argv[1:]))

@@ -81,7 +81,7 @@ def test_one_needs_itself_and_the_report_and_no_other_stage(changed, study):
 
 def test_victims_have_stages_of_their_own_that_declare_what_they_import(changed):
     imports = {
-        "my_sounds": "from stages.networks.spectrogram_cnn import build\n",
+        "my_sounds": "from stages.features import log_mel\nfrom stages.networks import clip_classifier\n",
         "my_network": "from stages.networks import gru\nfrom stages.networks.lip_reader import build\n",
         "my_unet": "from stages.networks.wave_u_net import build\n",
     }

@@ -1,5 +1,6 @@
 """DVC with whole locks that does nothing twice: as DVC alone, but quicker, and an interrupt waits for a lock."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -295,6 +296,37 @@ def test_its_stages_are_started_by_a_python_that_has_the_libraries_loaded(reposi
     assert warm.CLIENT.splitlines()[-1] in Path("python").read_text()
 
 
+def test_who_reads_notes_it_only_where_another_process_is_at_work(repository):
+    """And is told then that it writes, as by DVC alone."""
+    import json
+
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+    from dvc.rwlock import rwlock
+
+    calls = []
+
+    @contextlib.contextmanager
+    def noted(*given):
+        calls.append(given[3:5])
+        with rwlock(*given):
+            yield
+
+    held = quick_dvc._where_another_writes(noted)
+    with Repo(repository) as repo:
+        place = repo.tmp_dir, repo.fs, "me"
+        with held(*place, ["a"], [], False):
+            assert calls == []
+        with held(*place, ["a"], ["b"], False):
+            assert calls == [(["a"], ["b"])]
+        with held(*place, ["a"], [], False):
+            assert len(calls) == 1
+        other = {"pid": os.getppid(), "cmd": "other"}
+        Path(repo.tmp_dir, "rwlock").write_text(json.dumps({"write": {"a": other}, "read": {}}))
+        with pytest.raises(LockError, match="other"), held(*place, ["a"], [], False):
+            pass
+
+
 LOCK = """schema: '2.0'
 stages:
   first@a-b:
@@ -408,7 +440,7 @@ def test_it_is_by_these_that_dvc_makes_stages_and_runs_them(repository, monkeypa
 def test_it_is_by_these_that_dvc_finds_parameters_hashes_folders_and_changes_locks(repository, monkeypatch):
     """The names are some of DVC's own, and may change."""
     import dpath
-    from dvc import dvcfile
+    from dvc import dvcfile, rwlock
     from dvc.output import Output
     from dvc.repo import Repo
 
@@ -421,10 +453,10 @@ def test_it_is_by_these_that_dvc_finds_parameters_hashes_folders_and_changes_loc
 
         return named
 
-    for owner, name in ((dpath, "get"), (Output, "_get_hash_meta"), (dvcfile, "modify_yaml")):
+    for owner, name in ((dpath, "get"), (Output, "_get_hash_meta"), (dvcfile, "modify_yaml"), (rwlock, "rwlock")):
         monkeypatch.setattr(owner, name, noted(getattr(owner, name)))
     Path("out").unlink()
     with Repo(repository) as repo:
         repo.status()
         repo.reproduce("work", force=True)
-    assert calls == {"get", "_get_hash_meta", "modify_yaml"}
+    assert calls == {"get", "_get_hash_meta", "modify_yaml", "rwlock"}
