@@ -135,7 +135,14 @@ def _while_noted(hashed: Callable[[Any], Any], of_files: known.Known) -> Callabl
 
     DVC takes a single file for the same by just these; here a folder is too, also by the next process.
     """
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.meta import Meta
+
     told: dict[tuple[str, str], tuple[list, Any]] = {}
+
+    def plain(output: Any) -> list[dict[str, Any]]:
+        meta, hash_info = hashed(output)
+        return [{name: getattr(meta, name) for name in meta.fields}, hash_info.to_dict()]
 
     @functools.wraps(hashed)
     def meta_and_hash(output: Any) -> Any:
@@ -146,7 +153,8 @@ def _while_noted(hashed: Callable[[Any], Any], of_files: known.Known) -> Callabl
         if key not in told or told[key][0] != files:
             # What a folder has of its files is decided by lists of those to be ignored.
             ignored = [_noted(folder / ".dvcignore") for folder in path.parents]
-            told[key] = files, known.found(of_files, repr((key, files, ignored)), lambda: hashed(output))
+            meta, hash_info = known.found(of_files, repr((key, files, ignored)), lambda: plain(output))
+            told[key] = files, (Meta(**meta), HashInfo.from_dict(hash_info))
         return told[key][1]
 
     return meta_and_hash
