@@ -1,11 +1,11 @@
 """Tool: DVC that does nothing twice and writes locks whole: `python -m stages.tools.quick_dvc ...` for `dvc ...`.
 
 DVC parses params.yaml anew for each stage that has parameters, and looks through all of it for each of them; makes all
-stages anew for each part of a command; hashes a folder anew for each stage that reads it, and in each process; parses
-all files anew in each process; parses and writes a whole
-lock of some thousand lines for each stage that ran; and stages the files of each stage of an experiment in git, changed
-or not. Each stage imports the heavy libraries, 2 s. It writes a lock in place, where Ctrl-C leaves one that stops all
-later runs. Of a graph it draws a picture some hundred columns wide, or fails to.
+stages anew for each part of a command; hashes a folder anew for each stage that reads it; notes in a file what each
+stage reads; parses and writes a whole lock of some thousand lines for each stage that ran; and stages the files of each
+stage of an experiment in git, changed or not. Graphs, locks and folders that stay as they are it reads anew in each
+process, see `stages.tools.known`. Each stage imports the heavy libraries, 2 s. It writes a lock in place, where Ctrl-C
+leaves one that stops all later runs. Of a graph it draws a picture some hundred columns wide, or fails to.
 """
 
 import contextlib
@@ -122,10 +122,10 @@ def _while_it_stays(from_file: Callable[..., Any]) -> Callable[..., Any]:
         if not isinstance(repo.fs, LocalFileSystem):
             return from_file(cls, repo, path)
         noted = [_noted(file) for file in (path, Path(path).with_suffix(".lock"), Path(repo.root_dir, "params.yaml"))]
-        known = vars(repo).setdefault("quickly_indexed", {})
-        if path not in known or known[path][0] != noted:
-            known[path] = noted, from_file(cls, repo, path)
-        return known[path][1]
+        made = vars(repo).setdefault("quickly_indexed", {})
+        if path not in made or made[path][0] != noted:
+            made[path] = noted, from_file(cls, repo, path)
+        return made[path][1]
 
     return index
 
