@@ -130,7 +130,7 @@ def test_a_corpus_an_attack_a_treatment_and_a_finished_model_of_ones_own_come_to
     assert re.search(r"^mine: accuracy (0\.9\d+|1\.000) on 12 test clips$", told, re.M)
     for name in ("mine-cw", "my_attack"):
         assert re.search(rf"^events {name}: \d of 6 attacks succeed, mean SNR .* passes each$", told, re.M)
-    assert re.search(r"^Adv: .*; GT: .*\nattackers know of no treatment", told, re.M)
+    assert re.search(r"^Adv: .*; GT: .*\nclean: .*\nattackers know of no treatment", told, re.M)
     told = only(own, "half")
     half = rows_of(told)
     assert {(entry, "half") for entry in ("mine-cw", "my_attack", "theirs")} == set(half)
