@@ -2,6 +2,7 @@
 # make reproduce CLUSTER=tcp://…  let the workers of a Dask scheduler compute (see scales/README.md)
 # make worker CLUSTER=tcp://…     compute for whoever asks there
 # make reproduce ONLY=mine        run what one victim, attack, set or treatment needs, print its rows
+# make reproduce DRY=1            tell which stages would run, also with STUDY or ONLY
 # make audit VICTIM=mine          attack one victim through all that fits on it, print what is left
 # make test                       set up, lint, test
 # make seeds STUDY=events N=3     repeat a study under N seeds: how far its headline numbers spread
@@ -17,7 +18,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
 .PHONY: reproduce worker audit test seeds scale plan real benchmark setup check-machine
 reproduce: setup
-	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS) $(if $(CLUSTER),--cluster $(CLUSTER))
+	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS) $(if $(CLUSTER),--cluster $(CLUSTER)) $(if $(DRY),--dry)
 
 worker: setup
 	@$(RUN) -m stages.tools.join $(CLUSTER)

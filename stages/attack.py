@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from stages.attacking import batches
@@ -90,13 +91,15 @@ def _plan(study: str, name: str) -> tuple[Plan, Callable[[Work], pd.DataFrame]]:
 
 
 def _told(rows: pd.DataFrame) -> str:
-    """What came of the attacks, in a line."""
-    rows = rows[rows.attack != "none"]
+    """What came of the attacks, in a line, by the means that tables tell."""
+    rows = rows[(rows.attack != "none") & ~rows.impossible]
     if rows.empty:
         return "nothing is attacked"
-    snr_db = f"median SNR {pd.to_numeric(rows.snr_db).median():.1f} dB, " if "snr_db" in rows else ""
-    passes = f"{rows.forwards.median():.0f} forward and {rows.backwards.median():.0f} backward passes"
-    return f"{rows.success.sum()} of {len(rows)} attacks succeed, {snr_db}{passes} each"
+    found = pd.to_numeric(rows.snr_db[rows.success]) if "snr_db" in rows else pd.Series(dtype=float)
+    found = found[np.isfinite(found)]
+    snr_db = "" if found.empty else f"mean SNR {found.mean():.1f} dB, "
+    passes = f"{rows.forwards.mean():.0f} forward and {rows.backwards.mean():.0f} backward passes each"
+    return f"{rows.success.sum()} of {len(rows)} attacks succeed, {snr_db}{passes}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from stages.frame.devices import Worker
 EVENTS = {
     "corpora": {"audio": {"reader": "fsdkaggle2018", "root": "data/embedded/sounds"}},
     "victims": {"vgg13": {}},
-    "finished": {},
+    "own": {"victims": {}, "finished": {}, "attacked": {}},
     "attacked": {"vgg13-deepfool": {"attacks": ["deepfool"]}},
     "treatments": {"none": {}, "noise_20dB": {}},
     "listening": ["vgg13-deepfool"],

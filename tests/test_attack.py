@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from small_emotion import EMOTION
@@ -157,3 +158,15 @@ def test_every_entry_of_params_yaml_is_right(monkeypatch):
             assert attack._plan(study, entry.plan)[0].batch_size > 0
             for dotted in entry.attacks:
                 assert opened(study, dotted)
+
+
+def test_what_came_of_the_attacks_is_told_by_the_means_that_tables_tell():
+    """SNR of those that fell, passes of all that could; an attack that changed nothing has no finite SNR."""
+    rows = pd.DataFrame({"attack": ["none", "cw", "cw", "cw", "cw"], "success": [False, True, True, False, False]})
+    rows = rows.assign(impossible=[False] * 4 + [True], snr_db=["", 20.0, 31.0, 90.0, ""])
+    rows = rows.assign(forwards=[1, 10, 20, 30, 500], backwards=[0, 1, 2, 6, 500])
+    assert attack._told(rows) == "2 of 3 attacks succeed, mean SNR 25.5 dB, 20 forward and 3 backward passes each"
+    passes = "20 forward and 3 backward passes each"
+    assert attack._told(rows.assign(snr_db="inf")) == f"2 of 3 attacks succeed, {passes}"
+    assert attack._told(rows.assign(success=False).drop(columns="snr_db")) == f"0 of 3 attacks succeed, {passes}"
+    assert attack._told(rows.assign(attack="none")) == "nothing is attacked"

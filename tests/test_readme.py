@@ -50,13 +50,25 @@ def sounds(folder: Path) -> None:
 
 
 def put_in(folder: Path, name: str) -> None:
-    """Writes the example's entries into `params.yaml`; an entry takes the place of one of the same name."""
+    """Writes the example's entries into `params.yaml`."""
+    put(folder, example(name))
+
+
+def put(folder: Path, text: str) -> None:
+    """Writes entries into `params.yaml`; one takes the place of another of the same name."""
     path = folder / "params.yaml"
     values = parameters.read(path)
-    for study, sections in yaml.safe_load(example(name)).items():
-        for section, entries in sections.items():
-            values[study].setdefault(section, {}).update(entries)
+    for study, sections in yaml.safe_load(text).items():
+        _put(values[study], sections)
     path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+def _put(values: dict, sections: dict) -> None:
+    for section, entries in sections.items():
+        if section == "own":
+            _put(values["own"], entries)
+        else:
+            values.setdefault(section, {}).update(entries)
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +100,10 @@ def own(tmp_path_factory) -> Path:
     return folder
 
 
-def only(folder: Path, name: str) -> str:
+def only(folder: Path, name: str, *more: str) -> str:
     """What the README's `make reproduce ONLY=...` prints."""
     assert "make reproduce ONLY=mine" in README
-    return run(folder, sys.executable, "-m", "stages.tools.reproduce", "--only", name, "--jobs", "2").stdout
+    return run(folder, sys.executable, "-m", "stages.tools.reproduce", "--only", name, "--jobs", "2", *more).stdout
 
 
 def rows_of(told: str) -> dict[tuple[str, str], list[str]]:
@@ -102,20 +114,33 @@ def rows_of(told: str) -> dict[tuple[str, str], list[str]]:
 
 
 def test_a_corpus_an_attack_a_treatment_and_a_finished_model_of_ones_own_come_to_their_rows(own):
+    assert "`DRY=1`" in README and "$(if $(DRY),--dry)" in (ROOT / "Makefile").read_text()
+    *dry, counted = only(own, "mine", "--dry").splitlines()
+    graph, of_own = "stages/studies/events/dvc.yaml:", "stages/studies/events/own/dvc.yaml:"
+    needed = {f"{of_own}{verb}@{name}" for verb in ("attack", "score") for name in ("mine-cw", "my_attack")}
+    assert needed | {f"{graph}prepare@audio", f"{of_own}train@mine"} <= set(dry)
+    assert counted == f"{len(dry)} stages would run"
+    assert dry.index(f"{of_own}train@mine") < dry.index(f"{of_own}score@my_attack")
+    assert not (own / "models/events/mine").exists()
     told = only(own, "mine")
     rows = rows_of(told)
-    assert {entry for entry, _ in rows} == {"mine-cw", "mine-my-attack"}
+    assert {entry for entry, _ in rows} == {"mine-cw", "my_attack"}
     assert {"none", "half", "noise_20dB"} <= {treatment for _, treatment in rows}
     # Tones and hiss are told apart, and both attacks take that from the victim.
     assert re.search(r"^mine: accuracy (0\.9\d+|1\.000) on 12 test clips$", told, re.M)
-    for name in ("mine-cw", "mine-my-attack"):
-        assert re.search(rf"^events {name}: \d of 6 attacks succeed, median SNR .* passes each$", told, re.M)
-    assert re.search(r"^Adv: .*; GT: .*\nattackers know of no treatment", told, re.M)
-    half = rows_of(only(own, "half"))
-    assert {(entry, "half") for entry in ("mine-cw", "mine-my-attack", "theirs-cw")} == set(half)
-    assert {entry for entry, _ in rows_of(only(own, "theirs"))} == {"theirs-cw"}
+    for name in ("mine-cw", "my_attack"):
+        assert re.search(rf"^events {name}: \d of 6 attacks succeed, mean SNR .* passes each$", told, re.M)
+    assert re.search(r"^Adv: .*; GT: .*\nclean: .*\nattackers know of no treatment", told, re.M)
+    told = only(own, "half")
+    half = rows_of(told)
+    assert {(entry, "half") for entry in ("mine-cw", "my_attack", "theirs")} == set(half)
+    # The price on clean clips, of which the sets have some among them.
+    names = re.search(r"^ *entry .*$", told, re.M).group(0).split()
+    place = names.index("clean") - len(names)
+    assert all(0 <= float(row[place]) <= 100 for row in half.values()) and "\nclean: " in told
+    assert {entry for entry, _ in rows_of(only(own, "theirs"))} == {"theirs"}
     # The papers' twenty-five sets were not made.
-    assert {path.name for path in (own / "data/events/scores").iterdir()} == {"mine-cw", "mine-my-attack", "theirs-cw"}
+    assert {path.name for path in (own / "data/events/scores").iterdir()} == {"mine-cw", "my_attack", "theirs"}
 
 
 def test_attackers_aim_through_a_treatment_of_ones_own(own, tmp_path):
@@ -141,6 +166,9 @@ def test_a_victim_of_ones_own_is_audited_alone(own):
     left = {line.split()[0]: line.split() for line in told.splitlines() if re.search(r"^ *\w+ +20\.0 ", line)}
     assert left.keys() == {"none", "noise_20dB", "live_reverb", "reverb_then_noise"}
     assert (own / "reports/audit/own/mine/index.html").is_file()
+    assert re.search(r"^(Defences|No defence) of sounds .*: the best, .*, leaves .* where it seemed to", told, re.M)
+    aware = [float(row[6]) for row in left.values()]
+    assert aware == sorted(aware, reverse=True)
     assert not (own / "data/audit/classifiers").exists()
 
 

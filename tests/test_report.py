@@ -104,18 +104,33 @@ def test_an_attack_that_fools_nothing_has_a_report_of_0_per_cent(home):
 
 
 def _add_ones_own(home: Path) -> None:
-    """A victim, a set of it by an attack that fools two clips of three, and a treatment that brings all back."""
+    """A victim, a set of it by two attacks that fool two clips of three, and a treatment that brings all back.
+
+    The set carries one of the attacks, and a finished model says by what it is attacked. Of the set's clean clips, one
+    of three is decided wrongly behind the treatment.
+    """
     scores = pd.read_csv(home / "data/events/scores/vgg13-deepfool/clips.csv", dtype=str, keep_default_na=False)
     half = scores[scores["treatment"] == "none"].assign(treatment="half", decision="Flute", outcome="GT")
     scores = pd.concat([scores, half])
     scores.to_csv(home / "data/events/scores/vgg13-deepfool/clips.csv", index=False)
-    (home / "data/events/scores/mine-pgd").mkdir()
-    scores.assign(victim="mine", attack="pgd").to_csv(home / "data/events/scores/mine-pgd/clips.csv", index=False)
-    shutil.copytree(home / "models/events/vgg13", home / "models/events/mine")
+    for victim, entry, attack in (("mine", "mine_pgd", "mine_pgd"), ("theirs", "theirs", "deepfool")):
+        (home / "data/events/scores" / entry).mkdir()
+        rows = scores.assign(victim=victim, attack=attack)
+        if victim == "mine":
+            lost = (rows.treatment == "half") & (rows.clip_id == "c1")
+            told = {"outcome": lost.map({True: "Diff", False: "GT"}), "success": "False", "attacked_at_db": ""}
+            rows = pd.concat([rows, rows.assign(attack="none", key="clean/" + rows.key, **told)])
+        rows.to_csv(home / "data/events/scores" / entry / "clips.csv", index=False)
+        shutil.copytree(home / "models/events/vgg13", home / "models/events" / victim)
     params = yaml.safe_load((home / "params.yaml").read_text())
     sections = params["events"]
-    sections["victims"]["mine"] = sections["treatments"]["half"] = {}
-    sections["attacked"]["mine-pgd"] = {"attacks": ["sound.pgd", "deepfool"]}
+    sections["treatments"]["half"] = {}
+    own = {"attacks": ["none", "deepfool"], "attack": {"attack": "pgd"}}
+    sections["own"] = {
+        "victims": {"mine": {}},
+        "finished": {"theirs": {"attacked": {"attacks": ["deepfool"]}}},
+        "attacked": {"mine_pgd": own},
+    }
     (home / "params.yaml").write_text(yaml.safe_dump(params))
 
 
@@ -131,15 +146,14 @@ def test_the_papers_tables_and_claims_have_the_same_bytes_with_entries_of_ones_o
     assert {name for name in before if before[name] != after[name]} == {"table_yours.csv"}
     assert study_page(folder).count('id="of-table_yours"') == 1
     yours = pd.read_csv(folder / "table_yours.csv").set_index(["entry", "treatment"])
-    assert list(yours.index) == [
-        ("mine-pgd", "none"),
-        ("mine-pgd", "noise_20dB"),
-        ("mine-pgd", "half"),
-        ("vgg13-deepfool", "half"),
-    ]
-    row = yours.loc["mine-pgd", "half"]
-    assert (row.model, row.attack, row.attacked, row.fooled, row.GT, row.n) == ("mine", "pgd-untargeted", 3, 2, 100, 2)
-    assert row.accuracy == 100 and row.GT_low < row.GT and yours.Adv["mine-pgd", "noise_20dB"] == 100
+    of_own = [(entry, treatment) for entry in ("mine_pgd", "theirs") for treatment in ("none", "noise_20dB", "half")]
+    assert list(yours.index) == [*of_own, ("vgg13-deepfool", "half")]
+    for entry, model, attack in (("mine_pgd", "mine", "mine_pgd-untargeted"), ("theirs", "theirs", "deepfool")):
+        row = yours.loc[entry, "half"]
+        assert (row.model, row.attack, row.attacked, row.fooled, row.GT, row.n) == (model, attack, 3, 2, 100, 2)
+        assert row.accuracy == 100 and row.GT_low < row.GT and yours.Adv[entry, "noise_20dB"] == 100
+    assert yours.clean.loc["mine_pgd"][["none", "half"]].tolist() == [100, pytest.approx(200 / 3, abs=0.01)]
+    assert yours.clean.loc[["theirs", "vgg13-deepfool"]].isna().all()
 
 
 def test_an_attack_of_ones_own_in_a_papers_set_stands_apart_from_the_papers(home):
@@ -179,7 +193,7 @@ def test_what_was_made_of_entries_that_are_gone_is_not_read(home):
 def test_a_victim_that_nobody_attacks_has_a_row_of_its_own(home):
     _add_ones_own(home)
     params = yaml.safe_load((home / "params.yaml").read_text())
-    params["events"]["victims"]["other"] = {}
+    params["events"]["own"]["victims"]["other"] = {}
     (home / "params.yaml").write_text(yaml.safe_dump(params))
     shutil.copytree(home / "models/events/vgg13", home / "models/events/other")
     report.main("events")

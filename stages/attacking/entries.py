@@ -12,7 +12,7 @@ from stages.frame.sound_files import LONGEST_RESPONSE_S
 
 @dataclass(frozen=True, kw_only=True)
 class Attacked:
-    """An entry of `<study>.attacked`.
+    """An entry of `<study>.attacked`; what it carries as `attack` is one of `<study>.attacks` by now, see `with_own`.
 
     Attributes:
         victims: models or families of models of the study.

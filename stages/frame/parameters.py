@@ -52,7 +52,7 @@ class Harmless:
 
 Schema = TypeVar("Schema")
 # The sections that a study's section `own` may have, see `with_own`.
-OWN = ("victims", "attacked")
+OWN = ("victims", "finished", "attacked")
 Count = Annotated[int, Range(1)]
 NonNegativeInt = Annotated[int, Range(0)]
 Positive = Annotated[float, Range(0, above=True)]
@@ -96,31 +96,67 @@ def read(path: str | Path = "params.yaml") -> dict[str, Any]:
 
 
 def with_own(values: dict[str, Any], path: str | Path = "params.yaml") -> dict[str, Any]:
-    """All parameters, those of a study's `own` beside the entries of its section of the same name.
+    """All parameters, with every entry in the section of its kind, wherever it is written.
 
-    Where a study's graph names the paper's entries one by one, those of `own` have stages of their own; otherwise they
-    are entries as any other.
+    The entries of a study's `own` come to those of its section of the same name; where a study's graph names the
+    paper's one by one, they have stages of their own. The `attack` that an adversarial set carries becomes an entry of
+    `attacks`, and what a finished model says in `attacked` one of that section, both of the name of who carries them.
 
     Raises:
-        UserError: `own` has other sections than `OWN`, or an entry that the study's section has too.
+        UserError: `own` has other sections than `OWN`, a finished model that does not say by what it is attacked, or
+            names that are taken.
     """
-    studies = {name: given for name, given in values.items() if isinstance(given, dict) and "own" in given}
-    return values | {name: given | _joined(f"{path}: {name}", given) for name, given in studies.items()}
+    return {
+        name: _by_kind(f"{path}: {name}", given) if isinstance(given, dict) else given for name, given in values.items()
+    }
 
 
-def _joined(where: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The sections of a study of which `own` has some, with its entries."""
-    own = given["own"]
-    if (
-        not isinstance(own, dict)
-        or not own.keys() <= set(OWN)
-        or not all(isinstance(one, dict) for one in own.values())
-    ):
-        raise UserError(f"{where}.own", f"entries in {' and '.join(OWN)}", repr(own), "put others into their section")
-    for section, entries in own.items():
-        if twice := sorted(entries.keys() & given.get(section, {}).keys()):
-            raise UserError(f"{where}.own.{section}", f"names that {section} has not", twice[0], "rename it")
-    return {section: given.get(section, {}) | entries for section, entries in own.items()}
+def _by_kind(where: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The sections of a study, each with all entries of its kind."""
+    own = _own(where, given)
+    given = given | {name: _joined(given, name, own[name], f"{where}.own.{name}") for name in own}
+    models, sets = _taken_out(given, "finished", "attacked")
+    if sets:
+        known = {name: {key: models[name].get(key) for key in ("network", "inputs")} for name in sets}
+        sets = {name: {"victims": [name]} | known[name] | one for name, one in sets.items()}
+        given |= {"finished": models, "attacked": _joined(given, "attacked", sets, f"{where}.finished")}
+    sets, attacks = _taken_out(given, "attacked", "attack")
+    if attacks:
+        sets |= {name: sets[name] | {"attacks": [*sets[name].get("attacks", []), name]} for name in attacks}
+        given |= {"attacked": sets, "attacks": _joined(given, "attacks", attacks, f"{where}.attacked")}
+    return given
+
+
+def _own(where: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The section `own` of a study, none if it has none."""
+    own = given.get("own", {})
+    known = isinstance(own, dict) and own.keys() <= set(OWN)
+    if not known or not all(isinstance(entries, dict) for entries in own.values()):
+        raise UserError(f"{where}.own", f"entries in {', '.join(OWN)}", repr(own), "put others into their section")
+    carrying = _taken_out(own, "finished", "attacked")[1]
+    if lacking := sorted(own.get("finished", {}).keys() - carrying.keys()):
+        do = "add `attacked: {attacks: [...], plan: ...}`"
+        raise UserError(f"{where}.own.finished.{lacking[0]}", "by what it is attacked", "nothing of this", do)
+    return own
+
+
+def _taken_out(given: dict[str, Any], section: str, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The entries of a section without the mapping that some carry as `key`, and those mappings by their names."""
+    entries = given.get(section)
+    if not isinstance(entries, dict):
+        return {}, {}
+    mappings = {name: one for name, one in entries.items() if isinstance(one, dict)}
+    carried = {name: one[key] for name, one in mappings.items() if isinstance(one.get(key), dict)}
+    without = {name: {other: value for other, value in entries[name].items() if other != key} for name in carried}
+    return entries | without, carried
+
+
+def _joined(given: dict[str, Any], section: str, more: dict[str, Any], where: str) -> dict[str, Any]:
+    """The entries of a section, and more of them, which are written at `where`."""
+    known = given.get(section) or {}
+    if twice := sorted(known.keys() & more.keys()):
+        raise UserError(where, f"names that {section} has not", twice[0], "rename it")
+    return known | more
 
 
 def _values(path: str | Path) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def beyond(values: dict[str, Any], papers: Papers) -> set[str]:
 
 def with_stages(values: dict[str, Any]) -> list[str]:
     """The adversarial sets of one's own that have stages of their own, see `parameters.with_own`."""
-    return [name for name in values.get("own", {}).get("attacked", {}) if name in values["attacked"]]
+    own = values.get("own", {})
+    return [name for name in own.get("attacked", {}) | own.get("finished", {}) if name in values["attacked"]]
 
 
 def called(dotted: str) -> str:

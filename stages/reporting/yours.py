@@ -61,7 +61,8 @@ def _told(planned: pd.DataFrame, also: Callable[[pd.DataFrame], Cells]) -> dict[
     row |= share(own.success, own.cluster, "success")
     row |= share(own.clean_prediction == truth, own.cluster, "right_before")
     row |= share(own.adversarial_prediction == truth, own.cluster, "right_after")
-    row |= also(own) | (mean(own.snr_db, own.cluster, "snr_db") if "snr_db" in own else {})
+    found = own[own.success]
+    row |= also(own) | (mean(found.snr_db, found.cluster, "snr_db") if "snr_db" in own else {})
     row |= {"forwards": own.forwards.mean(), "backwards": own.backwards.mean()}
     return row | {"left_out": len(planned) - len(own), "zero_gradient": int(own.zero_gradient.sum())}
 

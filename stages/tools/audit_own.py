@@ -5,6 +5,7 @@ It is made as far as it is not; then it is audited as the first victim of its st
 """
 
 import argparse
+import json
 import os
 import time
 from pathlib import Path
@@ -79,7 +80,7 @@ def _study_of(victim: str, values: dict[str, Any]) -> str:
 
 
 def _print_left(folder: Path) -> None:
-    """Prints the shares that are left, of the loudest budget, as the report has them."""
+    """Prints the shares that are left, of the loudest budget, most first, and what the report finds."""
     import pandas as pd
 
     at_loudest = part(AUDIT, "tables", "at_loudest")
@@ -87,7 +88,9 @@ def _print_left(folder: Path) -> None:
         table = pd.read_csv(folder / f"{name}.csv")
         if len(table):
             shown = at_loudest(table) if "budget" in table else table
+            shown = shown.sort_values(["aware", "unaware"], ascending=False, kind="stable")
             print(f"\n{shown[columns].to_string(index=False, na_rep='')}")
+    print("", *json.loads((folder / "summary.json").read_text(encoding="utf-8"))["findings"], sep="\n")
 
 
 if __name__ == "__main__":

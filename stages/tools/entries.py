@@ -22,13 +22,19 @@ def check_sections(study: str, values: dict[str, Any]) -> None:
     """
     if "own" in values:
         papers = part(study, "tables", "PAPERS")
-        names = [f"{section}.{name}" for section in OWN for name in values[section] if name not in papers[section]]
+        names = [
+            f"{section}.{name}"
+            for section in OWN
+            for name in values.get(section, {})
+            if name not in papers.get(section, ())
+        ]
         each(partial(_check_section, study, values["own"]), names)
 
 
 def _check_section(study: str, own: dict[str, Any], name: str) -> None:
     section, _, entry = name.partition(".")
-    if entry not in own.get(section, {}):
+    # A finished model has a set of its name.
+    if entry not in own.get(section, {}) | own.get("finished", {}):
         do = f"move it into {study}.own.{section}"
         raise UserError(f"params.yaml: {study}.{name}", "an entry of the paper's", "one of yours", do)
 

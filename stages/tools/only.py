@@ -13,7 +13,7 @@ COLUMNS = (
     *("success", "success_low", "success_high", "right_after", "uar", "ua", "wer", "wer_target"),
     *("snr_db", "forwards", "backwards", "detector", "auc_adversarial", "auc_adversarial_low", "auc_adversarial_high"),
     *("auc_noise", "auc_transplant", "treatment", "heard_by"),
-    *("Adv", "GT", "GT_low", "GT_high", "Diff", "rosa", "rosa_low", "rosa_high", "n"),
+    *("Adv", "GT", "GT_low", "GT_high", "Diff", "clean", "rosa", "rosa_low", "rosa_high", "n"),
 )
 # What is asked for by its name.
 KINDS = "a victim, attack, set, treatment or detector"
@@ -23,6 +23,7 @@ TOLD_BY_SETS = ("model", "success", "success_low", "success_high")
 MEANINGS = {
     "snr_db": "snr_db, forwards, backwards: means of what attacks found, and of their passes",
     "Adv": "Adv: still decided as attacked; GT: rightly again; Diff: as another class",
+    "clean": "clean: clean clips that are still decided rightly, of victims with a set that has `none` in its attacks",
     "rosa": "rosa: share of all hearings whose transcript is the phrase",
     "treatment": "attackers know of no treatment but one that a set is made `through`: see make audit VICTIM=...",
 }
@@ -45,9 +46,10 @@ def study_with(only: str, known: list[str], values: dict[str, Any]) -> str:
 
 
 def sets_with(only: str, study: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The entries of `attacked` in which an entry of the study has part; a treatment has in all, if any in one's own.
+    """The entries of `attacked` in which an entry of the study has part; a treatment has in all, or all of one's own.
 
-    A detector has part in the sets whose clips it is asked of.
+    With one's own go the sets of clean clips of their victims, by which a treatment's price is told. A detector has
+    part in the sets whose clips it is asked of.
 
     Raises:
         UserError: there is none of this name, or it is in no set.
@@ -55,7 +57,10 @@ def sets_with(only: str, study: str, values: dict[str, Any]) -> dict[str, Any]:
     attacked = values["attacked"]
     if only in values.get("treatments", {}):
         papers = part(study, "tables", "PAPERS")["attacked"]
-        return {name: one for name, one in attacked.items() if name not in papers} or attacked
+        mine = {name: one for name, one in attacked.items() if name not in papers}
+        victims = {victim for one in mine.values() for victim in one["victims"]}
+        clean = {name: one for name, one in attacked.items() if one["attacks"] == ["none"]}
+        return mine | {name: one for name, one in clean.items() if victims & set(one["victims"])} or attacked
     asked = {one["set"] for one in values.get("detected", {}).values() if only in one["detectors"]}
     named = {name: {name, *_victims(one), *map(called, one["attacks"])} for name, one in attacked.items()}
     found = {name: one for name, one in attacked.items() if only in named[name] or f"adversarial/{name}" in asked}
@@ -109,7 +114,7 @@ def print_rows(study: str, only: str, values: dict[str, Any]) -> None:
     table = part(study, "tables", "yours")(values, told)
     if study == OF_SETS and table.groupby("entry").attack.nunique().max() <= 1:
         hidden = (*hidden, "attack")
-    columns = [name for name in COLUMNS if name in table and name not in hidden]
+    columns = [name for name in COLUMNS if name in table and name not in hidden and table[name].notna().any()]
     unit = " (shares in %)" if study == OF_SETS else ""
     print(f"\n{study}, {only}{unit}:\n{table[columns].to_string(index=False, na_rep='')}")
     print("", *(meaning for name, meaning in MEANINGS.items() if name in columns), sep="\n")

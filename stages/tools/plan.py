@@ -86,7 +86,8 @@ def asked(study: str, section: dict[str, Any], reference: dict[str, Any]) -> dic
     counted = table[table.study == study].set_index(["set", "attack"])
     found = {}
     for name, entry in section["attacked"].items():
-        for attack in entry["attacks"]:
+        # Of a set that carries its own attack nothing was counted.
+        for attack in entry.get("attacks", []):
             steps, row = _steps(section, entry, attack), (name, attack.rpartition(".")[2])
             if row in counted.index:
                 one = counted.loc[row]

@@ -1,10 +1,11 @@
 """Tool: DVC that does nothing twice and writes locks whole: `python -m stages.tools.quick_dvc ...` for `dvc ...`.
 
 DVC parses params.yaml anew for each stage that has parameters, and looks through all of it for each of them; makes all
-stages anew for each part of a command; hashes a folder anew for each stage that reads it; parses and writes a whole
-lock of some thousand lines for each stage that ran; and stages the files of each stage of an experiment in git, changed
-or not. Each stage imports the heavy libraries, 2 s. It writes a lock in place, where Ctrl-C leaves one that stops all
-later runs. Of a graph it draws a picture some hundred columns wide, or fails to.
+stages anew for each part of a command; hashes a folder anew for each stage that reads it; notes in a file what each
+stage reads; parses and writes a whole lock of some thousand lines for each stage that ran; and stages the files of each
+stage of an experiment in git, changed or not. Graphs, locks and folders that stay as they are it reads anew in each
+process, see `stages.tools.known`. Each stage imports the heavy libraries, 2 s. It writes a lock in place, where Ctrl-C
+leaves one that stops all later runs. Of a graph it draws a picture some hundred columns wide, or fails to.
 """
 
 import contextlib
@@ -21,16 +22,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.tools import warm
+from stages.tools import known, warm
 
 # Held while a lock file of DVC is written, which whoever ends this process has to wait for.
 writing = threading.Lock()
-# Of params.yaml, the graphs and their locks, which change with each stage.
-TEXTS_KEPT = 32
+# Of locks, which change with each stage.
+LOCKS_KEPT = 32
 # How wide a graph is told.
 COLUMNS = 120
-# Of locks, which have some hundred.
-ENTRIES_KEPT = 2048
+# Where processes of DVC note what they read and write.
+RWLOCK = "rwlock"
 # How a lock begins, of which the rest are the entries of stages, each indented.
 OF_STAGES = "schema: '2.0'\nstages:\n"
 # A value that stands at several places of a text.
@@ -41,47 +42,54 @@ SHARED = re.compile("[&*]id[0-9]")
 def prepare() -> None:
     """Makes the DVC of this process read and write so, once."""
     import dpath
-    from dvc import dvcfile
+    from dvc import dvcfile, rwlock
     from dvc.commands import dag
     from dvc.output import Output
-    from dvc.repo.experiments.executor.base import BaseExecutor
     from dvc.repo.index import Index
     from dvc.stage import cache
     from dvc.utils import strictyaml
     from dvc.utils.serialize import _yaml
 
-    _yaml.parse_yaml = strictyaml.parse_yaml = _remembered(_yaml.parse_yaml)
+    _yaml.parse_yaml = strictyaml.parse_yaml = _remembered(_yaml.parse_yaml, known.shared())
     dpath.get = _step_by_step(dpath.get)
     Index.from_file = classmethod(_while_it_stays(Index.from_file.__func__))
-    Output._get_hash_meta = _once_a_folder(Output._get_hash_meta)
+    Output._get_hash_meta = _while_noted(Output._get_hash_meta, known.shared())
+    rwlock.rwlock = _where_another_writes(rwlock.rwlock)
     dvcfile.modify_yaml = _by_entry(dvcfile.modify_yaml)
-    BaseExecutor._repro_and_track = staticmethod(_staging_what_is_new())
     cache._can_hash = _where_all_is_there(cache._can_hash)
     dvcfile.Lockfile.dump_stages = _uninterrupted(dvcfile.Lockfile.dump_stages)
     dag._show_ascii = _outline
 
 
-def _remembered(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """DVC's `parse`, which reads no text twice for plain values; what one caller changes in them no other one sees."""
+def prepare_experiments() -> None:
+    """As `prepare` for what runs experiments, which takes long to import."""
+    from dvc.repo.experiments.executor.base import BaseExecutor
 
-    @functools.lru_cache(TEXTS_KEPT)
-    def parsed(text: str, path: str) -> bytes:
-        if not _is_lock(text):
-            return pickle.dumps(parse(text, path))
+    BaseExecutor._repro_and_track = staticmethod(_staging_what_is_new())
+
+
+def _remembered(parse: Callable[..., Any], of_texts: known.Known) -> Callable[..., Any]:
+    """DVC's `parse`, which reads no text twice for plain values; what one caller changes in them no other one sees.
+
+    Of `of_texts` each text, of locks each stage's entry, is known from one process to the next.
+    """
+
+    @functools.lru_cache(LOCKS_KEPT)
+    def lock(text: str, path: str) -> bytes:
         # A stage that has run changes its own entry alone.
         entries = re.split(r"^(?=  \S)", text[len(OF_STAGES) :], flags=re.M)[1:]
         stages = {}
         for one in entries:
-            stages |= pickle.loads(entry(one, path))  # noqa: S301 (our own)
+            stages |= known.found(of_texts, one, lambda: parse(one, path))  # noqa: B023 (asked here and now)
         return pickle.dumps(parse(OF_STAGES, path) | {"stages": stages})
 
-    @functools.lru_cache(ENTRIES_KEPT)
-    def entry(text: str, path: str) -> bytes:
-        return pickle.dumps(parse(text, path))
-
     def values(text: str, path: str, typ: str = "safe") -> Any:
-        # With comments, for a change of the file, it is another object.
-        return pickle.loads(parsed(text, path)) if typ == "safe" else parse(text, path, typ)  # noqa: S301 (its own)
+        if typ != "safe":
+            # With comments, for a change of the file, it is another object.
+            return parse(text, path, typ)
+        if _is_lock(text):
+            return pickle.loads(lock(text, path))  # noqa: S301 (our own)
+        return known.found(of_texts, text, lambda: parse(text, path))
 
     return values
 
@@ -114,34 +122,45 @@ def _while_it_stays(from_file: Callable[..., Any]) -> Callable[..., Any]:
         if not isinstance(repo.fs, LocalFileSystem):
             return from_file(cls, repo, path)
         noted = [_noted(file) for file in (path, Path(path).with_suffix(".lock"), Path(repo.root_dir, "params.yaml"))]
-        known = vars(repo).setdefault("quickly_indexed", {})
-        if path not in known or known[path][0] != noted:
-            known[path] = noted, from_file(cls, repo, path)
-        return known[path][1]
+        made = vars(repo).setdefault("quickly_indexed", {})
+        if path not in made or made[path][0] != noted:
+            made[path] = noted, from_file(cls, repo, path)
+        return made[path][1]
 
     return index
 
 
-def _once_a_folder(hashed: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """DVC's `hashed`, which is asked again for a folder only where a file's number, size or time of change is another.
+def _while_noted(hashed: Callable[[Any], Any], of_files: known.Known) -> Callable[[Any], Any]:
+    """DVC's `hashed`, which is asked again only where a file's number, size or time of change is another.
 
-    DVC takes a single file for the same by just these.
+    DVC takes a single file for the same by just these; here a folder is too, also by the next process.
     """
-    known: dict[tuple[str, str, bool], tuple[list, Any]] = {}
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.meta import Meta
+
+    told: dict[tuple[str, str], tuple[list, Any]] = {}
+
+    def plain(output: Any) -> list[dict[str, Any]]:
+        meta, hash_info = hashed(output)
+        return [{name: getattr(meta, name) for name in meta.fields}, hash_info.to_dict()]
 
     @functools.wraps(hashed)
     def meta_and_hash(output: Any) -> Any:
-        if output.fs.protocol != "local" or not Path(output.fs_path).is_dir():
+        path = Path(output.fs_path)
+        if output.fs.protocol != "local" or not path.exists():
             return hashed(output)
-        key, files = (output.fs_path, output.hash_name, output.use_cache), _files(output.fs_path)
-        if key not in known or known[key][0] != files:
-            known[key] = files, hashed(output)
-        return known[key][1]
+        key, files = (output.fs_path, output.hash_name), _files(path) if path.is_dir() else [_noted(path)]
+        if key not in told or told[key][0] != files:
+            # What a folder has of its files is decided by lists of those to be ignored.
+            ignored = [_noted(folder / ".dvcignore") for folder in path.parents]
+            meta, hash_info = known.found(of_files, repr((key, files, ignored)), lambda: plain(output))
+            told[key] = files, (Meta(**meta), HashInfo.from_dict(hash_info))
+        return told[key][1]
 
     return meta_and_hash
 
 
-def _files(folder: str) -> list[tuple]:
+def _files(folder: str | os.PathLike) -> list[tuple]:
     """The files of a folder, at any depth, with what changes when one is written."""
     found = []
     for entry in os.scandir(folder):
@@ -155,10 +174,31 @@ def _files(folder: str) -> list[tuple]:
 def _noted(file: str | os.PathLike) -> tuple[int, ...]:
     """What changes when the file is written; nothing where there is none."""
     try:
-        stat = Path(file).stat()
+        stat = os.stat(file)  # noqa: PTH116 (a Path takes longer than the file)
     except FileNotFoundError:
         return ()
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _where_another_writes(noted: Callable[..., Any]) -> Callable[..., Any]:
+    """DVC's `noted`, by which a process notes in a file what it reads and writes, for who reads alone only if need be.
+
+    That is where others have noted something. Who wants to begin has to wait until DVC's lock is free; that it is while
+    a stage's command runs, which notes what it writes.
+    """
+
+    @contextlib.contextmanager
+    @functools.wraps(noted)
+    def held(tmp_dir: str, fs: Any, cmd: str, read: list[str], write: list[str], hardlink: bool) -> Iterator[None]:
+        file = Path(tmp_dir, RWLOCK)
+        with (
+            noted(tmp_dir, fs, cmd, read, write, hardlink)
+            if write or (file.is_file() and "pid" in file.read_text(encoding="utf-8"))
+            else contextlib.nullcontext()
+        ):
+            yield
+
+    return held
 
 
 def _by_entry(modify: Callable[..., Any]) -> Callable[..., Any]:
@@ -292,6 +332,8 @@ if __name__ == "__main__":
     from dvc.stage import run
 
     prepare()
+    if "exp" in sys.argv:
+        prepare_experiments()
     with contextlib.ExitStack() as held:
         run.cmd_run = _after(lambda: held.enter_context(warm.started()), run.cmd_run)
         sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,13 @@ UNITS = {"_percent": "%", "_db": "dB"}
 PLACES = ("root", "weights", "impulse_response", "impulse_responses", "spoken_phrases")
 
 
-def main(study: str | None, jobs: int, only: str | None = None, cluster: str | None = None) -> None:
+def main(
+    study: str | None, jobs: int, only: str | None = None, cluster: str | None = None, *, dry: bool = False
+) -> None:
     """Brings the study's page (all studies' pages without one) up to date and prints its headline numbers.
 
     With `only` the sets alone that an entry of this name has part in are attacked and scored, see `stages.tools.only`.
+    A `dry` run tells which stages would run.
 
     Raises:
         UserError: a corpus is not where params.yaml says, a study is unknown, there is no process to work in, a lock
@@ -70,6 +74,10 @@ def main(study: str | None, jobs: int, only: str | None = None, cluster: str | N
         if waits_for:
             for name in chosen:
                 entries.check(name, studies[name])
+        if dry:
+            print(_told(waits_for))
+            return
+        if waits_for:
             dealt = graph.without_pages(waits_for) if cluster else waits_for
             if dealt:
                 workers.run(dealt, jobs, cluster)
@@ -106,6 +114,12 @@ def _named(keys: tuple[str, ...], given: Any, above: str = "") -> Iterator[tuple
         yield from _named(keys, value, f"{above}{key}.")
 
 
+def _told(waits_for: dict[str, set[str]]) -> str:
+    """The stages that would run, each after those that it waits for."""
+    names = list(TopologicalSorter(waits_for).static_order())
+    return "\n".join([*names, f"{len(names)} stages would run" if names else "nothing would run"])
+
+
 def _print_headline(study: str) -> None:
     summary = json.loads(Path("reports", study, "summary.json").read_text(encoding="utf-8"))
     print(f"\n{study}: {summary['title']} (corpus: {summary['corpus']})")
@@ -121,6 +135,7 @@ if __name__ == "__main__":
     arguments.add_argument("--only")
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     arguments.add_argument("--cluster")
+    arguments.add_argument("--dry", action="store_true")
     given = arguments.parse_args()
     with told_in_one_line():
-        main(given.study, given.jobs, given.only, given.cluster)
+        main(given.study, given.jobs, given.only, given.cluster, dry=given.dry)

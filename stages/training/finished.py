@@ -76,7 +76,7 @@ def check(task: Task, labels: list[str], sample_rate_hz: int) -> None:
         raise UserError(where, expected, found, "name what each output of the network means, in their order")
     rate_hz = task.clips.about["signal"]["sample_rate_hz"]
     if rate_hz != sample_rate_hz:
-        do = f"set decoding.sample_rate_hz of the corpus to {sample_rate_hz}"
+        do = f"set decoding.sample_rate_hz of the corpus to {sample_rate_hz}, or the victim's, if it knows {rate_hz} Hz"
         raise UserError(task.clips.folder, f"sound at {sample_rate_hz} Hz", f"{rate_hz} Hz", do)
 
 

@@ -212,11 +212,53 @@ def test_entries_of_ones_own_stand_among_the_others_and_as_they_are_written(file
     ("right", "wrong", "told"),
     [
         ("b:", "a:", "s.own.attacked: expected names that attacked has not; found a; rename it"),
-        ("victims: {}", "attacks: {}", r"s.own: expected entries in victims and attacked; found .*; put others"),
-        ("victims: {}", "victims: 1", r"s.own: expected entries in victims and attacked; found"),
+        ("victims: {}", "attacks: {}", r"s.own: expected entries in victims, finished, attacked; found .*; put others"),
+        ("victims: {}", "victims: 1", r"s.own: expected entries in victims, finished, attacked; found"),
+        ("victims: {}", "finished: {m: {}}", r"s.own.finished.m: expected by what it is attacked; .*; add `attacked"),
+        ("victims: {}", "finished: {m: {attacked: 1}}", r"s.own.finished.m: expected by what it is attacked"),
+        ("victims: {}", "finished: {b: {attacked: {}}}", "s.finished: expected names that attacked has not; found b"),
+        (
+            "{x: 1}",
+            "{attack: {}}}, attacks: {a: {}",
+            "s.attacked: expected names that attacks has not; found a; rename",
+        ),
     ],
 )
 def test_entries_of_ones_own_that_fit_nowhere_are_told(file, right, wrong, told):
     path = file(OWN.replace(right, wrong))
     with pytest.raises(UserError, match=told):
         parameters.section("s.attacked", path)
+
+
+CARRYING = """
+s:
+  attacks: {known: {attack: file}}
+  own:
+    attacked:
+      mine: {victims: [v], plan: p, attack: {attack: my_file, parameters: {steps: 2}}}
+      both: {victims: [v], plan: p, attacks: [known], attack: {attack: my_file}}
+    finished:
+      theirs: {network: n, inputs: i, method: finished, attacked: {attacks: [known], plan: p}}
+      ours: {network: n, inputs: i, attacked: {attack: {attack: my_file}, plan: p}}
+other: {attacked: {mine: {attack: {attack: my_file}}}}
+"""
+
+
+def test_a_set_that_carries_its_attack_and_a_finished_model_that_says_by_what_are_entries_of_both_kinds(file):
+    path = file(CARRYING)
+    attacks = {name: {"attack": "my_file"} for name in ("both", "ours")}
+    attacks |= {"known": {"attack": "file"}, "mine": {"attack": "my_file", "parameters": {"steps": 2}}}
+    assert parameters.section("s.attacks", path) == attacks
+    of_model = {"network": "n", "inputs": "i", "plan": "p"}
+    assert parameters.section("s.attacked", path) == {
+        "mine": {"victims": ["v"], "plan": "p", "attacks": ["mine"]},
+        "both": {"victims": ["v"], "plan": "p", "attacks": ["known", "both"]},
+        "theirs": {"victims": ["theirs"], "attacks": ["known"]} | of_model,
+        "ours": {"victims": ["ours"], "attacks": ["ours"]} | of_model,
+    }
+    assert parameters.section("s.finished.theirs", path) == {"network": "n", "inputs": "i", "method": "finished"}
+    # In a study whose graph names no entry one by one too.
+    assert parameters.section("other.attacked.mine", path) == {"attacks": ["mine"]}
+    assert parameters.section("other.attacks.mine", path) == {"attack": "my_file"}
+    # As they are written, which is what DVC compares.
+    assert parameters.section("s.own.finished.ours", path)["attacked"]["plan"] == "p"

@@ -85,12 +85,10 @@ def test_an_edited_report_reruns_one_page(changed):
 
 
 def test_an_added_attack_reruns_no_other_of_its_study(changed):
-    text = Path("params.yaml").read_text()
-    entry = "    vgg13-mine: {victims: [vgg13], network: spectrogram_cnn, attacks: [none], plan: untargeted}\n"
-    first = text.index("  attacked:\n") + len("  attacked:\n")
-    Path("params.yaml").write_text(text[:first] + entry + text[first:])
+    entry = {"victims": ["vgg13"], "network": "spectrogram_cnn", "plan": "untargeted", "attack": {"attack": "mine"}}
+    set_parameter("events.own.attacked", {"mine": entry})
     Path("stages/attacks/mine.py").write_text('"""Nothing."""\n')
-    stale = {"attack@vgg13-mine", "score@vgg13-mine", "listen", "report"}
+    stale = {"attack@mine", "score@mine", "listen", "report"}
     assert outdated("stages/studies/events/dvc.yaml:report") == stale
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import small_events
 
+from stages.frame import parameters
 from stages.reporting.cells import mean
 from stages.studies.events import figures, sounds
 from stages.studies.events import tables as events
@@ -255,10 +256,21 @@ def test_attacks_are_called_as_in_the_paper(attack, target, told):
     assert ("cw_normalised" in attack) == ("cw_normalised" in " ".join(events.named(both).attack))
 
 
+def test_a_treatment_costs_the_clean_clips_that_are_no_longer_decided_rightly():
+    rows = scores()
+    lost = (
+        (rows.attack == "none") & (rows.victim == "vgg13") & (rows.treatment == "noise_20dB") & (rows.clip_id == "c2")
+    )
+    prices = events._price(events.named(rows.assign(outcome=rows.outcome.mask(lost, "Diff"))))
+    prices = prices.set_index(["model", "treatment"]).clean
+    assert prices["vgg13", "noise_20dB"] == 50
+    assert len(prices) == 6 and (prices.drop(("vgg13", "noise_20dB")) == 100).all()
+
+
 def test_what_was_written_is_read_back_and_heard(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small_events.make()
-    measured = events.read(small_events.EVENTS)
+    measured = events.read(parameters.section("events"))
     assert (len(measured.scores), set(measured.scores.model), list(measured.decisions)) == (6, {"vgg13"}, ["vgg13"])
     clip = sounds.clip("vgg13-deepfool")
     assert (clip.clip_id, clip.label, clip.strength, clip.sample_rate_hz) == ("c2", "Flute", "SNR 40.0 dB", 32000)

@@ -10,6 +10,7 @@ import yaml
 from written import written
 
 from stages import report
+from stages.reporting import yours
 from stages.reporting.study import on_the_papers, part, without_paper
 
 # Of each study an adversarial set, one of its attacks, and what its report shows of such a set.
@@ -150,3 +151,12 @@ def test_a_treatment_of_ones_own_is_heard_apart_in_speech(tmp_path, monkeypatch)
     yours = yours[yours.treatment == "half"].set_index(["entry", "heard_by"])
     # Seven of eight trials of the undefended recogniser, as without it.
     assert yours.rosa["gradient", "deepspeech"] == 7 / 8 and yours.n["gradient", "deepspeech"] == 8
+
+
+def test_snr_is_the_mean_of_those_that_fell():
+    rows = pd.DataFrame({"success": [True, True, False], "snr_db": [20.0, 31.0, 90.0], "cluster": ["a", "b", "c"]})
+    rows = rows.assign(
+        **dict.fromkeys(yours.KEYS, "x"), label="l", text="", clean_prediction="l", adversarial_prediction="m"
+    )
+    rows = rows.assign(forwards=3, backwards=1, zero_gradient=False)
+    assert yours._told(rows, lambda rows: {})["snr_db"] == 25.5

@@ -69,10 +69,12 @@ def test_all_that_does_not_fit_is_told_in_one_line(check):
 
 def test_entries_that_have_no_stage_are_told_with_where_they_belong():
     values = {"victims": {"word_reader": {}, "x": {}}, "attacked": {"words": {}, "mine": {}, "fits": {}}}
-    values["own"] = {"victims": {}, "attacked": {"fits": {}}}
+    values["attacked"]["theirs"] = {}
+    values["own"] = {"victims": {}, "attacked": {"fits": {}}, "finished": {"theirs": {}}}
     told = r"audiovisual.victims.x: expected an entry of the paper's; .* move it into audiovisual.own.victims; and .*"
-    with pytest.raises(UserError, match=told + r"audiovisual.attacked.mine: .* audiovisual.own.attacked$"):
+    with pytest.raises(UserError, match=told + r"audiovisual.attacked.mine: .* audiovisual.own.attacked$") as error:
         entries.check_sections("audiovisual", values)
+    assert "theirs" not in str(error.value)
     entries.check_sections("emotion", {"attacked": {"mine": {}}})
 
 

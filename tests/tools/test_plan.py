@@ -90,6 +90,9 @@ def test_what_attacks_ask_grows_with_their_steps(monkeypatch):
     counted = pd.DataFrame([["audiovisual", "words", "partial", 2, 52, 50]], columns=list(plan.read("passes")))
     monkeypatch.setattr(plan, "read", lambda name: counted)
     assert plan.asked("audiovisual", section, reference) == {("words", "partial"): (52.0, 50.0)}
+    # A set that carries its own attack is none of those that were counted.
+    section["attacked"] = section["attacked"] | {"mine": {"attack": {"attack": "mine"}, "plan": "p"}}
+    assert plan.asked("audiovisual", section, reference).keys() == {("words", "partial")}
 
 
 def test_what_stages_read_and_leave(monkeypatch):

@@ -1,15 +1,14 @@
-"""DVC with whole locks that does nothing twice: as DVC alone, but quicker, and an interrupt waits for a lock."""
+"""DVC that does nothing twice: as DVC alone, but quicker."""
 
+import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import clones
 import pytest
-import yaml
 
 from stages.tools import quick_dvc, warm
 
@@ -78,6 +77,21 @@ def test_an_experiment_has_what_git_does_not_know_yet(repository):
     assert {"mine", "table"} <= set(files["quick"].split()) and files["quick"] == files["plain"]
 
 
+def test_it_is_by_this_that_experiments_are_run(repository):
+    """The name is one of DVC's own, and may change."""
+    code = """
+import contextlib, runpy, sys
+from dvc.repo.experiments.executor.base import BaseExecutor
+assert BaseExecutor._repro_and_track.__name__ == "_repro_and_track"
+sys.argv = ["quick_dvc", "exp", "list"]
+with contextlib.suppress(SystemExit):
+    runpy.run_module("stages.tools.quick_dvc", run_name="__main__")
+print(BaseExecutor._repro_and_track.__qualname__)
+"""
+    told = clones.run(repository, sys.executable, "-c", code, PYTHONPATH=str(clones.ROOT)).stdout
+    assert told.splitlines()[-1] == "_staging_what_is_new.<locals>.reproduced"
+
+
 def test_a_dry_run_says_what_would_run_for_something_new(repository):
     """Also where it reads what is not there yet."""
     new = "  first:\n    cmd: touch a\n    outs: [a]\n  second:\n    cmd: touch b\n    deps: [a]\n    outs: [b]\n"
@@ -97,40 +111,6 @@ def test_a_graph_is_told_in_lines_each_stage_below_what_it_needs():
     assert max(map(len, wide.splitlines())) <= 120 and "\n    score@" in wide
 
 
-def test_a_text_is_parsed_once_and_each_time_anew_for_its_caller():
-    parsed = []
-
-    def parse(text, path, typ="safe"):
-        parsed.append((text, typ))
-        return {"text": text, "of": [typ]}
-
-    remembered = quick_dvc._remembered(parse)
-    first = remembered("a", "x")
-    first["of"].append("changed")
-    assert remembered("a", "x") == {"text": "a", "of": ["safe"]}
-    assert remembered("b", "x")["text"] == "b"
-    assert remembered("a", "x", typ="rt")["of"] == ["rt"]
-    assert parsed == [("a", "safe"), ("b", "safe"), ("a", "rt")]
-
-
-def test_of_a_lock_those_entries_are_parsed_that_are_new():
-    parsed = []
-
-    def parse(text, path, typ="safe"):
-        parsed.append(text)
-        return yaml.safe_load(text)
-
-    remembered = quick_dvc._remembered(parse)
-    first = "  a:\n    cmd: x\n    outs:\n    - path: a b\n"
-    for second in ("  b:\n    cmd: y\n", "  b:\n    cmd: z\n"):
-        lock = quick_dvc.OF_STAGES + first + second
-        assert remembered(lock, "dvc.lock") == yaml.safe_load(lock)
-    assert [text for text in parsed if "cmd" in text] == [first, "  b:\n    cmd: y\n", "  b:\n    cmd: z\n"]
-    for other in (quick_dvc.OF_STAGES + "  a: &id001 {cmd: x}\n  b: *id001\n", lock + "other: 1\n"):
-        assert remembered(other, "dvc.lock") == yaml.safe_load(other)
-        assert parsed[-1] == other
-
-
 def test_it_is_by_this_that_dvc_reads_parameters(repository):
     """The name is one of DVC's own, and may change."""
     from dvc.repo import Repo
@@ -144,28 +124,6 @@ def test_it_is_by_this_that_dvc_reads_parameters(repository):
     assert parsed.count(PARAMS) == 3  # for the graph, and for each stage
 
 
-def test_a_parameter_is_found_step_by_step_where_that_finds_what_dpath_finds():
-    import dpath
-
-    asked = []
-
-    def get(values, path, separator, **named):
-        asked.append(path)
-        return dpath.get(values, path, separator, **named)
-
-    value = quick_dvc._step_by_step(get)
-    values = {"a": {"b": {"c": 1}, "none": None}, "of": [{"d": 2}], "x*": {"e": 3}}
-    for path in ("a", "a.b", "a.b.c", "a.none"):
-        assert value(values, path, separator=".") == dpath.get(values, path, separator=".")
-    assert asked == []
-    for path, found in (("of.0.d", 2), ("a.*.c", 1), ("x*.e", 3)):
-        assert value(values, path, separator=".") == found
-    with pytest.raises(KeyError):
-        value(values, "a.missing", separator=".")
-    assert value(values, "missing", separator=".", default=4) == 4
-    assert asked == ["of.0.d", "a.*.c", "x*.e", "a.missing", "missing"]
-
-
 def test_a_folder_is_hashed_anew_when_a_file_in_it_is_another(repository):
     """Of another size or time, new, gone, and linked to another."""
     from dvc.output import Output
@@ -174,8 +132,12 @@ def test_a_folder_is_hashed_anew_when_a_file_in_it_is_another(repository):
     inner = Path("folder/inner")
     inner.mkdir(parents=True)
     (inner / "a").write_text("1")
-    asked = []
-    hashed = quick_dvc._once_a_folder(lambda output: asked.append(1) or Output._get_hash_meta(output))
+    asked, of_files = [], {}
+
+    def another_process():
+        return quick_dvc._while_noted(lambda output: asked.append(1) or Output._get_hash_meta(output), of_files)
+
+    hashed = another_process()
     with Repo(repository) as repo:
         clones.run(repository, "dvc", "add", "-q", "folder")
         (folder,) = repo.stage.load_one("folder.dvc").outs
@@ -193,7 +155,50 @@ def test_a_folder_is_hashed_anew_when_a_file_in_it_is_another(repository):
         assert changed(lambda: (inner / "b").symlink_to(repository / "params.yaml"))
         assert not changed(lambda: None)
         assert changed(lambda: (repository / "params.yaml").write_text("other: 1"))
-        assert changed((inner / "b").unlink)
+        # As it was before.
+        assert not changed((inner / "b").unlink)
+        hashed = another_process()
+        assert not changed(lambda: None)
+        assert changed(lambda: (inner / "a").write_text("123"))
+        # What is not to be counted is told beside the folder.
+        hashed = another_process()
+        assert not changed(lambda: None)
+        (repository / ".dvcignore").write_text("b\n")
+        hashed = another_process()
+        assert changed(lambda: None)
+
+
+def test_a_file_and_an_output_that_is_read_are_hashed_once(repository):
+    """A stage that reads another's output asks as the one that writes it does."""
+    from dvc.output import Output
+    from dvc.repo import Repo
+
+    own = "  reader:\n    cmd: cat out\n    deps: [out]\n"
+    Path("dvc.yaml").write_text(GRAPH + own)
+    asked = []
+    hashed = quick_dvc._while_noted(lambda output: asked.append(1) or Output._get_hash_meta(output), {})
+    with Repo(repository) as repo:
+        stages = {stage.name: stage for stage in repo.index.stages}
+        (read,), (written,) = stages["reader"].deps, stages["work"].outs
+        assert hashed(written) == hashed(read) == Output._get_hash_meta(read) and len(asked) == 1
+        Path("out").write_text("other")
+        assert hashed(read) == Output._get_hash_meta(written) and len(asked) == 2
+        Path("out").unlink()
+        with pytest.raises(FileNotFoundError):
+            hashed(read)
+
+
+def test_what_one_process_finds_the_next_one_knows(repository):
+    quick("status")
+    (file,) = (repository / ".dvc/tmp").glob("known-*")
+    before = file.read_bytes()
+    quick("status")
+    assert file.read_bytes() == before
+    Path("params.yaml").write_text(PARAMS.replace("1", "12"))
+    assert "work.count" in quick("status")
+    assert file.read_bytes() != before
+    file.write_bytes(before[:100])
+    assert "work.count" in quick("status")
 
 
 def test_stages_are_made_anew_when_a_file_that_they_are_of_is_another(repository):
@@ -248,84 +253,35 @@ def test_its_stages_are_started_by_a_python_that_has_the_libraries_loaded(reposi
     assert warm.CLIENT.splitlines()[-1] in Path("python").read_text()
 
 
-LOCK = """schema: '2.0'
-stages:
-  first@a-b:
-    cmd: python -m long with many words that are more than fit into a line of text of eighty letters, so that
-      it goes on
-    params:
-      params.yaml:
-        text: "two\\n\\nlines"
-        size: 1e-05
-  first@a:
-    cmd: b
-  last:
-    cmd: c
-"""
-SHARING = "cmd: b\n    deps: &id001\n    - path: x\n    outs: *id001"
+def test_who_reads_notes_it_only_where_another_process_is_at_work(repository):
+    """And is told then that it writes, as by DVC alone."""
+    import json
 
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+    from dvc.rwlock import rwlock
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"first@a": {"cmd": "changed"}},
-        {"first@a-b": {"cmd": "much " * 30, "outs": [{"path": "x", "md5": "1" * 32}]}},
-        {"last": {"cmd": "d"}, "first@a": {"cmd": "e"}},
-        {"new": {"cmd": "f", "params": {"params.yaml": {"a.b": {"c": [1, "two\n\nlines", None], "1": 1e-05}}}}},
-        {"last": {"cmd": "of two", "params": [SHARED := [1], SHARED]}},
-        {},
-    ],
-)
-@pytest.mark.parametrize("text", [LOCK, LOCK + "datasets: []\n", LOCK.replace("cmd: b", SHARING), "{}\n"])
-def test_a_lock_has_the_bytes_that_dvc_writes(tmp_path, text, change):
-    from dvc.utils.serialize import modify_yaml
+    calls = []
 
-    for name, modify in (("dvc", modify_yaml), ("quick", quick_dvc._by_entry(modify_yaml))):
-        (tmp_path / name).write_text(text)
-        # As DVC writes it.
-        with modify_yaml(str(tmp_path / name)):
+    @contextlib.contextmanager
+    def noted(*given):
+        calls.append(given[3:5])
+        with rwlock(*given):
+            yield
+
+    held = quick_dvc._where_another_writes(noted)
+    with Repo(repository) as repo:
+        place = repo.tmp_dir, repo.fs, "me"
+        with held(*place, ["a"], [], False):
+            assert calls == []
+        with held(*place, ["a"], ["b"], False):
+            assert calls == [(["a"], ["b"])]
+        with held(*place, ["a"], [], False):
+            assert len(calls) == 1
+        other = {"pid": os.getppid(), "cmd": "other"}
+        Path(repo.tmp_dir, "rwlock").write_text(json.dumps({"write": {"a": other}, "read": {}}))
+        with pytest.raises(LockError, match="other"), held(*place, ["a"], [], False):
             pass
-        with modify(str(tmp_path / name)) as data:
-            data.setdefault("stages", {}).update(change)
-    assert (tmp_path / "quick").read_text() == (tmp_path / "dvc").read_text()
-
-
-def test_a_lock_stays_where_its_change_fails(tmp_path):
-    from dvc.utils.serialize import modify_yaml
-
-    (tmp_path / "dvc.lock").write_text(LOCK)
-    with pytest.raises(KeyError), quick_dvc._by_entry(modify_yaml)(str(tmp_path / "dvc.lock")) as data:
-        del data["stages"]["last"], data["stages"]["missing"]
-    assert (tmp_path / "dvc.lock").read_text() == LOCK
-
-
-def test_a_lock_is_never_seen_half_written(tmp_path):
-    """Even where a kill comes between: who opened the former one reads it to its end."""
-    from dvc.utils.serialize import modify_yaml
-
-    (tmp_path / "dvc.lock").write_text(LOCK)
-    with (tmp_path / "dvc.lock").open() as opened:
-        with quick_dvc._by_entry(modify_yaml)(str(tmp_path / "dvc.lock")) as data:
-            data["stages"]["new"] = {"cmd": "true"}
-        assert opened.read() == LOCK
-    assert "new:" in (tmp_path / "dvc.lock").read_text()
-    assert [path.name for path in tmp_path.iterdir()] == ["dvc.lock"]
-
-
-def test_an_interrupt_waits_for_a_lock_to_be_written():
-    written = []
-
-    def write(text):
-        for letter in text:
-            os.kill(os.getpid(), signal.SIGINT)
-            written.append(letter)
-
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        quick_dvc._uninterrupted(write)("whole")
-    assert "".join(written) == "whole"
-    assert signal.getsignal(signal.SIGINT) is before
-    assert quick_dvc._uninterrupted(len)("abc") == 3
 
 
 def test_it_is_by_this_that_dvc_writes_locks(repository):
@@ -361,7 +317,7 @@ def test_it_is_by_these_that_dvc_makes_stages_and_runs_them(repository, monkeypa
 def test_it_is_by_these_that_dvc_finds_parameters_hashes_folders_and_changes_locks(repository, monkeypatch):
     """The names are some of DVC's own, and may change."""
     import dpath
-    from dvc import dvcfile
+    from dvc import dvcfile, rwlock
     from dvc.output import Output
     from dvc.repo import Repo
 
@@ -374,10 +330,10 @@ def test_it_is_by_these_that_dvc_finds_parameters_hashes_folders_and_changes_loc
 
         return named
 
-    for owner, name in ((dpath, "get"), (Output, "_get_hash_meta"), (dvcfile, "modify_yaml")):
+    for owner, name in ((dpath, "get"), (Output, "_get_hash_meta"), (dvcfile, "modify_yaml"), (rwlock, "rwlock")):
         monkeypatch.setattr(owner, name, noted(getattr(owner, name)))
     Path("out").unlink()
     with Repo(repository) as repo:
         repo.status()
         repo.reproduce("work", force=True)
-    assert calls == {"get", "_get_hash_meta", "modify_yaml"}
+    assert calls == {"get", "_get_hash_meta", "modify_yaml", "rwlock"}

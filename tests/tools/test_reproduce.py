@@ -127,14 +127,30 @@ def test_a_name_alone_finds_its_study_and_what_is_to_be_made():
     assert only.made_for("half", "one", STUDIES["one"], {}) == ["data/one/scores/all"]
     assert only.made_for("x", "events", {}, {"a": 0}) == ["data/events/scores/a"]
     # What stands in `own` is scored by itself.
-    values = STUDIES["one"] | {"own": {"attacked": {"b": {}}}}
-    found = only.sets_with("theirs", "one", values)
-    assert only.made_for("theirs", "one", values, found) == ["data/one/adversarial/b", "data/one/scores/b"]
+    for section in ("attacked", "finished"):
+        values = STUDIES["one"] | {"own": {section: {"b": {}}}}
+        found = only.sets_with("theirs", "one", values)
+        assert only.made_for("theirs", "one", values, found) == ["data/one/adversarial/b", "data/one/scores/b"]
     both = {"a": {}, "b": {}}
     assert only.made_for("half", "one", values, both) == ["data/one/scores/b", "data/one/scores/all"]
     for name in ("net", "own", "a", "half"):
         assert only.study_with(name, ["one", "two"], STUDIES) == "one"
     assert only.study_with("lone", ["one", "two"], STUDIES) == "two"
+
+
+def test_with_a_treatment_go_ones_own_sets_and_the_clean_clips_of_their_victims():
+    sets = {"vgg13-clean": ("vgg13", "none"), "crnn-clean": ("crnn", "none"), "vgg13-deepfool": ("vgg13", "deepfool")}
+    sets |= {"mine": ("vgg13", "mine")}
+    sets = {name: {"victims": [victim], "attacks": [attack]} for name, (victim, attack) in sets.items()}
+    values = {"victims": {}, "attacks": {}, "attacked": sets, "treatments": {"half": {}}}
+    assert set(only.sets_with("half", "events", values)) == {"mine", "vgg13-clean"}
+    del sets["mine"]
+    assert set(only.sets_with("half", "events", values)) == set(sets)
+
+
+def test_a_dry_run_tells_each_stage_after_those_that_it_waits_for():
+    assert reproduce._told({"b": {"a"}, "c": {"b"}, "a": set()}) == "a\nb\nc\n3 stages would run"
+    assert reproduce._told({}) == "nothing would run"
 
 
 def test_a_detector_is_asked_of_the_sets_that_name_it_and_ones_own_sets_are_shown_to_theirs():

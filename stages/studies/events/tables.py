@@ -132,8 +132,9 @@ def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
     """A row for each set, attack and treatment of which one is among `own`, entries that are not the paper's.
 
     How many of the attacked clips fell and how far they were moved, and what the treatment made of those that fell (of
-    all, in sets that nobody attacked), see `_attacks` and `_shares_by`; `accuracy` is the victim's on the test split. A
-    victim that is not attacked has a row of its own. There are no rows where nothing was scored.
+    all, in sets that nobody attacked), see `_attacks` and `_shares_by`; `clean` is its price, see `_price`; `accuracy`
+    is the victim's on the test split. A victim that is not attacked has a row of its own. There are no rows where
+    nothing was scored.
     """
     measured, keys = read(parameters), ["entry", "model", "attack", "treatment"]
     scores = measured.scores
@@ -143,11 +144,14 @@ def yours(parameters: dict[str, Any], own: set[str]) -> pd.DataFrame:
         scores[scores[["entry", "treatment", "called"]].isin(own).any(axis=1)],
         pd.DataFrame(columns=["quantity", *keys]),
     )
+    # The clean clips of a set that is attacked are told beside what became of them.
+    rows = rows[(rows.attack != "clean") | ~rows.entry.isin(rows.entry[rows.attack != "clean"])]
     shares = _shares_by(rows[rows.success | (rows.attack == "clean")], keys, nothing, OUTCOMES)
     attacked = [_attacks(one).assign(entry=entry) for entry, one in scores.groupby("entry", sort=False)]
     attacked = pd.concat(attacked).drop(columns="model")
     made = rows[keys].drop_duplicates().merge(shares, how="left", on=keys)
     made = made.merge(attacked, how="left", on=["entry", "attack"])
+    made = made.merge(_price(scores), how="left", on=["model", "treatment"])
     shown = {name: one for name, one in measured.decisions.items() if name in own or name in set(rows.model)}
     accuracy = _accuracies(shown, nothing).rename(columns=lambda name: name.replace("test", "accuracy"))
     accuracy = accuracy[[name for name in accuracy if name == "model" or name.startswith("accuracy")]]
@@ -179,6 +183,17 @@ def _shares_by(rows: pd.DataFrame, keys: list[str], paper: pd.DataFrame, outcome
             row[f"{outcome}_paper"] = published(paper, quantity=outcome, **where)
         made.append(row | {"n": len(own)})
     return table(made, [*keys, *outcomes, "n"], **PLACES)
+
+
+def _price(scores: pd.DataFrame) -> pd.DataFrame:
+    """The share of clean clips, decided rightly before, that each model still decides rightly behind each treatment."""
+    keys, clean = ["model", "treatment"], scores[scores.attack == "clean"]
+    groups = clean.groupby(keys, sort=False)
+    rows = [
+        dict(zip(keys, names)) | share(one.outcome == "GT", one.clip_id, "clean", scale=PER_CENT)
+        for names, one in groups
+    ]
+    return table(rows, [*keys, "clean"], **PLACES)
 
 
 def _best(rows: pd.DataFrame, key: str, count: int, paper: pd.DataFrame) -> pd.DataFrame:
