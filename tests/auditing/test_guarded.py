@@ -219,7 +219,7 @@ def test_a_placebo_gives_the_rows_of_who_does_not_know_of_it(speech):
         ({"network": "dense"}, "expected the network 'dense'; found 'lip_reader'"),
         ({"detectors": ["flicker"]}, "detectors.flicker"),
         ({"unaware": "joint.iterativ"}, "did you mean 'iterative'"),
-        ({"aware": "joint.iterative"}, "steps or iterations, to be doubled"),
+        ({"aware": "joint.iterative"}, "an attack that goes on from a `start`; found 'basic_iterative'"),
         ({"detectors": ["synchrony"], "treatments": ["synchrony"]}, "guards of different names"),
     ],
 )
