@@ -222,9 +222,11 @@ class Attempt:
         aimed, once = self.defence.aimed(), self.run.times[1]
         if unaware is None:
             return self.made(once, aimed)
-        stands = ~self._arrives(aimed, unaware)
+        stands = torch.ones(len(self.batch.rows), dtype=torch.bool)
         if self.louder is not None:
-            stands &= torch.from_numpy(self.louder.fell)
+            stands = torch.from_numpy(self.louder.fell)
+        if stands.any():
+            stands = stands & ~self._arrives(aimed, unaware)
         if not stands.any():
             return unaware
         rows = stands.nonzero()[:, 0]
