@@ -93,9 +93,17 @@ def test_each_clip_has_a_row_for_each_defence_attack_knowledge_and_budget(rows):
         for budget in GRID["budgets"]:
             assert counts[defence, "noise", "none", budget] == 4
             assert counts[defence, "pgd", "unaware", budget] == counts[defence, "pgd", "aware", budget] == 4
-        assert counts[defence, "pgd", "aware", GRID["unlimited"]] == 4
-    assert counts.drop("scores", level="attack").size == 3 * (2 * 3 + 1)
+    limited = counts[counts.index.get_level_values("budget") != GRID["unlimited"]]
+    assert limited.drop("scores", level="attack").size == 3 * 2 * 3
     assert (rows[rows.defence == "none"].right_clean == 1).all()  # only such clips are audited
+
+
+def test_without_a_bound_those_clips_are_attacked_that_gradients_do_not_bring_down(rows):
+    loudest = rows[(rows.budget == GRID["budgets"][-1]) & (rows.attack == "pgd")]
+    left = loudest.groupby(["defence", "clip_id"]).right.min()
+    tried = rows[rows.budget == GRID["unlimited"]]
+    assert set(zip(tried.defence, tried.clip_id)) == set(left.index[left > 0])
+    assert 0 < len(tried) < len(left) and set(tried.knowledge) == {"aware"}
 
 
 def test_by_scores_those_clips_are_attacked_that_gradients_do_not_bring_down(rows):

@@ -184,6 +184,11 @@ class Problem:
         margin, gradient, _ = self._with_gradient(x, rows, self.victim.margin)
         return margin, gradient
 
+    def margin_then_gradient(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """The same margins, and what makes their gradients by a backward pass, which not all of them are worth."""
+        margin, _, gradient = self._forward(x, rows, self.victim.margin)
+        return margin, gradient
+
     def loss_and_gradient(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The victim's loss towards the goal (rows,), its gradient (rows, values), and the logits (rows, ...)."""
         return self._with_gradient(x, rows, self.victim.loss)
@@ -191,20 +196,35 @@ class Problem:
     def _with_gradient(
         self, x: Tensor, rows: Tensor, objective: Callable[[Tensor, Goal], Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
+        values, logits, gradient = self._forward(x, rows, objective)
+        return values, gradient(), logits
+
+    def _forward(
+        self, x: Tensor, rows: Tensor, objective: Callable[[Tensor, Goal], Tensor]
+    ) -> tuple[Tensor, Tensor, Callable[[], Tensor]]:
+        """Values of an objective (rows,), logits (rows, ...), and what makes the values' gradients (rows, values)."""
         x = x.detach().requires_grad_()
         logits = self.logits(x, rows)
         values = objective(logits, self.goal_of(rows))
-        (gradient,) = torch.autograd.grad(values.sum(), x)
-        self.backwards[rows] += 1
-        gradient = gradient.nan_to_num(0.0, 0.0, 0.0)
-        self.zero_gradient[rows] |= (gradient == 0).all(1).cpu()
-        return values.detach(), gradient, logits.detach()
 
-    def result(self, x: Tensor) -> Result:
-        """The result of an attack of a given size: `x`, whether or not it meets the goal."""
+        def gradient() -> Tensor:
+            (found,) = torch.autograd.grad(values.sum(), x)
+            self.backwards[rows] += 1
+            found = found.nan_to_num(0.0, 0.0, 0.0)
+            self.zero_gradient[rows] |= (found == 0).all(1).cpu()
+            return found
+
+        return values.detach(), logits.detach(), gradient
+
+    def result(self, x: Tensor, success: Tensor | None = None) -> Result:
+        """The result of an attack of a given size: `x`, whether or not it meets the goal.
+
+        `success` (examples,) is what margins have told of that already; None costs another forward pass, uncounted.
+        """
         perturbed = self.unflatten(x, self.examples)
-        with torch.no_grad():
-            success = self.victim.meets(self.victim.logits(perturbed), self.goal)
+        if success is None:
+            with torch.no_grad():
+                success = self.victim.meets(self.victim.logits(perturbed), self.goal)
         return Result(
             {name: perturbed[name] for name in self.inputs},
             success,

@@ -27,6 +27,7 @@ def attack(
     goal: Goal,
     *,
     setting: Setting,
+    start: Inputs | None = None,
     snr_db: float,
     iterations: Count,
     relative_step: Positive,
@@ -54,6 +55,7 @@ def attack(
     Args:
         victim, inputs, goal, setting: as for every attack; the victim decides texts, from `audio` and `audio_length`.
             `quantum` is needed, and `rooms` where clips are played.
+        start: perturbed inputs to begin at, as far as the ball has them; None for the clips.
         snr_db: the lowest SNR, 10 log10 of the clip's energy over the perturbation's, that the files may have.
         iterations: number of steps.
         relative_step: length of the first, in radii of the ball, were all gradients to point one way; it falls to zero.
@@ -78,6 +80,8 @@ def attack(
         air = _Air(rooms, noise_snr_db, clips.clean.shape[1])
         probes = [air.drawn((OF_CHECKS, room), room) for room in range(min(checked_rooms, len(rooms)))]
     perturbation = momentum = torch.zeros_like(clips.clean)
+    if start is not None:
+        perturbation = _within(clips.shaped(start["audio"] - clips.clean), radius)
     best, best_share = clips.clean, torch.zeros_like(radius)
     smallest = torch.full_like(radius, torch.inf)
     stood = torch.zeros_like(radius[:, 0], dtype=torch.bool)

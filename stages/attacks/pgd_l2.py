@@ -44,7 +44,8 @@ def attack(
     """Steps on the sphere of the budget, down the margin; of all points the best is kept.
 
     Without a `start` the first point is the clean input's linear one. Through a treatment of chance each look is
-    another draw (expectation over transformation; Athalye et al. 2018). A step costs a forward and a backward pass.
+    another draw (expectation over transformation; Athalye et al. 2018). A step costs a forward and a backward pass, and
+    the last point a forward one.
 
     Args:
         victim, inputs, goal, setting: as for every attack.
@@ -64,14 +65,15 @@ def attack(
     best, lowest = x.clone(), torch.full_like(x[:, 0], torch.inf)
     mean, square = torch.zeros_like(x), torch.zeros_like(x)
     for number in range(steps + 1):
-        margin, gradient = problem.margin_and_gradient(x[rows], rows)
+        margin, gradient_of = problem.margin_then_gradient(x[rows], rows)
         better = margin < lowest[rows]
         best[rows] = torch.where(better[:, None], x[rows], best[rows])
         lowest[rows] = torch.where(better, margin, lowest[rows])
         going = (lowest[rows] >= -confidence).nonzero()[:, 0].cpu()
         if len(going) == 0 or number == steps:
             break
-        rows, gradient = rows[going], gradient[going] * sphere.inside[rows[going]]
+        gradient, rows = gradient_of()[going], rows[going]
+        gradient = gradient * sphere.inside[rows]
         perturbation = x[rows] - problem.clean[rows]
         along = unit(tangent(gradient, perturbation))
         mean[rows] = MOMENTUM * mean[rows] + (1 - MOMENTUM) * along
@@ -80,4 +82,4 @@ def attack(
         length = relative_step * sphere.radius[rows] * (1 - 0.9 * number / steps)
         x[rows] = sphere.at(perturbation - length * unit(tangent(mean[rows] / divisor, perturbation)), rows)
         problem.iterations[rows] += 1
-    return problem.result(best)
+    return problem.result(best, lowest < 0)

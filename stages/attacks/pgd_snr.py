@@ -19,11 +19,12 @@ def attack(
     goal: Goal,
     *,
     setting: Setting,
+    start: Inputs | None = None,
     snr_db: float,
     steps: Count,
     relative_step: Positive,
 ) -> Result:
-    """Steps down the gradient from the clean input, each followed by a projection to the ball of the SNR.
+    """Steps down the gradient from the clean input or a `start`, each followed by a projection to the ball of the SNR.
 
     Returned is the point of the lowest loss, brought to the ball's surface. A step costs a forward and a backward pass.
 
@@ -35,7 +36,7 @@ def attack(
     """
     problem = Problem(victim, inputs, goal, {"audio": setting.bounds["audio"]}, setting.quantum)
     sphere, rows, clean = Sphere(problem, snr_db), problem.examples, problem.clean
-    x = best = clean
+    x = best = clean if start is None else start["audio"].flatten(1)
     lowest = torch.full_like(clean[:, 0], torch.inf)
     for _ in range(steps):
         loss, gradient, _ = problem.loss_and_gradient(x, rows)

@@ -22,6 +22,7 @@ def attack(
     goal: Goal,
     *,
     setting: Setting,
+    start: Inputs | None = None,
     iterations: Count,
     relative_step: Positive,
     shrink: Share,
@@ -33,12 +34,13 @@ def attack(
     The bound is r times each input's epsilon, with one r an example for all its inputs, 1 at first. Where a check finds
     the goal met, r becomes `shrink` times the largest |perturbation|/epsilon, or times r where that is smaller. The
     goal is met where the word error rate of the greedy transcript against the target is 0 or below `tolerated_wer`.
-    The clean inputs are checked too. All examples take all iterations; each is returned with the smallest perturbation
+    Where it begins is checked too. All examples take all iterations; each is returned with the smallest perturbation
     that met the goal, or, where none did, with the last one and `success` False.
 
     Args:
         victim, inputs, goal, setting: as for every attack; the victim decides texts. `epsilon` is needed; with a
             `quantum` what is checked and returned is rounded as in the file.
+        start: perturbed inputs to begin at; None for the clean ones.
         iterations: number of steps.
         relative_step: length of each, times r epsilon.
         shrink: factor on the bound after a success.
@@ -54,9 +56,10 @@ def attack(
     problem = Problem(victim, inputs, goal, {name: setting.bounds[name] for name in epsilon}, setting.quantum)
     radius = radii(problem, epsilon)
     phrases = victim.names(goal.labels)
-    x, momentum = problem.clean, torch.zeros_like(problem.clean)
+    x = problem.clean if start is None else torch.cat([start[name].flatten(1) for name in problem.names], 1)
+    momentum = torch.zeros_like(x)
     r = torch.ones_like(x[:, :1])
-    best, smallest = x, torch.full_like(r, torch.inf)
+    best, smallest = problem.clean, torch.full_like(r, torch.inf)
     for iteration in range(iterations + 1):
         last = iteration == iterations
         if last:

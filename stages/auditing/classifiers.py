@@ -14,8 +14,9 @@ from stages import victim as models
 from stages.attacking import batches
 from stages.attacking.problem import filled, rounded
 from stages.auditing import cards, defences, ways
+from stages.auditing.attempt import Batch, Run, rightly
 from stages.auditing.cards import Card
-from stages.auditing.crossed import DOUBLED, Batch, Run, in_turn, rightly
+from stages.auditing.crossed import DOUBLED, in_turn
 from stages.auditing.entries import Attack, Classifier, Grid
 from stages.frame import clip_table, code, parameters
 from stages.frame.errors import UserError

@@ -69,6 +69,7 @@ class Attack:
         knowledge: what who uses it may know of the defence.
         access: what it asks of the victim; by scores alone those clips are attacked that gradients do not bring down.
         continues: whether it can go on from an example that it is given as its `start`.
+        smallest: whether it searches for the smallest perturbation, which is told at each budget.
     """
 
     attack: str
@@ -76,6 +77,7 @@ class Attack:
     access: Literal["none", "scores", "gradient"]
     parameters: dict[str, Any] = field(default_factory=dict)
     continues: bool = False
+    smallest: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

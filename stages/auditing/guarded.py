@@ -1,5 +1,6 @@
 """Room of auditing: the section `guarded`: a victim with treatments before it or detectors beside it, attacked."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -30,8 +31,7 @@ from stages.victim import Goal, Inputs, Victim, padded_batch
 OF_CLIPS = ["clip_id", "label", "text", "speaker", "split", "duration_s"]
 # Of how many clips it is kept what attackers make of them.
 KEPT_CLIPS = 1
-# What attacks count their steps by.
-STEPS = ("steps", "iterations")
+PASSES = ("forwards", "backwards")
 Strings = tuple[str, ...]
 
 
@@ -99,11 +99,8 @@ def tasked(study: str, name: str, entry: Guarded, device: str) -> Task:
     places = {one: f"{study if one in own else of}.detectors.{one}" for one in entry.detectors}
     given = {one: of_victim(place, parameters.entry(Detector, place), entry.victim) for one, place in places.items()}
     signal = {"sample_rate_hz": clips.about["signal"]["sample_rate_hz"], "device": device}
-    named = {"unaware": entry.unaware, "aware": entry.aware, "longer": entry.aware}
+    named = {"unaware": entry.unaware, "aware": entry.aware}
     attacks = {one: parameters.entry(Attack, f"{study}.attacks.{dotted}") for one, dotted in named.items()}
-    if not set(STEPS) & attacks["aware"].parameters.keys():
-        expected = f"{' or '.join(STEPS)}, to be doubled"
-        raise UserError(f"params.yaml: {study}.attacks.{entry.aware}", expected, "none", "name how many")
     return Task(
         of=of,
         entry=entry,
@@ -113,10 +110,10 @@ def tasked(study: str, name: str, entry: Guarded, device: str) -> Task:
         detectors={one: bound(places[one], it, Path("models", of)) for one, it in given.items()},
         attacks=attacks,
         runs={
-            one: _attack(
-                f"{study}.attacks.{named[one]}", it, times=2 if one == "longer" else 1, batch_size=entry.batch_size
-            )
-            for one, it in attacks.items()
+            "unaware": _attack(f"{study}.attacks.{entry.unaware}", attacks["unaware"], batch_size=entry.batch_size),
+            "aware": _attack(
+                f"{study}.attacks.{entry.aware}", attacks["aware"], batch_size=entry.batch_size, goes_on=True
+            ),
         },
         device=device,
     )
@@ -152,9 +149,9 @@ def audited(task: Task, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Arrays]]
     in another order, `transplant` for one with the next clip's, `unaware` and `aware`. `met` says whether the decision
     meets the goal, `refused` whether the detector's `score` lies below its `threshold`, `right` whether the attack
     comes to nothing: a benign clip is right where it is decided so and not refused. Who knows of the guard keeps what
-    is made without knowing where that works and the other does not. Where neither works twice the steps are tried, to
-    be just not refused: `times` is 2. Arrays are, of few clips, the inputs as attackers who do not and who do know make
-    them, and where a treatment guards what is heard behind it (`heard`).
+    is made without knowing where that works and the other does not. Where neither works it goes on for as many steps
+    again, to be just not refused: `times` is 2. Arrays are, of few clips, the inputs as attackers who do not and who do
+    know make them, and where a treatment guards what is heard behind it (`heard`).
     """
     name, made, size = rows.guard.iloc[0], [], task.entry.batch_size
     guard = _guard(task, name)
@@ -208,19 +205,23 @@ def _batch(
     left = (~aware.success).nonzero()[:, 0].cpu()
     if len(left):
         part, goal = taken(inputs, left), Goal(goal.labels[left.to(goal.labels.device)], goal.targeted)
-        longer = guards.better(
-            guard.again(), goal, _made(task, "longer", guard.again(), part, goal), unaware.only(left)
-        )
+        before, again = aware.only(left), guard.again()
+        more = _made(task, "aware", again, part, goal, start=before.adversarial)
+        more = replace(more, **{name: getattr(before, name) + getattr(more, name) for name in PASSES})
+        longer = guards.better(guard.again(), goal, more, unaware.only(left))
         own = rows.iloc[left.numpy()]
         parts.append(_told(task, guard, own, longer.adversarial, "aware", made=longer).assign(times=2))
     return parts
 
 
-def _attack(where: str, given: Attack, *, times: int, batch_size: int) -> Callable[..., Result]:
-    """An attack with its own parameters, of its steps `times` as many, on batches of one shape."""
+def _attack(where: str, given: Attack, *, batch_size: int, goes_on: bool = False) -> Callable[..., Result]:
+    """An attack with its own parameters, on batches of one shape."""
     function = find("attacks", given.attack, "attack", where=f"{where}.attack")
-    values = {key: value * times if key in STEPS else value for key, value in given.parameters.items()}
-    return filled(parameters.bind(function, f"{where}.parameters", values, passed=("setting",)), batch_size)
+    if goes_on and "start" not in inspect.signature(function).parameters:
+        expected = "an attack that goes on from a `start`"
+        raise UserError(f"params.yaml: {where}.attack", expected, repr(given.attack), "name another one")
+    bound = parameters.bind(function, f"{where}.parameters", given.parameters, passed=("setting", "start"))
+    return filled(bound, batch_size)
 
 
 def _readable(task: Task, split: str) -> pd.DataFrame:
@@ -298,12 +299,12 @@ def _guard(task: Task, name: str) -> guards.Guard:
     return guards.detector(_victim(task), score, batches())
 
 
-def _made(task: Task, attack: str, victim: Victim, inputs: Inputs, goal: Goal) -> Result:
+def _made(task: Task, attack: str, victim: Victim, inputs: Inputs, goal: Goal, **start: Inputs) -> Result:
     """What an attack makes of the clips, as files hold it."""
     given, unit = task.attacks[attack], task.entry.unit
     epsilon = given.epsilon and {name: size * unit.get(name, 1.0) for name, size in given.epsilon.items()}
     setting = Setting(bounds=victim.bounds, epsilon=epsilon, unit=unit, quantum=_quantum(task))
-    return task.runs[attack](victim, inputs, goal, setting=setting)
+    return task.runs[attack](victim, inputs, goal, setting=setting, **start)
 
 
 def _told(
@@ -317,7 +318,7 @@ def _told(
     score = np.full(len(rows), np.nan) if guard.score is None else guard.score(heard).cpu().numpy()
     refused = score < guard.threshold
     given = task.attacks["aware" if knowledge == "aware" else "unaware"]
-    passes = {name: 0 if made is None else getattr(made, name).tolist() for name in ("forwards", "backwards")}
+    passes = {name: 0 if made is None else getattr(made, name).tolist() for name in PASSES}
     sounds = zip(*(perturbations.of_each(one, ["audio"]) for one in (clean, heard)), strict=True)
     return rows.assign(
         attack="none" if knowledge == "benign" else given.attack,

@@ -31,8 +31,8 @@ def main(victim: str, jobs: int) -> None:
     """Audits the victim of this name of any study, and prints what is left and where its page is.
 
     Raises:
-        UserError: there is no such victim, no audited one takes what it takes, a corpus is missing, it has no gradient
-            for attacks that need one, or a stage fails.
+        UserError: there is no such victim, it decides nothing, no audited one takes what it takes, a corpus is missing,
+            it has no gradient for attacks that need one, or a stage fails.
     """
     started = time.monotonic()
     values = parameters.read()
@@ -64,7 +64,7 @@ def _study_of(victim: str, values: dict[str, Any]) -> str:
     """The study that has a victim of this name.
 
     Raises:
-        UserError: none has, or several have.
+        UserError: none has, or several have, or it is there for a detector.
     """
     known = {
         study: [*section.get("victims", {}), *section.get("finished", {})]
@@ -73,10 +73,18 @@ def _study_of(victim: str, values: dict[str, Any]) -> str:
     }
     found = [study for study, names in known.items() if victim in names]
     if len(found) == 1:
+        _check_decides(victim, values[found[0]].get("detectors", {}))
         return found[0]
     told = f"{victim!r} in {', '.join(found)}" if found else repr(victim)
     names = ", ".join(name for several in known.values() for name in several)
     raise UserError("VICTIM", "a victim of one study of params.yaml", told, f"rename one, or name one of {names}")
+
+
+def _check_decides(victim: str, detectors: dict[str, Any]) -> None:
+    """Passes if the victim is not what a detector asks, such as a SyncNet, which takes what readers take."""
+    for name, one in detectors.items():
+        if one.get("model") == victim:
+            raise UserError("VICTIM", "one that decides", f"{victim!r}, which the detector {name} asks", "name another")
 
 
 def _print_left(folder: Path) -> None:

@@ -23,6 +23,7 @@ ATTACKS = {
     "fgsm": ({"eta": None}, ONE_INPUT),
     "bim": ({"steps": 6, "relative_step": 0.3, "random_starts": 1}, ONE_INPUT),
     "basic_iterative": ({"step": {"audio": 0.004}, "counted_on": "audio"}, ONE_INPUT),
+    "fmn": ({"steps": 20, "relative_step": 0.5, "resize": 0.2}, {"epsilon": {"audio": 1.0}}),
     "signs": ({}, ONE_INPUT),
     "square": ({"steps": 20, "share": 0.5, "confidence": 0.0}, ONE_INPUT),
     "bursts": (SCORES, {}),

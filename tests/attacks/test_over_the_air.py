@@ -96,6 +96,20 @@ def test_files_within_the_bounds_silent_after_their_end_and_in_the_band(values):
         assert (outside < 1e-4 * power.sum()) == (values["band_hz"] is not None)
 
 
+def test_it_goes_on_from_where_it_is_told_to_begin_as_far_as_the_ball_has_it():
+    victim, inputs = victim_and_inputs()
+    first = run(DIRECT, victim, inputs)
+    assert first.success.any()
+    goal, still = Goal(victim.encode(PHRASES), True), {"iterations": 1, "relative_step": 1e-6}
+    for quieter_db, same in ((0.0, True), (6.0, False)):
+        told = DIRECT | still | {"snr_db": DIRECT["snr_db"] + quieter_db}
+        made = over_the_air.attack(victim, inputs, goal, setting=setting(), start=first.adversarial, **told)
+        torch.testing.assert_close(snr_db(made, inputs), snr_db(first, inputs) + quieter_db, atol=0.05, rtol=0)
+        if same:
+            assert torch.equal(made.success, first.success)
+            torch.testing.assert_close(made.adversarial, first.adversarial, atol=2**-14, rtol=0)
+
+
 @pytest.mark.parametrize("bounds", [(-1.0, 1.0), (-0.125, 0.125)])
 def test_nothing_leaves_the_range_of_values(bounds):
     victim, inputs = victim_and_inputs()

@@ -32,6 +32,15 @@ def test_of_two_labels_the_perturbation_is_the_best_of_its_size():
     assert made.backwards.tolist() == [12] * 5 and made.forwards.tolist() == [13] * 5
 
 
+def test_it_goes_on_from_where_it_is_told_to_begin():
+    torch.manual_seed(0)
+    victim, x = affine(2, 30, 1), torch.rand(5, 30, dtype=torch.double) - 0.5
+    first, goal = attacked(victim, x)
+    told = {"setting": Setting(bounds=victim.bounds), "start": first.adversarial}
+    made = pgd_snr.attack(victim, {"audio": x}, goal, **told, **PARAMETERS | {"steps": 1, "relative_step": 1e-9})
+    torch.testing.assert_close(made.adversarial["audio"], first.adversarial["audio"], rtol=0, atol=1e-9)
+
+
 def test_steps_are_shares_of_the_ball_and_lead_out_of_it_never():
     torch.manual_seed(0)
     victim, x = affine(2, 30, 1), torch.rand(1, 30, dtype=torch.double) - 0.5

@@ -78,6 +78,17 @@ def sizes(result, inputs, audio=1024, video=16):
     return torch.maximum(parts[0] * 32768 / audio, parts[1] / video)
 
 
+def test_it_goes_on_from_where_it_is_told_to_begin():
+    """There it checks first: what has arrived is returned, or what is smaller."""
+    victim, inputs = victim_and_inputs()
+    first = run(victim, inputs)
+    made = run(victim, inputs, start=first.adversarial, iterations=1, relative_step=1e-6)
+    assert first.success.any() and not run(victim, inputs, iterations=1, relative_step=1e-6).success.any()
+    assert torch.equal(made.success, first.success)
+    kept = first.success.nonzero()[:, 0]
+    assert (sizes(made, inputs)[kept] <= sizes(first, inputs)[kept]).all()
+
+
 @pytest.mark.parametrize("budget", [(1024, 16), (448, 5), (256, 4)])
 @pytest.mark.parametrize("tolerated_wer", [0.0, 0.5])
 def test_success_is_what_the_victim_then_writes_of_whole_numbers(budget, tolerated_wer):

@@ -29,6 +29,17 @@ AUDIT = {
                 "parameters": {"steps": 20, "relative_step": 0.1, "random_starts": 0},
             },
             "direct": {"attack": "over_the_air", "parameters": DIRECT},
+            "read": {
+                "attack": "targeted_transcription",
+                "epsilon": EPSILON,
+                "parameters": {
+                    "iterations": 8,
+                    "relative_step": 0.3,
+                    "shrink": 0.8,
+                    "checked_every": 4,
+                    "tolerated_wer": 0.0,
+                },
+            },
             "descent": {"attack": "pgd_snr", "parameters": {"snr_db": 0.0, "steps": 3, "relative_step": 0.5}},
         }
     },
@@ -53,7 +64,20 @@ AUDIT = {
                 "calibrated_on": 8,
                 "detectors": ["synchrony", "frame_difference"],
                 "unit": {"audio": 2**-15, "video": 1.0},
-            }
+            },
+            "sentences": {
+                "victim": "third/model",
+                "network": "lip_reader",
+                "inputs": "sentences",
+                "unaware": "joint.read",
+                "aware": "joint.read",
+                "clips": 2,
+                "batch_size": 2,
+                "calibrated_on": 3,
+                "detectors": ["synchrony"],
+                "targets": ["an ba", "ba an"],
+                "unit": {"audio": 2**-15, "video": 1.0},
+            },
         },
         "speech": {
             "heard": {
@@ -195,7 +219,7 @@ def test_a_placebo_gives_the_rows_of_who_does_not_know_of_it(speech):
         ({"network": "dense"}, "expected the network 'dense'; found 'lip_reader'"),
         ({"detectors": ["flicker"]}, "detectors.flicker"),
         ({"unaware": "joint.iterativ"}, "did you mean 'iterative'"),
-        ({"aware": "joint.iterative"}, "steps or iterations, to be doubled"),
+        ({"aware": "joint.iterative"}, "an attack that goes on from a `start`; found 'basic_iterative'"),
         ({"detectors": ["synchrony"], "treatments": ["synchrony"]}, "guards of different names"),
     ],
 )

@@ -51,6 +51,7 @@ VALUES = {
         "victims": {"heard": {"inputs": "audio"}, "heard_too": {"inputs": "audio"}},
         "finished": {"theirs": {"inputs": "audio", "network": "own"}},
         "treatments": {"cleaned": {"treatment": "enhancer", "model": "dnn"}},
+        "detectors": {"other": {"detector": "temporal_dependency", "model": "heard_too"}},
     },
 }
 
@@ -127,3 +128,5 @@ def test_what_does_not_fit_is_told_before_anything_runs():
         audit_own.main("mine", 1)
     with pytest.raises(UserError, match=r"VICTIM: .*; found 'nobody'; .* name one of deep, flat, mine, first, mine"):
         audit_own.main("nobody", 1)
+    with pytest.raises(UserError, match="VICTIM: expected one that decides; found 'heard_too', which the detector oth"):
+        audit_own.main("heard_too", 1)

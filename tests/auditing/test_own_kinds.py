@@ -23,6 +23,13 @@ OF_IMAGES = {
                 "continues": True,
                 "parameters": {"steps": 2, "relative_step": 0.5, "random_starts": 1},
             },
+            "fmn": {
+                "attack": "fmn",
+                "knowledge": ["aware"],
+                "access": "gradient",
+                "smallest": True,
+                "parameters": {"steps": 4, "relative_step": 0.5, "resize": 0.2},
+            },
             "square": {
                 "attack": "square",
                 "knowledge": ["aware"],
@@ -54,16 +61,24 @@ OF_IMAGES = {
     },
     "guarded": {},
 }
+# Of each: the study, its folder, the audit, as which victim, what it takes and is, and what guards it.
 KINDS = {
-    "emotion": ("emotion_home", OF_IMAGES, "cnn4", "log_mel", "cnn4", {"single", "vanilla"}),
-    "speech": ("speech_home", AUDIT, "heard", "audio", "deepspeech", {"half", "distribution", "none", "cleaned"}),
-    "audiovisual": ("faces_home", AUDIT, "first", "words", "lip_reader", {"synchrony", "frame_difference"}),
+    "emotion": ("emotion", "emotion_home", OF_IMAGES, "cnn4", "log_mel", "cnn4", {"single", "vanilla"}),
+    "phrases": (
+        *("speech", "speech_home", AUDIT, "heard", "audio", "deepspeech"),
+        {"half", "distribution", "none", "cleaned"},
+    ),
+    "words": (
+        *("audiovisual", "faces_home", AUDIT, "first", "words", "lip_reader"),
+        {"synchrony", "frame_difference"},
+    ),
+    "sentences": ("audiovisual", "faces_home", AUDIT, "third", "sentences", "lip_reader", {"synchrony"}),
 }
 
 
-@pytest.mark.parametrize("study", KINDS)
-def test_it_is_audited_whole_and_told_in_the_audits_tables(study, request, tmp_path, monkeypatch):
-    home, section, theirs, inputs, network, guards = KINDS[study]
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_audited_whole_and_told_in_the_audits_tables(kind, request, tmp_path, monkeypatch):
+    study, home, section, theirs, inputs, network, guards = KINDS[kind]
     shutil.copytree(request.getfixturevalue(home), tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     shutil.copytree(f"models/{study}/{theirs}", f"models/{study}/mine")
@@ -77,7 +92,7 @@ def test_it_is_audited_whole_and_told_in_the_audits_tables(study, request, tmp_p
     for part, name, task in own.opened("audit", made, "cpu"):
         audit.write(part, task, folder / part / Path(*name.split(".")), Worker())
     told = tables.tables(tables.read(made, folder))
-    name, column = ("table_victims", "defence") if study == "emotion" else ("table_guards", "guard")
+    name, column = ("table_victims", "defence") if kind == "emotion" else ("table_guards", "guard")
     assert set(told[name].victim) == {"mine"} and set(told[name][column]) == guards
     assert (told[name].aware <= told[name].unaware).all()
     assert set(told["table_cards"].study) == {study}

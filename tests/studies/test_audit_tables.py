@@ -20,7 +20,7 @@ def rows(right, *, defence="noise", attack="pgd", knowledge="aware", budget=20.0
     told |= {
         "right_clean": 1.0,
         "reached": budget,
-        "arrives_db": np.nan,
+        "arrives": np.nan,
         "forwards": 3.0,
         "backwards": 2.0,
         "zero_gradient": False,
@@ -65,14 +65,30 @@ def test_what_is_left_is_the_worst_of_all_attacks_clip_by_clip():
 
 def test_extra_loudness_is_that_of_clips_that_fall_with_and_without_the_defence():
     """Through it three fall, at the quieter budget one; without it a fourth clip does besides, and one does not."""
-    through = rows([0.0] * 4, budget=30.0, arrives_db=[31.0, np.nan, np.nan, np.nan])
-    louder = rows([0.0] * 4, arrives_db=[np.nan, 24.0, 22.0, np.nan])
-    bare = audited(aware=rows([0.0] * 4, arrives_db=[33.0, 28.0, np.nan, 30.0])).assign(defence="none")
+    through = rows([0.0] * 4, budget=30.0, arrives=[31.0, np.nan, np.nan, np.nan])
+    louder = rows([0.0] * 4, arrives=[np.nan, 24.0, 22.0, np.nan])
+    bare = audited(aware=rows([0.0] * 4, arrives=[33.0, 28.0, np.nan, 30.0])).assign(defence="none")
     made = made_of(all_of(audited(quiet=through, aware=louder), bare))
     for name in ("table_defences", "table_victims"):
         extra = made[name].set_index(["defence", "budget"]).extra_db
         assert extra["noise", 20.0] == extra["noise", 30.0] == 3.0  # the median of 2 and 4
         assert np.isnan(extra["none", 20.0])
+
+
+def test_how_loud_who_knows_has_to_be_is_the_median_of_all_clips_also_of_those_that_stand():
+    """Of epsilons: one clip does not fall; it is wrong unattacked in one more, which is no smaller than a least one."""
+    trained = rows([0.0] * 5, arrives=[0.0, 0.02, 0.04, np.nan, 0.02], budget=0.08)
+    bare = rows([0.0] * 5, arrives=[0.001, 0.01, 0.01, 0.01, 0.01], budget=0.08, defence="single")
+    given = all_of(
+        trained, bare, *(one.assign(knowledge=who) for who in ("none", "unaware") for one in (trained, bare))
+    )
+    made = made_of(given.assign(budget_in="epsilon"))["table_defences"].set_index("defence")
+    assert made.arrives["noise"] == pytest.approx(0.02) and made.arrives["single"] == pytest.approx(0.01)
+    # 0, 6, 12 and 6 dB
+    assert made.extra_db["noise"] == pytest.approx(20 * np.log10(2), abs=1e-3) and np.isnan(made.extra_db["single"])
+    sounds = audited(aware=rows([0.0] * 8, arrives=[30.0, 28, 27, 26, 24, 22, 20, np.nan]))
+    told = made_of(sounds)["table_defences"].set_index("budget").loc[20.0]
+    assert told.arrives == 25.0
 
 
 def test_differences_of_all_tables_are_one_family():

@@ -211,6 +211,15 @@ def test_a_defence_is_worth_what_is_told_from_none(aware, begins):
     assert told[2].startswith("1 of 3 lines of victims carry a flag")
 
 
+def test_a_defence_costs_who_knows_so_many_decibels():
+    made = of_audit((0.5, 0.3, 0.7))
+    made["table_defences"] = made["table_defences"].assign(extra_db=[NAN, 1.5], extra_db_low=1.0, extra_db_high=2.0)
+    assert audit.findings(made)[1] == (
+        "Of defences of sounds half costs who knows most: in the median a clip falls to an attack that is 1.5 dB "
+        "(1.0 to 2.0) louder than without it."
+    )
+
+
 @pytest.mark.parametrize(
     ("study", "made"),
     [

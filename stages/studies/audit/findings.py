@@ -15,10 +15,12 @@ HALF = 0.5
 
 
 def findings(made: Made) -> list[str]:
-    """The answer first: what is left at the loudest budget, a sentence a study, then detectors, then doubts."""
+    """The answer first: what is left at the loudest budget, by study, what that costs, then detectors, then doubts."""
     table = made["table_defences"]
-    studies = [_defences(at_loudest(own), str(study)) for study, own in table.groupby("study", sort=False)]
-    sentences = [*studies, *_guards(made["table_guards"]), *_doubts(made["table_victims"])]
+    by_study = [(at_loudest(own), str(study)) for study, own in table.groupby("study", sort=False)]
+    studies = [_defences(own, study) for own, study in by_study]
+    costs = [sentence for own, study in by_study for sentence in _costs(own, study)]
+    sentences = [*studies, *costs, *_guards(made["table_guards"]), *_doubts(made["table_victims"])]
     return sentences or ["That can't be told: nothing was audited."]
 
 
@@ -26,7 +28,7 @@ def _defences(own: pd.DataFrame, study: str) -> str:
     """The best defence beside none; it helps only where its interval lies above that of no defence."""
     best = highest(own[~own.defence.isin(CONTROLS)], "aware")
     bare = highest(own[own.defence.isin(CONTROLS)], "aware")
-    what = WHAT.get(study, f"of {name(study)}")
+    what = _what(study)
     if not best.defence:
         return f"No defence {what} was audited."
     helps = bare.defence and best.aware_low > bare.aware_high
@@ -36,6 +38,21 @@ def _defences(own: pd.DataFrame, study: str) -> str:
         f"{verdict}: the best, {name(best.defence)}, leaves {told(best, 'aware', scale=100)} "
         f"decided rightly at {budget(best)}, where it seemed to leave {told(best, 'unaware', scale=100)}{without}."
     )
+
+
+def _costs(own: pd.DataFrame, study: str) -> list[str]:
+    """By how much louder who knows of a defence has to be, of that which costs most."""
+    dearest = highest(own, "extra_db")
+    if not dearest.defence:
+        return []
+    return [
+        f"Of defences {_what(study)} {name(dearest.defence)} costs who knows most: in the median a clip falls to an "
+        f"attack that is {told(dearest, 'extra_db', form='.1f', unit=' dB')} louder than without it."
+    ]
+
+
+def _what(study: str) -> str:
+    return WHAT.get(study, f"of {name(study)}")
 
 
 def _guards(table: pd.DataFrame) -> list[str]:

@@ -81,8 +81,14 @@ def _extra(worst: pd.DataFrame, aware: pd.DataFrame) -> Cells:
     if first.guard == CONTROL:
         return cells("extra_db")
     pairs = aware[aware.right == 0].merge(control, on="clip_id", suffixes=("", "_bare"))
-    louder = (pairs.reached_bare - pairs.reached).to_numpy()
-    return cells("extra_db", np.median(louder), *testing.median_interval(louder)) if len(louder) else cells("extra_db")
+    return median("extra_db", (pairs.reached_bare - pairs.reached).to_numpy())
+
+
+def median(name: str, values: np.ndarray) -> Cells:
+    """The median of values (n,), where there are any and it is finite, with its interval, where they all are."""
+    middle = float(np.median(values)) if len(values) else np.nan
+    whole = len(values) > 0 and np.isfinite(values).all()
+    return cells(name, middle if np.isfinite(middle) else np.nan, *(testing.median_interval(values) if whole else ()))
 
 
 def _auc(benign: pd.DataFrame, other: pd.DataFrame, name: str) -> Cells:

@@ -26,8 +26,9 @@ NOTE = (
     "heard through the true defence by draws that no attacker has seen. What counts of a clip is the worst of all "
     "attacks; by scores those clips alone are attacked that the other attacks leave. The difference is unaware less "
     "aware on the same clips, of attacks with as many steps; p is corrected over all of these differences (Benjamini "
-    "and Yekutieli). extra_db is by how much louder an attacker who knows has to be than without the defence, on clips "
-    "that fall either way, every perturbation being lowered as far as it still arrives. Readers and recognisers have "
+    "and Yekutieli). arrives is how loud one who knows has to be for half of the clips, in the budget's unit, extra_db "
+    "by how much louder than without the defence, on clips that fall either way: of sounds every perturbation is "
+    "lowered as far as it still arrives, of images the smallest is searched for. Readers and recognisers have "
     "detectors beside or treatments before them: shares are those of clips that come off well, benign ones neither "
     "refused nor taken for something else, attacked ones refused or not made into what was wanted; transplant is "
     "another clip's perturbation."
@@ -56,7 +57,7 @@ OF = "events"
 PAPERS: dict[str, tuple[str, ...]] = {}
 READERS = ("fsdkaggle2018", "italian_emotion", "iemocap", "lrw", "grid", "noisy_speech")
 UNIT = ""
-NUMBERS = ("budget", "right", "right_clean", "reached", "arrives_db", "forwards", "backwards", "times")
+NUMBERS = ("budget", "right", "right_clean", "reached", "arrives", "forwards", "backwards", "times")
 KNOWLEDGE = ("none", "unaware", "aware")
 VICTIM = ["study", "victim"]
 KEYS = ["study", "victim", "defence", "attack", "access", "knowledge", "budget", "budget_in", "times"]
@@ -65,6 +66,8 @@ COLUMNS = list(dict.fromkeys([*KEYS, "clip_id", "speaker", "split", "unlimited",
 # What a cell has besides that nothing of a classifier's fills; other rooms of auditing do.
 EMPTY = {"detector": "", "goal": "untargeted"}
 NORMS = {"snr_db": "L2", "epsilon": "Linf"}
+# What is smaller is as good as none.
+LEAST_EPSILON = 1e-3
 APPLIES_NOT, NOT_RUN = "does not apply", "not run"
 # By scores those clips alone are attacked that the other attacks leave.
 RUN, RUN_ON_REST, NONE_LEFT = "run", "run on clips that stood", "no clip stood"
@@ -168,7 +171,7 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     no defence.
     """
     made, names, keys = [], [*keys, "defence"], [*keys, "defence", "budget", "budget_in"]
-    extra = _extra(rows, names)
+    loudness = _loudness(rows, names)
     for where, own in rows.groupby(keys, sort=False):
         clips = ["victim", "clip_id", "cluster"]
         worst = own.pivot_table(index=clips, columns="knowledge", values="right", aggfunc="min").reset_index()
@@ -182,23 +185,29 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         tested = testing.mean((pairs.unaware - pairs.aware).to_numpy(), pairs.cluster.to_numpy())
         row |= cells("difference", tested.effect, tested.low, tested.high)
         p = min(1.0, 2 * min(tested.supports, tested.contradicts))
-        row |= extra[tuple(row[name] for name in names)]
+        row |= loudness[tuple(row[name] for name in names)]
         made.append(row | {"p": p, "n": len(worst), "clusters": worst.cluster.nunique()})
     # Of no rows names would be numbers, which no other table can be laid beside.
     return table(made, [*keys, "p"], p=6).astype(dict.fromkeys(names, object))
 
 
-def _extra(rows: pd.DataFrame, names: list[str]) -> dict[tuple[str, ...], Cells]:
-    """By how many dB who knows of a defence has to be louder than through a control, for each one's `names`.
+def _loudness(rows: pd.DataFrame, names: list[str]) -> dict[tuple[str, ...], Cells]:
+    """How loud who knows of a defence has to be, for each one's `names`, at whatever budget clips fall.
 
-    The median over the clips that fall through both, with its interval; at whatever budget they do.
+    `arrives` is the median over all clips of what each falls to, in the unit of the budget; what does not fall is
+    louder than all that does. `extra_db` is the median of the dB by which it is louder than through a control, over the
+    clips that fall through both.
     """
-    controls, clips = rows.defence.isin(cards.CONTROLS), ["study", "victim", "clip_id"]
-    bare, found = rows[controls].groupby(clips).arrives_db.max(), {}
+    clips, in_db = ["study", "victim", "clip_id"], rows.budget_in == "snr_db"
+    epsilons_db = 20 * np.log10(rows.arrives.clip(lower=LEAST_EPSILON))
+    rows = rows.assign(loudness_db=epsilons_db.where(~in_db, -rows.arrives))
+    bare, found = rows[rows.defence.isin(cards.CONTROLS)].groupby(clips).loudness_db.min(), {}
     for where, own in rows.groupby(names, sort=False):
-        louder = (bare - own[~controls[own.index]].groupby(clips).arrives_db.max()).dropna().to_numpy()
-        told = (np.median(louder), *testing.median_interval(louder)) if len(louder) else ()
-        found[where] = cells("extra_db", *told)
+        fallen, first = own.groupby(clips).loudness_db.min(), own.iloc[0]
+        sizes = fallen.fillna(np.inf).to_numpy()
+        louder = (fallen - bare).dropna().to_numpy()[: 0 if first.defence in cards.CONTROLS else None]
+        found[where] = guards.median("arrives", -sizes if first.budget_in == "snr_db" else 10 ** (sizes / 20))
+        found[where] |= guards.median("extra_db", louder)
     return found
 
 
