@@ -13,6 +13,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def main(study: str | None, jobs: int, only: str | None = None, cluster: str | N
             if dealt:
                 workers.run(dealt, jobs, cluster)
             if cluster:
-                sharing.restore(targets)
+                sharing.restore(list(TopologicalSorter(waits_for).static_order()))
     if only:
         own.print_rows(study, only, studies[study] | {"attacked": sets})
         return
