@@ -46,9 +46,10 @@ class There(torch.Tensor):
         # PyTorch makes lists of no tensor that is not its own.
         if function is torch.Tensor.tolist:
             return given[0].held.tolist()
-        # Of a list it makes an index where no mode sees it.
-        if function is torch.Tensor.__getitem__ and isinstance(given[1], list):
-            given = (given[0], torch.tensor(given[1]))
+        # Of lists it makes indices where no mode sees it.
+        if function is torch.Tensor.__getitem__:
+            parts = given[1] if isinstance(given[1], tuple) else (given[1],)
+            given = (given[0], tuple(torch.tensor(one) if isinstance(one, list) else one for one in parts))
         with torch._C.DisableTorchFunctionSubclass():
             return function(*given, **(named or {}))
 
