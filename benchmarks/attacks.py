@@ -163,7 +163,8 @@ def test_clips(network: "nn.Module", config: dict, model: Path, audio: Path, cou
     for waveform, key in zip(waveforms, rows.key):
         samples = torch.from_numpy(shards.load(key)["audio"])[: len(waveform)]
         waveform[: len(samples)] = samples
-    labels = torch.tensor([config["labels"].index(label) for label in rows.label])
+    waveforms = waveforms.to(next(network.parameters()).device)
+    labels = torch.tensor([config["labels"].index(label) for label in rows.label], device=waveforms.device)
     kept = (decide(network, waveforms) == labels).nonzero()[:count, 0]
     if len(kept) < count:
         raise UserError(model, f"{count} correct seconds", str(len(kept)), "give fewer --clips")

@@ -39,7 +39,12 @@ def main(study: str = "events") -> None:
 
 
 def _shared(folder: Path, study: str, count: int, kill_after_s: float | None) -> tuple[Path, float]:
-    """The clone of who asked, and how long so many workers took; the last one is killed after so long, if at all."""
+    """The clone of who asked, and how long so many workers took, which have joined by then.
+
+    The last one is killed after so long, if at all.
+    """
+    from distributed import Client
+
     folder.mkdir()
     asker, *workers = [clones.cloned(folder / str(number), folder / "cache") for number in range(count + 1)]
     address_file = folder / "scheduler.json"
@@ -51,6 +56,8 @@ def _shared(folder: Path, study: str, count: int, kill_after_s: float | None) ->
         address = _address(address_file)
         join = ("-m", "stages.tools.join", address)
         processes += [clones.started(worker, clones.python(worker), *join) for worker in workers]
+        with Client(address) as client:
+            client.wait_for_workers(count)
         began = time.monotonic()
         ask = ("-m", "stages.tools.reproduce", study, "--cluster", address)
         asking = clones.started(asker, clones.python(asker), *ask)

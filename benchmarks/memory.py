@@ -1,94 +1,114 @@
-"""Benchmarks: peak memory of the verbs on a corpus and on one ten times its size: `python -m benchmarks.memory`."""
+"""Benchmarks: peak memory of every verb on a corpus and on one ten times its size: `python -m benchmarks.memory`.
+
+What is run stands in `memory.yaml`. Pages are made besides of the smaller corpus's tables, repeated so many times.
+"""
 
 import csv
+import shutil
+import sys
 import tempfile
 import wave
 from array import array
+from collections.abc import Iterator
 from math import pi, sin
 from pathlib import Path
 from random import Random
 
 from benchmarks import run_alone, table
 
-SIZES = (200, 2000)
-FITTED_CLIPS = 60
+SIZES, TIMES = (200, 2000), (10, 100)
 RATE_HZ, SAMPLES = 16000, 4000
 # A low, a middle and a high tone: labels that a small network learns in a minute from few clips.
 TONES_HZ = {"low": 300, "middle": 1200, "high": 5000}
-# What is measured, in the order in which each needs those before it; what comes between is run and not measured.
+SPLITS, FOLDS = ("train", "test"), ("first", "second", "third")
+WORDS = ("bin", "lay", "place", "set", "blue", "green", "red", "white")
+# What is measured, in the order in which each needs those before it.
 VERBS = {
-    "prepare": ("prepare", "small", "audio"),
-    "featurise, descriptors": ("featurise", "small", "lld"),
-    "featurise, wav2vec": ("featurise", "small", "heard"),
-    "attack": ("attack", "small", "item"),
-    "score": ("score", "small", "every", "item"),
+    "prepare": ("prepare", "events", "audio"),
+    "mix": ("mix", "spoken", "noisy"),
+    "featurise, descriptors": ("featurise", "learned", "lld"),
+    "featurise, images": ("featurise", "learned", "log_mel"),
+    "pretrain, wav2vec": ("pretrain", "learned", "context"),
+    "pretrain, BERT": ("pretrain", "learned", "words"),
+    "featurise, wav2vec": ("featurise", "learned", "heard"),
+    "train, sounds": ("train", "events", "vgg13"),
+    "train, images": ("train", "learned", "family"),
+    "train, heads": ("train", "learned", "heads"),
+    "train, recogniser": ("train", "spoken", "recogniser"),
+    "train, enhancer": ("train", "spoken", "enhancer"),
+    "train, lip reader": ("train", "faces", "reader"),
+    "train, lip sync": ("train", "faces", "synchrony"),
+    "attack, sounds": ("attack", "events", "vgg13-deepfool"),
+    "attack, lip reader": ("attack", "faces", "words"),
+    "score": ("score", "events", "every", "vgg13-deepfool"),
+    "detect": ("detect", "faces", "words"),
+    "audit, treatments": ("audit", "audit", "classifiers.events.vgg13"),
+    "audit, detectors": ("audit", "audit", "guarded.faces.words"),
+    "listen": ("listen", "events"),
+    "report": ("report", "events"),
 }
-UNMEASURED = (("train", "small", "tiny"), ("pretrain", "small", "context"))
-PARAMS = """
-small:
-  corpora:
-    audio: {reader: folder, root: corpus, skip_unreadable: false, parameters: {validation_share: 0.25}, decoder: audio,
-            decoding: {recorded_at_hz: 16000, sample_rate_hz: 16000, average_channels: false}}
-  pretrained:
-    context: {method: contrastive, root: corpus}
-  pretraining:
-    contrastive: {encoder: [[32, 10, 5], [32, 8, 4], [32, 4, 4]], context: [[32, 3]], skip: true,
-                  log_compression: false, seed: 1, updates: 2, batch_size: 4, crop_s: 0.2, learning_rate: 1.0e-3,
-                  warm_up: 1, steps: 2, negatives: 3, held_out_share: 0.05}
-  features:
-    lld: {feature: low_level_descriptors, longer_clips: cut,
-          parameters: {window_s: 0.05, hop_s: 0.025, longest_s: 5.0}}
-    heard: {feature: wav2vec, model: context, batch_size: 64, parameters: {longest_s: 5.0}}
-  recipes:
-    classification: {seed: 1, epochs: 12, batch_size: 8, learning_rate: 3.0e-3, decay: 1.0, decay_every_epochs: 1,
-                     mixup_alpha: 0.0, masked_above: 1.0, averaged_epochs: 1}
-  victims:
-    tiny: {inputs: audio, network: spectrogram_cnn, parameters: {architecture: vgg13, width: 0.0625, blocks: 3},
-           method: classification, recipe: classification}
-  plans:
-    untargeted: {plan: correct, clips_per_label: 1000000, batch_size: 32}
-  attacks:
-    deepfool: {attack: deepfool,
-               parameters: {iterations: 3, overshoot: 0.02, candidates: 2, kept_candidates: 2, step_growth: 0.0,
-                            growth_after: 15, bisections: 0}}
-  attacked:
-    item: {victims: [tiny], network: spectrogram_cnn, attacks: [deepfool], plan: untargeted}
-  treatments:
-    none: {treatment: none}
-    mp3: {treatment: mp3, parameters: {bitrate_kbps: 48}}
-    noise: {treatment: white_noise, parameters: {snr_db: 20}}
-    resample: {treatment: resample, parameters: {rate_hz: 8000}}
-  scored:
-    every: {treatments: [none, mp3, noise, resample], batch_size: 32}
-"""
+# What comes before, and is not measured.
+BEFORE = ("prepare", "learned", "audio")
+# Of what a report is made: tables whose rows are those of clips, by the columns that name these.
+TABLES = {
+    "data/events/audio/clips.csv": ("clip_id", "key"),
+    "data/events/scores/vgg13-deepfool/clips.csv": ("clip_id", "key", "source"),
+    "models/events/vgg13/decisions.csv": ("key",),
+}
 
 
 def main() -> None:
-    """Prints each verb's peak at both sizes, in MiB, and their ratio."""
-    peaks = {size: _peaks_mib(size) for size in SIZES}
-    rows = [[verb, *(f"{peaks[size][verb]:.0f}" for size in SIZES), f"{_ratio(peaks, verb):.3f}"] for verb in VERBS]
-    print(f"clips of {SAMPLES / RATE_HZ:g} s; {FITTED_CLIPS} more to train on; each verb in a process of its own\n")
-    print(table(["verb", *(f"peak MiB, {size} clips" for size in SIZES), "ratio"], rows))
-
-
-def _ratio(peaks: dict[int, dict[str, float]], verb: str) -> float:
-    few, many = (peaks[size][verb] for size in SIZES)
-    return many / few
-
-
-def _peaks_mib(size: int) -> dict[str, float]:
-    """Peak memory of each verb on a corpus of `size` test clips, in a folder that is thrown away."""
+    """Prints each verb's peak at both sizes, in MiB, how many times the other one is, and what each clip more takes."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "params.yaml").write_text(PARAMS, encoding="utf-8")
-        _write_corpus(folder / "corpus", size)
-        peaks = {}
-        for verb, (stage, *names) in VERBS.items():
-            _, peaks[verb] = run_alone(f"stages.{stage}", *names, folder=folder)
-            if stage == "prepare":
-                for other, *given in UNMEASURED:
-                    run_alone(f"stages.{other}", *given, folder=folder)
-        return peaks
+        homes = {size: Path(name, str(size)) for size in SIZES}
+        peaks = {size: _peaks_mib(home, size) for size, home in homes.items()}
+        by_verb = {verb: {size: peaks[size][verb] for size in SIZES} for verb in VERBS}
+        tables = {SIZES[0] * times: _peak_of_page_mib(homes[SIZES[0]], times) for times in TIMES}
+    print("\nclips of 0.25 to 0.64 s; each verb in a process of its own\n")
+    for sizes, measured in ((SIZES, by_verb), (tuple(tables), {"report": tables})):
+        heads = ["verb", *(f"peak MiB, {size} clips" for size in sizes), "times", "KiB a clip"]
+        print(table(heads, [[verb, *_told(own)] for verb, own in measured.items()]), "\n")
+
+
+def _told(peaks: dict[int, float]) -> Iterator[str]:
+    (few, less), (many, more) = peaks.items()
+    yield from (f"{less:.0f}", f"{more:.0f}", f"{more / less:.3f}", f"{1024 * (more - less) / (many - few):.1f}")
+
+
+def _peaks_mib(folder: Path, size: int) -> dict[str, float]:
+    """Peak memory of each verb on corpora of `size` clips, which are written into a folder."""
+    folder.mkdir()
+    shutil.copy(Path(__file__).with_suffix(".yaml"), folder / "params.yaml")
+    _write_corpus(folder / "corpus", size)
+    _write_texts(folder / "texts.txt", size)
+    run_alone("benchmarks.made_up", str(size), folder=folder)
+    run_alone(f"stages.{BEFORE[0]}", *BEFORE[1:], folder=folder)
+    peaks = {}
+    for verb, (stage, *names) in VERBS.items():
+        _, peaks[verb] = run_alone(f"stages.{stage}", *names, folder=folder)
+        print(f"{size} clips, {verb}: {peaks[verb]:.0f} MiB", file=sys.stderr, flush=True)
+    return peaks
+
+
+def _peak_of_page_mib(folder: Path, times: int) -> float:
+    """Peak memory of the report on the tables in a folder, whose rows stand there so many times."""
+    before = {file: (folder / file).read_text(encoding="utf-8") for file in TABLES}
+    for file, names in TABLES.items():
+        _repeat(folder / file, names, times)
+    _, peak_mib = run_alone("stages.report", "events", folder=folder)
+    for file, text in before.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    return peak_mib
+
+
+def _repeat(path: Path, names: tuple[str, ...], times: int) -> None:
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        for number in range(times):
+            writer.writerows(row | {name: f"{number}-{row[name]}" for name in names} for row in rows)
 
 
 def _write_corpus(root: Path, size: int) -> None:
@@ -97,11 +117,12 @@ def _write_corpus(root: Path, size: int) -> None:
     random = Random(size)  # noqa: S311 (no secrets here)
     with (root / "clips.csv").open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream)
-        rows.writerow(["file", "label", "split"])
-        for number in range(FITTED_CLIPS + size):
-            label = list(TONES_HZ)[number % len(TONES_HZ)]
-            _write_tone(root / f"clip-{number:05d}.wav", TONES_HZ[label] * random.uniform(0.8, 1.25))
-            rows.writerow([f"clip-{number:05d}.wav", label, "train" if number < FITTED_CLIPS else "test"])
+        rows.writerow(["file", "label", "split", "fold"])
+        for number in range(size):
+            label, file = list(TONES_HZ)[number % len(TONES_HZ)], f"clip-{number:05d}.wav"
+            _write_tone(root / file, TONES_HZ[label] * random.uniform(0.8, 1.25))
+            third = number // len(TONES_HZ)
+            rows.writerow([file, label, SPLITS[third % len(SPLITS)], FOLDS[third % len(FOLDS)]])
 
 
 def _write_tone(path: Path, pitch_hz: float) -> None:
@@ -111,6 +132,12 @@ def _write_tone(path: Path, pitch_hz: float) -> None:
         file.setsampwidth(2)
         file.setframerate(RATE_HZ)
         file.writeframes(samples.tobytes())
+
+
+def _write_texts(path: Path, size: int) -> None:
+    """Different lines of words, one for each clip."""
+    lines = (" ".join(WORDS[int(digit)] for digit in f"{number:05o}") for number in range(size))
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ What leaves a tensor on the CPU fails on a GPU, and here. Its name is that of a 
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map_only
+from torch.utils._pytree import tree_flatten, tree_map, tree_map_only
+
+from stages.training import stacks
 
 DEVICE = "meta"
 aten = torch.ops.aten
@@ -43,6 +46,10 @@ class There(torch.Tensor):
         # PyTorch makes lists of no tensor that is not its own.
         if function is torch.Tensor.tolist:
             return given[0].held.tolist()
+        # Of lists it makes indices where no mode sees it.
+        if function is torch.Tensor.__getitem__:
+            parts = given[1] if isinstance(given[1], tuple) else (given[1],)
+            given = (given[0], tuple(torch.tensor(one) if isinstance(one, list) else one for one in parts))
         with torch._C.DisableTorchFunctionSubclass():
             return function(*given, **(named or {}))
 
@@ -75,12 +82,31 @@ class _Generator:
 def device() -> Iterator[str]:
     """The device's name, for as long as the block lasts.
 
-    Views of what was made in inference mode are for PyTorch's own tensors alone; without gradients all is as well.
+    Views of what was made in inference mode are for PyTorch's own tensors alone; without gradients all is as well. So
+    is what `vmap` takes as one: here modules of a stack come one after another.
     """
     with _Device(), _Made(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "inference_mode", torch.no_grad)
         patch.setattr(torch, "Generator", _Generator)
+        patch.setattr(stacks, "vmap", _one_by_one)
         yield DEVICE
+
+
+def _one_by_one(
+    function: Callable, in_dims: int | tuple[int | None, ...] = 0, randomness: str = "error"
+) -> Callable[..., torch.Tensor]:
+    """The function of each example by itself, along the first dimension of those given that have 0 in `in_dims`."""
+
+    def mapped(*given: Any) -> torch.Tensor:
+        dims = in_dims if isinstance(in_dims, tuple) else (in_dims,) * len(given)
+        count = len(tree_flatten(given[dims.index(0)])[0][0])
+        return torch.stack([function(*(_example(n, *one) for one in zip(given, dims))) for n in range(count)])
+
+    return mapped
+
+
+def _example(number: int, given: Any, dim: int | None) -> Any:
+    return given if dim is None else tree_map(itemgetter(number), given)
 
 
 def _computed(function: Any, given: tuple, named: dict[str, Any]) -> Any:

@@ -1,4 +1,6 @@
-"""A small study of learned features: tones, a front end of random weights, two kinds of heads, attacked through it."""
+"""A small study of learned features: tones, a front end of random weights, heads of sound and of sound and text, which
+are attacked through it.
+"""
 
 import json
 from pathlib import Path
@@ -12,6 +14,7 @@ from stages.frame.devices import Worker
 
 SHAPE = {"encoder": [[8, 10, 5], [8, 8, 4], [8, 4, 4]], "context": [[8, 3]], "skip": True, "log_compression": False}
 HEAD = {"dropout": 0.0, "hidden_units": [8]}
+ATTACKED = {"network": "speech_heads", "inputs": "audio", "front_end": "wav2vec", "plan": "judged"}
 TRANSFER = {
     "features": {
         "heard": {"feature": "wav2vec", "model": "wav2vec", "batch_size": 5, "parameters": {"longest_s": 0.25}}
@@ -38,7 +41,16 @@ TRANSFER = {
             "method": "cross_validation",
             "recipe": "cross_validation",
             "training": {"models": {"mean": {"head": "mean"}, "mlp": {"head": "mlp"}}},
-        }
+        },
+        "bimodal": {
+            "inputs": "heard",
+            "beside": "texts",
+            "network": "speech_heads",
+            "parameters": {"head": "aligned", "dropout": 0.1, "units": 4, "attention_heads": 2},
+            "method": "cross_validation",
+            "recipe": "cross_validation",
+            "training": {"iterations": 10, "models": {"both": {"modalities": "both"}, "text": {"modalities": "text"}}},
+        },
     },
     "plans": {
         "judged": {
@@ -54,15 +66,8 @@ TRANSFER = {
         "bim": {"attack": "bim", "parameters": {"steps": 3, "relative_step": 0.5, "random_starts": 1}},
     },
     "attacked": {
-        "speech_heads": {
-            "victims": ["heads"],
-            "network": "speech_heads",
-            "inputs": "audio",
-            "beside": "heard",
-            "front_end": "wav2vec",
-            "attacks": ["fgsm", "bim"],
-            "plan": "judged",
-        }
+        "speech_heads": ATTACKED | {"victims": ["heads"], "beside": "heard", "attacks": ["fgsm", "bim"]},
+        "bimodal": ATTACKED | {"victims": ["bimodal"], "beside": "texts", "attacks": ["fgsm"]},
     },
 }
 
@@ -105,6 +110,23 @@ def write_audio(folder: Path, shortest_s: float = 0.15) -> None:
     )
 
 
+def _write_texts(folder: Path) -> None:
+    """Pieces of the clips' texts, of three features of which one tells the label."""
+
+    def compute(part):
+        arrays = []
+        for row in part.itertuples():
+            pieces = np.random.default_rng(row.Index).standard_normal((3 + row.Index % 3, 3))
+            pieces[:, 1] += 2 * (row.label == "high")
+            arrays.append({} if row.problem else {"text": pieces.astype("f")})
+        return part, arrays
+
+    given = {"inputs": [], "settings": "texts", "worker": Worker(), "description": "t"}
+    about = {"signal": {"features": 3}, "bounds": {"text": None}}
+    table = shards.ShardSet(folder / "data/transfer/audio").table.drop(columns="shard")
+    shards.write_set(table, folder / "data/transfer/texts", compute, about=about, **given)
+
+
 def write_model(folder: Path) -> None:
     """A wav2vec of random weights, as pretraining would leave it."""
     import torch
@@ -126,6 +148,9 @@ def make(folder: Path) -> None:
     Path("params.yaml").write_text(yaml.safe_dump({"transfer": TRANSFER}, sort_keys=False))
     write_model(folder / "models/transfer/pretrained/wav2vec")
     write_audio(folder)
+    _write_texts(folder)
     featurise.main("transfer", "heard")
-    train.main("transfer", "heads")
-    attack.main("transfer", "speech_heads")
+    for name in TRANSFER["victims"]:
+        train.main("transfer", name)
+    for name in TRANSFER["attacked"]:
+        attack.main("transfer", name)

@@ -23,12 +23,13 @@ ATTACKED = [
     ("speech", "speech", "plain"),
     ("speech", "speech", "through"),
     ("transfer", "transfer", "speech_heads"),
+    ("transfer", "transfer", "bimodal"),
 ]
-# Heads are missing: they are trained as one (`vmap`), which the device's tensors do not follow.
 TRAINED = [
     *(("emotion", "emotion", "cnn4", variant) for variant in ("single", "vanilla", "noise")),
     *(("faces", "audiovisual", name) for name in ("first", "third", "synchrony")),
     *(("speech", "speech", name) for name in ("heard", "cleaned", "heard_hardened", "cleaned_hardened")),
+    *(("transfer", "transfer", name) for name in ("heads", "bimodal")),
 ]
 DECIDED = [
     ("emotion", featurise, ("emotion", "log_mel"), "data/emotion/log_mel"),

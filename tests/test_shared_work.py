@@ -78,14 +78,14 @@ def test_each_process_does_its_share_hashes_inputs_twice_at_most_and_the_set_is_
             assert not Path(made).exists()
             worker = devices.Worker(rank=rank, count=count)
             monkeypatch.setattr(devices, "launch", lambda worker=worker: worker)
-            with _hashed() as times:
+            with hashed() as times:
                 verb.main(*names)
             assert max(times.values()) <= 2
         assert _bytes(Path(made)) == alone
 
 
 @contextlib.contextmanager
-def _hashed() -> Iterator[Counter]:
+def hashed() -> Iterator[Counter]:
     """How often each file but those of code is hashed for as long as the block lasts."""
     times, digest = Counter(), hashlib.file_digest
 

@@ -167,8 +167,9 @@ def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[
         *([run.entry for run in task.runs], replace(task.grid, treatments=[]), task.device.split(":")[0]),
         *((given, way.how, way.draws) if way else ()),
         digest(*code.whole("stages/auditing/classifiers.py", *own)),
-        [digest(*models.made_by(one)) for one in (first.folder, *asked)],
-        digest(*(one.folder for one in task.sets), *(file for one in given for file in one.files)),
+        # One by one: defences share clips and files, and models what is learnt of their front end.
+        [[digest(file) for file in models.made_by(one)] for one in (first.folder, *asked)],
+        [digest(one) for one in (*(one.folder for one in task.sets), *(file for one in given for file in one.files))],
     ]
 
 

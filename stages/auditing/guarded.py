@@ -59,9 +59,9 @@ class Task:
     def read(self) -> list[str | Path]:
         """All files and folders that the work depends on."""
         treatments = [one for way in self.ways.values() for one in way.given]
-        named = dict.fromkeys(one.model for one in [*treatments, *self.given.values()] if one.model)
+        named = [self.entry.victim, *(one.model for one in [*treatments, *self.given.values()] if one.model)]
         files = dict.fromkeys(file for one in treatments for file in one.files)
-        return [self.clips.folder, self.folder, *(Path("models", self.of, one) for one in named), *files]
+        return [self.clips.folder, *(Path("models", self.of, one) for one in dict.fromkeys(named)), *files]
 
     @property
     def settings(self) -> list[Any]:
@@ -179,13 +179,14 @@ def made_of(task: Task, digest: Callable[..., str], rows: pd.DataFrame) -> list[
     own = {f"stages/attacks/{one.attack}.py" for one in task.attacks.values()}
     own |= {f"stages/treatments/{one.treatment}.py" for one in given}
     own |= {f"stages/detection/{detector.detector}.py"} if detector else set()
-    asked = [one.model for one in (*given, *([detector] if detector else [])) if one.model]
+    asked = [Path("models", task.of, one.model) for one in (*given, *([detector] if detector else [])) if one.model]
     return [
         *(replace(task.entry, treatments=[], detectors=[]), task.attacks, task.device.split(":")[0]),
         *(detector, given, way and way.how),
         digest(*code.whole("stages/auditing/guarded.py", *sorted(own))),
-        [digest(*models.made_by(one)) for one in (task.folder, *(Path("models", task.of, one) for one in asked))],
-        digest(task.clips.folder, *(file for one in given for file in one.files)),
+        # One by one: guards share clips and files.
+        [[digest(it) for it in models.made_by(one)] for one in (task.folder, *asked)],
+        [digest(one) for one in (task.clips.folder, *(file for one in given for file in one.files))],
     ]
 
 
@@ -193,7 +194,7 @@ def _batch(
     task: Task, guard: guards.Guard, rows: pd.DataFrame, own: list[Arrays], others: list[Arrays]
 ) -> list[pd.DataFrame]:
     """The parts of the table of clips that are attacked together; `own` and `others` are perturbations of as many."""
-    inputs, goal, unaware = _inputs(task, tuple(rows.clip_id)), _goal(task, rows), _unaware_of(task, rows)
+    inputs, goal, unaware = _attacked(task, tuple(rows.clip_id)), _goal(task, rows), _unaware_of(task, rows)
     aware = guards.better(guard.again(), goal, _made(task, "aware", guard.aimed(), inputs, goal), unaware)
     shuffled = [controls.shuffled(one, key) for one, key in zip(own, rows.clip_id)]
     versions = {"benign": inputs, "none": perturbations.laid(inputs, shuffled, _quantum(task))}
@@ -239,12 +240,15 @@ def _right(task: Task, clips: pd.DataFrame) -> np.ndarray:
     return np.array(right, dtype=bool)
 
 
-@cache  # the guards of one victim meet the same clips
 def _inputs(task: Task, clips: Strings) -> Inputs:
-    """The batch that is attacked: clips as their files hold them."""
+    """A batch of clips as their files hold them, as the victim is attacked on them."""
     bare, arrays = _victim(task), [task.clips.load(clip) for clip in clips]
     raw = [padded_batch([one[taken] for one in arrays], task.device, taken) for taken in bare.module.takes]
     return rounded(bare.module.prepare({key: value for one in raw for key, value in one.items()}), _quantum(task))
+
+
+# The guards of one victim meet the same clips. Of the clips that are looked at besides, however many, none is kept.
+_attacked = cache(_inputs)
 
 
 @cache
@@ -256,12 +260,12 @@ def _victim(task: Task) -> Victim:
 def _unaware(task: Task, clips: Strings, targets: Strings, labels: Strings, texts: Strings) -> Result:
     """What the attack makes of clips without knowing of a guard."""
     rows = pd.DataFrame({"target": targets, "label": labels, "text": texts})
-    return _made(task, "unaware", _victim(task), _inputs(task, clips), _goal(task, rows))
+    return _made(task, "unaware", _victim(task), _attacked(task, clips), _goal(task, rows))
 
 
 def _added(task: Task, rows: pd.DataFrame) -> list[Arrays]:
     """What the attack adds to each clip without knowing of a guard."""
-    clean, made = _inputs(task, tuple(rows.clip_id)), _unaware_of(task, rows)
+    clean, made = _attacked(task, tuple(rows.clip_id)), _unaware_of(task, rows)
     return perturbations.added(clean, made.adversarial, list(_victim(task).bounds))
 
 
@@ -311,7 +315,7 @@ def _told(
     task: Task, guard: guards.Guard, rows: pd.DataFrame, heard: Inputs, knowledge: str, *, made: Result | None = None
 ) -> pd.DataFrame:
     """The rows of versions of clips, decided on behind the guard and measured."""
-    goal, clean = _goal(task, rows), _inputs(task, tuple(rows.clip_id))
+    goal, clean = _goal(task, rows), _attacked(task, tuple(rows.clip_id))
     seeds = [stable_hash(key) for key in rows.key]
     decided = guard.decide(heard, seeds)
     met = goal.reached(decided).cpu().numpy()

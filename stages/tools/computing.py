@@ -73,6 +73,9 @@ class Computing(WorkerPlugin):
             own = worker.name < len(gpus)
             self.variables = {"CUDA_VISIBLE_DEVICES": gpus[worker.name]} if own else {"DEVICE": "cpu"}
         self.process = self._started()
+        if self.asked:
+            # A worker that has to wait for its first stage has the time.
+            self.process.submit(stage_process.load)
 
     def teardown(self, worker: Worker) -> None:
         """What Dask calls last."""

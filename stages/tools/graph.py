@@ -58,12 +58,16 @@ def with_needed(stage: str) -> list[str]:
     """
     import networkx
 
-    return list(networkx.dfs_postorder_nodes(_named(), stage))
+    return list(networkx.dfs_postorder_nodes(named(), stage))
 
 
 @functools.cache
-def _named() -> "networkx.DiGraph":
-    """DVC's graph, as it was when first asked for: the names of stages, with arrows to those that each needs."""
+def named() -> "networkx.DiGraph":
+    """DVC's graph, as it was when first asked for: the names of stages, with arrows to those that each needs.
+
+    Raises:
+        UserError: see `outdated`.
+    """
     import networkx
     from dvc.exceptions import DvcException
     from dvc.repo import Repo

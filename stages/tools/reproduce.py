@@ -82,7 +82,7 @@ def main(
             if dealt:
                 workers.run(dealt, jobs, cluster)
             if cluster:
-                sharing.restore(targets)
+                sharing.restore(list(TopologicalSorter(waits_for).static_order()))
     if only:
         own.print_rows(study, only, studies[study] | {"attacked": sets})
         return

@@ -1,12 +1,18 @@
 """Tool: what clones share that work on one run: all that can change a result, and the cache or remote of DVC."""
 
+import contextlib
+import os
 import platform
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from typing import IO
 
 from stages.frame import content, parameters
 from stages.frame.environment import environment
 from stages.frame.errors import UserError
+from stages.tools import quick_dvc
 
 # What a run writes beside the code, and what is compared by its values.
 WRITTEN = (":!*dvc.lock", ":!reports", ":!params.yaml")
@@ -58,18 +64,41 @@ def has_remote() -> bool:
     return bool(Config.from_cwd()["core"].get("remote"))
 
 
-def restore(targets: list[str]) -> None:
-    """Brings what was computed elsewhere from the cache that the clones share, or from the remote.
+def restore(stages: list[str]) -> None:
+    """Brings what was computed elsewhere from the cache that the clones share, or from the remote, and runs the rest.
+
+    The stages come after those that they need, so that DVC does not ask for all of its graph again. It is the DVC of
+    this process, which is loaded by now; what is left to run are pages, which load no torch.
 
     Raises:
         UserError: DVC fails.
     """
-    pull = ["--pull"] if has_remote() else []
-    command = [sys.executable, "-m", "stages.tools.quick_dvc", "repro", *pull, *targets]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        do = "let the clones share a cache (dvc cache dir --local FOLDER) or a remote"
-        raise UserError("dvc repro", "what the workers have computed", done.stderr.strip()[-500:], do)
+    from dvc.cli import main
+
+    quick_dvc.prepare()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        with _told_to(said):
+            failed = main(["repro", "--single-item", *(["--pull"] if has_remote() else []), *stages])
+        if failed:
+            said.seek(0)
+            do = "let the clones share a cache (dvc cache dir --local FOLDER) or a remote"
+            raise UserError("dvc repro", "what the workers have computed", " ".join(said.read().split())[-500:], do)
+
+
+@contextlib.contextmanager
+def _told_to(file: IO[str]) -> Iterator[None]:
+    """For as long as the block lasts all that this process and its children print goes into the file."""
+    sys.stdout.flush()
+    before = [os.dup(number) for number in (1, 2)]
+    try:
+        for number in (1, 2):
+            os.dup2(file.fileno(), number)
+        yield
+        sys.stdout.flush()
+    finally:
+        for number, stream in zip((1, 2), before):
+            os.dup2(stream, number)
+            os.close(stream)
 
 
 def _git(*command: str) -> str:

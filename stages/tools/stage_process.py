@@ -20,6 +20,11 @@ def begin(variables: dict[str, str]) -> None:
     follow_parent(after=quick_dvc.writing)
 
 
+def load() -> None:
+    """Has DVC read the graph, as the first stage in a clone of its own would."""
+    graph.named()
+
+
 def reproduced(stage: str, log: str, in_own_clone: bool) -> bool:
     """Whether `dvc repro` of this stage ended well; in a clone of its own it brings those that it needs.
 

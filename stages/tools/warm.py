@@ -50,10 +50,11 @@ with socket.socket(socket.AF_UNIX) as connection:
 
 
 @contextlib.contextmanager
-def started() -> Iterator[None]:
+def started(*, loaded: bool = False) -> Iterator[None]:
     """For as long as the block lasts, stages that this process or its children start find the libraries loaded.
 
-    Where a process waits already nothing is started.
+    The block begins when they are `loaded`, or at once, while they are. Where a process waits already nothing is
+    started.
     """
     several = any(os.environ.get(name, "1") != "1" for name in ("DEVICES", "NODES", "WORLD_SIZE", "SLURM_NTASKS"))
     if several or Path(shutil.which("python") or "python").with_name(SOCKET).exists():
@@ -65,7 +66,9 @@ def started() -> Iterator[None]:
         command = [sys.executable, "-m", "stages.tools.warm", address]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
-            server.stdout.readline()
+            # It says when it can be asked, and when the libraries are loaded.
+            for _ in range(1 + loaded):
+                server.stdout.readline()
             client.write_text(CLIENT.format(python=sys.executable, address=address), encoding="utf-8")
             client.chmod(0o755)
             os.environ["PATH"] = f"{folder}:{before}"
@@ -91,6 +94,7 @@ def serve(address: str) -> None:
         print("ready", flush=True)
         for library in LIBRARIES:
             __import__(library)
+        print("loaded", flush=True)
         while sys.stdin not in select.select([door, sys.stdin], [], [])[0]:
             connection, _ = door.accept()
             if os.fork() == 0:

@@ -5,7 +5,7 @@ validation) and `test` (trained on both, to be judged on test), one model for ea
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -129,13 +129,11 @@ def train(task: Task, recipe: Recipe) -> Outcome:
     """
     check_two_labels(task)
     check_labels_everywhere(task.clips.table, task.clips.folder)
-    images, table = _load(task)
     rows, recalls = [], []
     total = len(TRAINED_ON) * (recipe.iterations * len(recipe.variants()))
     with progress.bar(total, "training", "batch") as bar:
         for purpose, splits in TRAINED_ON.items():
-            chosen = np.flatnonzero(table.split.isin(splits))
-            data = Data(images[chosen], table.iloc[chosen].reset_index(drop=True), task)
+            data = Data(task.clips.table[task.clips.table.split.isin(splits)], task)
             for variant in recipe.variants():
                 member = Member(purpose, variant)
                 module = _fit_member(task, recipe, data, member, bar)
@@ -148,12 +146,21 @@ def train(task: Task, recipe: Recipe) -> Outcome:
 
 
 class Data:
-    """What one model learns from: all images (clips, frames, mels) on the device, and what raw-audio noise needs."""
+    """What one model learns from: clips, whose images are read as they are needed, and what raw-audio noise needs."""
 
-    def __init__(self, images: Tensor, table: pd.DataFrame, task: Task):
-        self.images, self.keys = images, list(table.key)
+    def __init__(self, table: pd.DataFrame, task: Task):
+        self.keys = list(table.key)
         self.targets = torch.tensor([task.labels.index(label) for label in table.label], device=task.device)
         self.task = task
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        """Images (clips, frames, mels) of the clips, on the device."""
+        return _images(self.task, [self.keys[row] for row in rows])
+
+    def parts(self) -> Iterator[Tensor]:
+        """The images of all clips, some at a time."""
+        for start in range(0, len(self.keys), CLIPS_AT_ONCE):
+            yield _images(self.task, self.keys[start : start + CLIPS_AT_ONCE])
 
     def noisy_images(self, rows: np.ndarray, snr_db: float, generator: torch.Generator) -> Tensor:
         """Unstandardised images of the clips with white noise on their waveforms."""
@@ -172,20 +179,15 @@ class Data:
         return front_end.to(self.task.device)
 
 
-def _load(task: Task) -> tuple[Tensor, pd.DataFrame]:
-    table = task.clips.table[task.clips.table.split.isin(TRAINED_ON["test"])].reset_index(drop=True)
-    return _images(task, table), table
-
-
-def _images(task: Task, table: pd.DataFrame) -> Tensor:
-    return torch.from_numpy(np.stack([task.clips.load(key)["log_mel"] for key in table.key])).to(task.device)
+def _images(task: Task, keys: Sequence[str]) -> Tensor:
+    return torch.from_numpy(np.stack([task.clips.load(key)["log_mel"] for key in keys])).to(task.device)
 
 
 def _fit_member(task: Task, recipe: Recipe, data: Data, member: Member, bar: tqdm) -> nn.Module:
     """Trains and saves one model. The rounds before the regime are the same for all variants, and are done once."""
     torch.manual_seed(recipe.seed)
     module = task.build().to(task.device)
-    _fit_standardisation(module, data.images, recipe.standardise)
+    _fit_standardisation(module, data, recipe.standardise)
     optimiser = Adam(module.parameters(), recipe.learning_rate)
     descent, loss = loop.Descent(module, optimiser, bar), _loss(module, recipe, data, member)
     every = recipe.decay_every_iterations
@@ -221,13 +223,19 @@ def _fit_member(task: Task, recipe: Recipe, data: Data, member: Member, bar: tqd
     return module
 
 
-def _fit_standardisation(module: nn.Module, images: Tensor, standardise: str) -> None:
+def _fit_standardisation(module: nn.Module, data: Data, standardise: str) -> None:
     if standardise == "none":
         return
     over = (0, 1) if standardise == "per_bin" else (0, 1, 2)
-    deviation, mean = torch.std_mean(images.double(), dim=over, correction=0)
+    count, total, squares = 0, 0.0, 0.0
+    for images in data.parts():
+        count, total = count + images.numel(), total + images.double().sum(over)
+    count //= total.numel()
+    mean = total / count
+    for images in data.parts():
+        squares = squares + (images.double() - mean).square().sum(over)
     module.mean.copy_(mean)
-    module.deviation.copy_(deviation.clamp_min(1e-6))
+    module.deviation.copy_((squares / count).sqrt().clamp_min(1e-6))
 
 
 Loss = Callable[[int, np.ndarray], Tensor]
@@ -237,8 +245,8 @@ def _loss(module: nn.Module, recipe: Recipe, data: Data, member: Member) -> Loss
     """The loss of a batch by the number of the iteration and the clips' rows."""
 
     def loss(iteration: int, rows: np.ndarray) -> Tensor:
-        chosen = torch.from_numpy(rows).to(data.images.device)
-        images, targets = module.standardised(data.images[chosen]), data.targets[chosen]
+        images = module.standardised(data.images(rows))
+        targets = data.targets[torch.from_numpy(rows).to(data.targets.device)]
         if recipe.regime == "single" or iteration < recipe.adversarial_from:
             return cross_entropy(module.vector_and_logits(images)[1], targets)
         if recipe.regime != "noise":
@@ -261,7 +269,7 @@ def _recall(module: nn.Module, task: Task) -> float:
     table = task.clips.table[task.clips.table.split == JUDGED_ON["test"]]
     decided = []
     for start in range(0, len(table), CLIPS_AT_ONCE):
-        images = module.standardised(_images(task, table.iloc[start : start + CLIPS_AT_ONCE]))
+        images = module.standardised(_images(task, table.key.iloc[start : start + CLIPS_AT_ONCE]))
         logits = module.vector_and_logits(images)[1]
         check_outputs(logits, list(table.key[start : start + CLIPS_AT_ONCE]))
         decided += logits.argmax(-1).tolist()

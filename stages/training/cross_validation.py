@@ -4,6 +4,7 @@ All models of one head, for every fold, number of examples and draw, are stacked
 pass for all of them. No model sees another's examples.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +15,13 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from tqdm import tqdm
 
-from stages import victim
 from stages.frame import progress, weights
 from stages.frame.clip_table import stable_hash
 from stages.frame.errors import UserError
+from stages.frame.memory import Kept
 from stages.frame.names import file_name
 from stages.frame.parameters import Count, NonNegativeInt, Positive
+from stages.frame.shards import Arrays
 from stages.learning import loop
 from stages.learning.batches import in_random_order
 from stages.measures.recall import uar
@@ -106,8 +108,24 @@ class Moments:
 
 
 @dataclass(frozen=True)
+class Values:
+    """Frames of clips, or pieces of their texts, which are read as they are needed.
+
+    `read` gives the `values` (longest, features) of a clip, zero after its end; how long each is lies on the device.
+    """
+
+    read: Callable[[int], Arrays]
+    lengths: Tensor
+
+    def of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Values (..., longest, features) of the clips `rows` (of any shape), on the device, and how long each is."""
+        values = np.stack([self.read(row)["values"] for row in rows.flatten().tolist()])
+        return torch.from_numpy(values).to(self.lengths.device).unflatten(0, rows.shape), self.lengths[rows]
+
+
+@dataclass(frozen=True)
 class Data:
-    """All clips on the device, padded: frames (clips, longest, features), the same of texts, and how long each is.
+    """All clips: their frames, and their texts where they have some.
 
     `moments` are of each clip's frames, then of its text. `text_of` says for each clip whose text it has when texts are
     shuffled: another clip's of the same fold.
@@ -115,19 +133,15 @@ class Data:
 
     table: pd.DataFrame
     targets: Tensor
-    frames: Tensor
-    lengths: Tensor
-    texts: tuple[Tensor, Tensor] | None
+    frames: Values
+    texts: Values | None
     text_of: Tensor
     moments: list[Moments]
 
     def inputs(self, rows: Tensor, *, takes_text: bool, shuffled: bool) -> tuple[Tensor, ...]:
         """What a head takes in of the clips `rows` (of any shape)."""
-        own = self.frames[rows], self.lengths[rows]
-        if not takes_text:
-            return own
-        text_rows = self.text_of[rows] if shuffled else rows
-        return *own, *(values[text_rows] for values in self.texts)
+        own = self.frames.of(rows)
+        return (*own, *self.texts.of(self.text_of[rows] if shuffled else rows)) if takes_text else own
 
 
 def train(task: Task, recipe: Recipe) -> Outcome:
@@ -167,26 +181,37 @@ def _load(task: Task, recipe: Recipe) -> Data:
             "take a corpus whose reader gives folds, such as iemocap",
         )
     name = task.clips.folder.name
-    frames, lengths = _padded([task.clips.load(key)[name] for key in table.key], task.device)
+    frames = _values(lambda row: task.clips.load(table.key[row])[name], len(table), task.device)
     texts = None
     if "text" in task.beside.load(table.key[0]):
-        texts = _padded([task.beside.load(key)["text"] for key in table.key], task.device)
+        texts = _values(lambda row: task.beside.load(table.key[row])["text"], len(table), task.device)
     text_of = np.arange(len(table))
     if recipe.shuffled_texts_of:
         text_of = folds.exchanged(table.fold, [recipe.seed, stable_hash("shuffled texts")])
-    moments = [_moments(*values) for values in ((frames, lengths), texts) if values]
+    moments = [_moments(values) for values in (frames, texts) if values]
     targets = torch.tensor([task.labels.index(label) for label in table.label], device=task.device)
-    return Data(table, targets, frames, lengths, texts, torch.from_numpy(text_of).to(task.device), moments)
+    return Data(table, targets, frames, texts, torch.from_numpy(text_of).to(task.device), moments)
 
 
-def _padded(arrays: list[np.ndarray], device: str) -> tuple[Tensor, Tensor]:
-    batch = victim.padded_batch(arrays, device, "values")
-    return batch["values"], batch["values_length"].to(device)
+def _values(load: Callable[[int], np.ndarray], count: int, device: str) -> Values:
+    """What `load` gives of each of so many clips (its length, features), padded to the longest of all."""
+    lengths = [len(load(row)) for row in range(count)]
+    longest = max(lengths)
+
+    def read(row: int) -> Arrays:
+        own = load(row)
+        values = np.zeros((longest, own.shape[1]), np.float32)
+        values[: len(own)] = own
+        return {"values": values}
+
+    return Values(read, torch.tensor(lengths, device=device))
 
 
-def _moments(values: Tensor, lengths: Tensor) -> Moments:
+def _moments(values: Values) -> Moments:
     # What pads a clip is zero and adds nothing.
-    return Moments(lengths.double(), values.sum(1, dtype=torch.float64), values.double().square().sum(1))
+    parts = (values.of(rows)[0] for rows in torch.arange(len(values.lengths)).split(CLIPS_AT_ONCE))
+    total, squares = zip(*((one.sum(1, dtype=torch.float64), one.double().square().sum(1)) for one in parts))
+    return Moments(values.lengths.double(), torch.cat(total), torch.cat(squares))
 
 
 def _fit(task: Task, recipe: Recipe, data: Data, run: Run, bar: tqdm) -> tuple[nn.Module, loop.History]:
@@ -217,9 +242,14 @@ def _fit(task: Task, recipe: Recipe, data: Data, run: Run, bar: tqdm) -> tuple[n
 
 def _condensed(data: Data, stack: nn.Module) -> Data:
     """The same, with what of the frames the heads look at, whatever their weights are."""
-    parts = zip(data.frames.split(CLIPS_AT_ONCE), data.lengths.split(CLIPS_AT_ONCE))
-    frames, lengths = zip(*(stack.condensed(*part) for part in parts))
-    return replace(data, frames=torch.cat(frames), lengths=torch.cat(lengths))
+
+    def condensed(row: int) -> Arrays:
+        frames, length = stack.condensed(*data.frames.of(torch.tensor([row])))
+        return {"values": frames[0].cpu().numpy(), "length": length.cpu().numpy()}
+
+    read = Kept(condensed)
+    lengths = [int(read(row)["length"][0]) for row in range(len(data.table))]
+    return replace(data, frames=Values(read, torch.tensor(lengths, device=data.targets.device)))
 
 
 def _changes(task: Task, recipe: Recipe, name: str) -> dict[str, Any]:
@@ -259,7 +289,7 @@ def _decided(stack: nn.Module, data: Data, run: Run, labels: list[str]) -> pd.Da
     data, made = _condensed(data, stack), []
     for fold, own in data.table.groupby("fold"):
         judges = [number for number, one in enumerate(run.members) if one.fold == fold]
-        parts = torch.tensor(own.index).to(data.frames.device).split(CLIPS_AT_ONCE)
+        parts = torch.tensor(own.index).split(CLIPS_AT_ONCE)
         inputs = (data.inputs(part, takes_text=stack.takes_text, shuffled=run.shuffled) for part in parts)
         logits = torch.cat([stacks.logits(stack, judges, one) for one in inputs], 1)
         check_outputs(logits.transpose(0, 1), list(own.key))

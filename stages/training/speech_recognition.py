@@ -1,7 +1,9 @@
 """Room of training: the method `speech_recognition`: a recogniser of speech and its texts by CTC, also under attack."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from stages.training.texts import by_texts
 from stages.victim import PADDING, Inputs, Victim, characters, ctc, greedy, padded_batch, texts
 
 LARGEST_GRADIENT = 5.0
+# What is heard in a clip's log probabilities (steps, classes).
+Search = Callable[[np.ndarray], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +155,8 @@ def _fit_and_judge(module: nn.Module, task: Task, recipe: Recipe) -> Outcome:
     weights.save(task.finished, module, task.config)
     pd.DataFrame(history).to_csv(task.finished / "history.csv", index=False)
     decided = judged[["key", "clip_id", "split", "speaker", "text", "duration_s"]]
-    decided = decided.assign(**_decisions(module, task, judged, recipe, list(train.text)))
+    searches = _searches(task, recipe, list(train.text))
+    decided = decided.assign(**_decided(module, task, judged, recipe.batch_size, searches))
     decided.to_csv(task.finished / "decisions.csv", index=False)
     test = decided[decided.split == "test"]
     return by_texts(list(test.text), list(test.decision))
@@ -182,7 +187,7 @@ def _fit(module: nn.Module, task: Task, recipe: Recipe, train: pd.DataFrame, val
                 total += _backward(module, inputs, targets, recipe.adversarial, rng) * len(rows)
                 rate = _rate((number * steps + step) / (recipe.epochs * steps), recipe)
                 descent.move(rate, largest_gradient=LARGEST_GRADIENT)
-            decided = _decided(module, task, validation, recipe.batch_size).decision
+            decided = _decided(module, task, validation, recipe.batch_size, {}).decision
             wrong = wer(list(validation.text), list(decided))
             return {"epoch": number, "loss": total / len(train), "validation_wer": wrong}
 
@@ -252,35 +257,37 @@ def _at_speed(waveform: np.ndarray, factor: float) -> np.ndarray:
 
 
 @torch.no_grad()
-def _decided(module: nn.Module, task: Task, rows: pd.DataFrame, batch_size: int) -> pd.DataFrame:
-    """Texts of the best paths of clips, how sure the network is of them, and log probabilities (steps, classes)."""
+def _decided(
+    module: nn.Module, task: Task, rows: pd.DataFrame, batch_size: int, searches: dict[str, Search]
+) -> pd.DataFrame:
+    """Texts of the best paths of clips, how sure the network is of them, and what `searches` find, by their columns."""
     module.eval()
-    made: list[tuple[str, float, np.ndarray]] = []
+    made: list[tuple] = []
     for start in range(0, len(rows), batch_size):
         inputs = _batch(task, list(rows.key.iloc[start : start + batch_size]))
         logits, steps = module(inputs), module.steps_of(inputs["audio_length"])
         labels, confidence = greedy(logits, steps)
         check_outputs(confidence, list(rows.key.iloc[start : start + batch_size]))
-        values = [one[:count] for one, count in zip(logits.log_softmax(-1).cpu().numpy(), steps.tolist())]
-        made += zip(texts(labels, task.labels), confidence.tolist(), values)
-    return pd.DataFrame(made, columns=["decision", "confidence", "log_probabilities"], index=rows.index)
+        values = zip(logits.log_softmax(-1).cpu().numpy(), steps.tolist())
+        found = [[search(one[:count]) for search in searches.values()] for one, count in values]
+        made += [(text, sure, *own) for text, sure, own in zip(texts(labels, task.labels), confidence.tolist(), found)]
+    return pd.DataFrame(made, columns=["decision", "confidence", *searches], index=rows.index)
 
 
-def _decisions(
-    module: nn.Module, task: Task, rows: pd.DataFrame, recipe: Recipe, learned_from: list[str]
-) -> dict[str, Any]:
-    """Columns of `decisions.csv`: of the best path, and of the beam searches that the recipe asks for."""
-    decided = _decided(module, task, rows, recipe.batch_size)
-    made = {"decision": decided.decision, "confidence": decided.confidence}
+def _searches(task: Task, recipe: Recipe, learned_from: list[str]) -> dict[str, Search]:
+    """The beam searches that the recipe asks for, by their columns of `decisions.csv`."""
+    searches: dict[str, Search] = {}
     if recipe.beam_width is not None:
-        best = [beam(one, width=recipe.beam_width)[0][0] for one in decided.log_probabilities]
-        made["decision_beam"] = ["".join(task.labels[label] for label in labels) for labels in best]
+
+        def best(log_probabilities: np.ndarray) -> str:
+            labels, _ = beam(log_probabilities, width=recipe.beam_width)[0]
+            return "".join(task.labels[label] for label in labels)
+
+        searches["decision_beam"] = best
     if recipe.n_gram is not None:
         from stages.decoding import n_gram as words
 
         model = words.learn(learned_from, order=recipe.n_gram.order)
         given = {"weight": recipe.n_gram.weight, "word_bonus": recipe.n_gram.word_bonus, "model": model}
-        made["decision_n_gram"] = [
-            words.beam(one, width=recipe.beam_width, alphabet=task.labels, **given) for one in decided.log_probabilities
-        ]
-    return made
+        searches["decision_n_gram"] = partial(words.beam, width=recipe.beam_width, alphabet=task.labels, **given)
+    return searches

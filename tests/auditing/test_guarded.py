@@ -224,13 +224,25 @@ def test_a_placebo_gives_the_rows_of_who_does_not_know_of_it(speech):
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_runs(faces_home, tmp_path, monkeypatch, changes, told):
-    monkeypatch.chdir(faces_home)
-    changed = AUDIT["guarded"]["audiovisual"]["words"] | changes
-    values = yaml.safe_load((faces_home / "params.yaml").read_text())
-    values["audit"] = AUDIT | {"guarded": {"audiovisual": {"words": changed}}}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    for name in ("data", "models"):
-        (tmp_path / name).symlink_to(faces_home / name)
-    monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=told):
-        guarded.opened("audit", "audiovisual.words", "cpu")
+        opened(faces_home, tmp_path, monkeypatch, changes)
+
+
+def opened(home, folder, monkeypatch, changes):
+    """The changed entry of words, in a folder that has what the home has."""
+    values = yaml.safe_load((home / "params.yaml").read_text())
+    changed = AUDIT["guarded"]["audiovisual"]["words"] | changes
+    values["audit"] = AUDIT | {"guarded": {"audiovisual": {"words": changed}}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    for name in ("data", "models"):
+        (folder / name).symlink_to(home / name)
+    monkeypatch.chdir(folder)
+    return guarded.opened("audit", "audiovisual.words", "cpu")
+
+
+def test_of_clips_that_are_looked_at_and_not_attacked_none_is_held(faces_home, tmp_path, monkeypatch):
+    task = opened(faces_home, tmp_path, monkeypatch, {})
+    guarded._attacked.cache_clear()
+    plan = guarded.planned(task)
+    guarded._guard(task, "frame_difference")
+    assert plan.clip_id.nunique() > 1 and guarded._attacked.cache_info().currsize == 0

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pretended
 import pytest
 import torch
 from scipy.io import wavfile
@@ -51,10 +52,10 @@ def recipe(**changed):
     return parameters.bind(contrastive.Recipe, "pretraining.t", VALUES | changed)()
 
 
-def learn(root, folder, **changed):
+def learn(root, folder, device="cpu", **changed):
     finished, scratch = folder / "finished", folder / "scratch"
     finished.mkdir(parents=True, exist_ok=True)
-    contrastive.learn(Work(root, finished, scratch, "cpu"), recipe(**changed))
+    contrastive.learn(Work(root, finished, scratch, device), recipe(**changed))
     return finished
 
 
@@ -149,3 +150,11 @@ def test_an_empty_folder_and_a_short_crop_are_one_line(sounds, tmp_path):
 def test_an_unfinished_model_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"expected a pretrained model; found no config.json; run dvc repro"):
         features.load(tmp_path, "cpu", longest_s=None)
+
+
+def test_on_another_device_it_learns_what_it_learns_here(sounds, tmp_path):
+    learn(sounds, tmp_path / "here", updates=3)
+    with pretended.device() as device:
+        learn(sounds, tmp_path / "there", device, updates=3)
+    here, there = (pd.read_csv(tmp_path / name / "finished/history.csv") for name in ("here", "there"))
+    pd.testing.assert_frame_equal(there, here, rtol=1e-3)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pretended
 import pytest
 import torch
 
@@ -41,9 +42,9 @@ def text(tmp_path_factory):
     return path
 
 
-def learn(text, folder, **changed):
+def learn(text, folder, device="cpu", **changed):
     (folder / "finished").mkdir(parents=True, exist_ok=True)
-    work = Work(text, folder / "finished", folder / "scratch", "cpu")
+    work = Work(text, folder / "finished", folder / "scratch", device)
     masked_words.learn(work, parameters.bind(masked_words.Recipe, "pretraining.t", VALUES | changed)())
     return folder / "finished"
 
@@ -163,3 +164,13 @@ def test_another_architecture_and_pickled_weights_are_refused(learned, tmp_path)
     torch.save({}, tmp_path / "mine" / "pytorch_model.bin")
     with pytest.raises(UserError, match=r"mine: expected weights .*; found no model.safetensors"):
         take(tmp_path, tmp_path)
+
+
+def test_on_another_device_it_learns_what_it_learns_here(text, tmp_path):
+    learn(text, tmp_path / "here", updates=3)
+    with pretended.device() as device:
+        learn(text, tmp_path / "there", device, updates=3)
+    here, there = (pd.read_csv(tmp_path / name / "finished/history.csv") for name in ("here", "there"))
+    # Its attention drops other values there.
+    losses = ["loss", "held_out_loss"]
+    pd.testing.assert_frame_equal(there[losses], here[losses], rtol=0.02)

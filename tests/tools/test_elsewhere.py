@@ -21,7 +21,15 @@ if __name__ == "__main__":
     cluster.CONNECTS_WITHIN_S = float(sys.argv[2])
     with told_in_one_line():
         workers.run({"c": {"a", "b"}, "b": {"a"}, "a": set()}, 1, sys.argv[1])
-        sharing.restore(["c"])
+        sharing.restore(["a", "b", "c"])
+"""
+RESTORE = """
+from stages.frame.errors import told_in_one_line
+from stages.tools import sharing
+if __name__ == "__main__":
+    with told_in_one_line():
+        sharing.restore(["a"])
+        print("restored")
 """
 # What runs is noted in a file beside the clones.
 GRAPH = """
@@ -115,6 +123,15 @@ def test_a_worker_with_other_parameters_is_told_before_anything_runs(asker, addr
     told = started(asker, "ask.py", address, "300").communicate()[0]
     assert told.startswith("error: worker on ") and "expected params.yaml " in told and told.count("\n") == 1
     assert not (worker / "a").exists()
+
+
+def test_of_what_dvc_says_when_all_is_restored_nothing_is_told_but_an_error(asker, started):
+    (asker / "restore.py").write_text(RESTORE)
+    assert started(asker, "restore.py").communicate()[0] == "restored\n"
+    (asker / "in").unlink()
+    told = started(asker, "restore.py").communicate()[0]
+    assert told.startswith("error: dvc repro: expected what the workers have computed; found ")
+    assert "'in'" in told and told.count("\n") == 1
 
 
 def test_code_that_is_no_commits_is_told(asker, monkeypatch):

@@ -34,6 +34,6 @@ def test_a_stage_comes_after_all_that_it_needs(tmp_path, monkeypatch):
     needed = {"a": (), "b": ("a",), "c": ("a", "b"), "other": ("a",), "d": ("c", "a")}
     stages = {name: {"cmd": "x", "deps": list(own), "outs": [name]} for name, own in needed.items()}
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
-    graph._named.cache_clear()
+    graph.named.cache_clear()
     assert graph.with_needed("d") == ["a", "b", "c", "d"]
     assert graph.with_needed("other") == ["a", "other"]

@@ -168,3 +168,12 @@ def test_several_processes_a_stage_are_started_as_ever(monkeypatch):
     before = os.environ["PATH"]
     with warm.started():
         assert os.environ["PATH"] == before
+
+
+def test_who_asks_for_it_begins_with_the_libraries_loaded(monkeypatch):
+    # So that no process waits already.
+    monkeypatch.setenv("PATH", f"{clones.BIN}:{os.environ['PATH']}")
+    before = set(psutil.Process().children())
+    with warm.started(loaded=True):
+        (server,) = set(psutil.Process().children()) - before
+        assert any("libtorch" in one.path for one in server.memory_maps())

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from held import Held
 
 from stages import victim
 from stages.frame import clip_table, parameters, shards
@@ -252,9 +253,9 @@ def test_interrupted_it_ends_with_equal_bytes(data, tmp_path, monkeypatch, after
 
 def test_noise_on_audio_has_the_ratio_asked_for(data, tmp_path):
     made = task(data, tmp_path)
-    images, table = adversarial._load(made)
-    own = adversarial.Data(images, table, made)
-    rows = np.arange(len(table))
+    own = adversarial.Data(made.clips.table, made)
+    rows = range(len(own.keys))
+    images = own.images(rows)
     quiet, loud = (own.noisy_images(rows, snr_db, torch.Generator().manual_seed(0)) for snr_db in (100.0, 0.0))
     assert torch.allclose(quiet, images, atol=0.02)
     # White noise as strong as the tones lifts the bins that the tones leave empty, and hardly those that they fill.
@@ -265,9 +266,9 @@ def test_noise_on_audio_has_the_ratio_asked_for(data, tmp_path):
 @pytest.mark.parametrize("standardise", ["per_bin", "global", "none"])
 def test_standardisation(data, tmp_path, standardise):
     made = task(data, tmp_path)
-    images, _ = adversarial._load(made)
-    module = made.build()
-    adversarial._fit_standardisation(module, images, standardise)
+    module, own = made.build(), adversarial.Data(made.clips.table, made)
+    adversarial._fit_standardisation(module, own, standardise)
+    images = own.images(range(len(own.keys)))
     values = module.standardised(images)
     if standardise == "per_bin":
         assert values.mean((0, 1)).abs().max() < 1e-3
@@ -277,6 +278,14 @@ def test_standardisation(data, tmp_path, standardise):
         assert values.mean((0, 1)).abs().max() > 0.1
     else:
         assert torch.equal(values, images)
+
+
+def test_images_are_held_some_at_a_time(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(adversarial, "CLIPS_AT_ONCE", 4)
+    made = task(data, tmp_path)
+    monkeypatch.setattr(made.clips, "load", held := Held(made.clips.load))
+    adversarial.train(made, recipe())
+    assert held.most == VALUES["batch_size"]
 
 
 def test_both_noises_make_models(data, tmp_path):

@@ -1,17 +1,20 @@
 """Folds that are left out, draws of examples, and stacks of heads that train as each would alone."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from held import Held
 from torch.nn.functional import cross_entropy
 
 from stages import victim
 from stages.frame import clip_table, parameters, shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
+from stages.frame.memory import Kept
 from stages.learning import loop
 from stages.learning.batches import in_random_order
 from stages.measures.recall import uar
@@ -158,8 +161,18 @@ def test_a_model_of_a_stack_is_the_one_that_trains_alone(data, done):
     saved = victim.load(done.finished / "mlp-Session1", device="cpu").module.state_dict()
     for name, value in module.state_dict().items():
         assert torch.allclose(value, saved[name], atol=1e-4), name
-    mean = loaded.moments[0].total[torch.from_numpy(member.rows)].sum(0) / loaded.lengths[member.rows].sum()
+    mean = loaded.moments[0].total[torch.from_numpy(member.rows)].sum(0) / loaded.frames.lengths[member.rows].sum()
     assert torch.allclose(saved["mean"].double(), mean, atol=1e-5)
+
+
+def test_with_no_room_for_frames_they_are_read_anew_with_the_same_bytes(data, done, tmp_path, monkeypatch):
+    made = task(data, tmp_path)
+    monkeypatch.setattr(made.clips, "load", held := Held(made.clips.load))
+    monkeypatch.setattr(cross_validation, "Kept", partial(Kept, most_bytes=0))
+    cross_validation.train(made, recipe())
+    assert held.most <= 2
+    for file in sorted(done.finished.rglob("*.*")):
+        assert file.read_bytes() == (made.finished / file.relative_to(done.finished)).read_bytes(), file
 
 
 def test_the_models_on_all_examples_are_listed_for_attacks(done):

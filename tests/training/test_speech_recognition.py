@@ -1,6 +1,7 @@
 """Training a recogniser of speech: it learns by CTC, the same bytes after a break, and hardens against FGSM."""
 
 import json
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -170,6 +171,19 @@ def test_interrupted_it_ends_with_equal_bytes(clips, trained, tmp_path, monkeypa
     resumed = contents(make(tmp_path / "cut"))
     assert resumed == contents(whole)
     assert {str(name) for name in resumed} == {"weights.safetensors", "config.json", "history.csv", "decisions.csv"}
+
+
+def test_log_probabilities_are_held_of_a_batch_at_most(clips, trained, tmp_path):
+    made, module = task_of(clips, tmp_path), victim.load(trained, device="cpu").module
+    batches = []
+
+    def search(log_probabilities):
+        batches.append(weakref.ref(log_probabilities.base))
+        return len({id(one()) for one in batches if one() is not None})
+
+    rows = clips.table[(clips.table.split == "test") & (clips.table.text != "")]
+    held = speech_recognition._decided(module, made, rows, 4, {"held": search}).held
+    assert list(held) == [1] * 16
 
 
 def attacked_loss(folder, clips, rows, level_db):
