@@ -184,8 +184,8 @@ class Problem:
         margin, gradient, _ = self._with_gradient(x, rows, self.victim.margin)
         return margin, gradient
 
-    def margin_then_gradient(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
-        """The same margins, and what makes their gradients by a backward pass, which not all of them are worth."""
+    def margin_then_gradient(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
+        """The same margins, and what makes the gradients (chosen, values) of those that are worth a backward pass."""
         margin, _, gradient = self._forward(x, rows, self.victim.margin)
         return margin, gradient
 
@@ -201,17 +201,17 @@ class Problem:
 
     def _forward(
         self, x: Tensor, rows: Tensor, objective: Callable[[Tensor, Goal], Tensor]
-    ) -> tuple[Tensor, Tensor, Callable[[], Tensor]]:
-        """Values of an objective (rows,), logits (rows, ...), and what makes the values' gradients (rows, values)."""
+    ) -> tuple[Tensor, Tensor, Callable[..., Tensor]]:
+        """Values of an objective (rows,), logits (rows, ...), and what makes the gradients (chosen, values) of some."""
         x = x.detach().requires_grad_()
         logits = self.logits(x, rows)
         values = objective(logits, self.goal_of(rows))
 
-        def gradient() -> Tensor:
+        def gradient(chosen: Tensor | slice = slice(None)) -> Tensor:
             (found,) = torch.autograd.grad(values.sum(), x)
-            self.backwards[rows] += 1
-            found = found.nan_to_num(0.0, 0.0, 0.0)
-            self.zero_gradient[rows] |= (found == 0).all(1).cpu()
+            found = found[chosen].nan_to_num(0.0, 0.0, 0.0)
+            self.backwards[rows[chosen]] += 1
+            self.zero_gradient[rows[chosen]] |= (found == 0).all(1).cpu()
             return found
 
         return values.detach(), logits.detach(), gradient

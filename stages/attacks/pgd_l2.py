@@ -72,7 +72,7 @@ def attack(
         going = (lowest[rows] >= -confidence).nonzero()[:, 0].cpu()
         if len(going) == 0 or number == steps:
             break
-        gradient, rows = gradient_of()[going], rows[going]
+        gradient, rows = gradient_of(going), rows[going]
         gradient = gradient * sphere.inside[rows]
         perturbation = x[rows] - problem.clean[rows]
         along = unit(tangent(gradient, perturbation))
