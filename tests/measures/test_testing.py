@@ -1,6 +1,7 @@
 """Tests of claims against values worked out by hand, against scipy's, and against chance."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -167,6 +168,11 @@ def test_a_median_has_an_interval():
     assert low < np.median(values) < high and low > 0.6 and high < 1.5
     assert all(math.isnan(end) for end in testing.median_interval(np.ones(5)))
     assert all(math.isnan(end) for end in testing.median_interval(np.ones(0)))
+    # All draws at once, as many as there are values left out in turn, would be 32 MB.
+    tracemalloc.start()
+    testing.median_interval(np.arange(2000.0))
+    assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    tracemalloc.stop()
 
 
 def _rejected(told: list[Evidence]) -> float:
