@@ -68,7 +68,7 @@ def test_each_process_does_its_share_hashes_inputs_twice_at_most_and_the_set_is_
     if verb is attack:
         fewer.change(names[0], fewer.FEW, "plans", "attacks", "attacked")
     shutil.rmtree(made, ignore_errors=True)
-    with _hashed() as times:
+    with hashed() as times:
         verb.main(*names)
     assert max(times.values()) <= 2
     alone = _bytes(Path(made))

@@ -213,8 +213,7 @@ def test_until_the_regime_is_in_force_all_regimes_are_one(data, single, tmp_path
 
 
 def test_test_models_learn_from_validation_clips_too_and_none_from_test_clips(data, single, tmp_path):
-    changed = tmp_path / "changed"
-    shutil.copytree(data, changed)
+    changed = shutil.copytree(data, tmp_path / "changed")
 
     def with_noise(split):
         source = shards.ShardSet(data / "log_mel")
