@@ -1,5 +1,6 @@
 """Clones of the working tree, and commands run in them as users run them."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -11,11 +12,16 @@ SHARED = ROOT.parent / "shared" / "corpora"
 BIN = Path(sys.executable).parent
 # A guard against what hangs, however busy the machine is; no measure.
 LIMIT_S = 4 * 3600
+# What a repository tells DVC and git: to start no processes that ask the network, and whose commits these are.
+DVC_CONFIG = "[core]\n    analytics = false\n    check_update = false\n"
+GIT_CONFIG = "[user]\n    name = Test\n    email = test@example.org\n"
+# Variables by which whoever runs the tests has commands do otherwise, as `make` does those that it calls.
+OTHERS = ("DVC_", "GIT_", "MAKE", "MFLAGS")
 
 
 def run(folder: Path, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
     """The command's end, with what it printed as text."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
     clean |= {"PATH": f"{BIN}:{clean['PATH']}", "OMP_NUM_THREADS": "1", "DEVICE": "cpu", **environment}
     done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, timeout=LIMIT_S)
     assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -27,14 +33,29 @@ def dvc(folder: Path, *arguments: str) -> str:
     return run(folder, sys.executable, "-m", "stages.tools.quick_dvc", *arguments).stdout
 
 
-def repository(folder: Path) -> Path:
-    """The folder as a repository of git and DVC, with nothing in it; DVC starts no processes that ask the network."""
+def repro(folder: Path, *targets: str, **options: bool) -> None:
+    """`dvc repro` there, in this process."""
     from dvc.repo import Repo
 
-    run(folder, "git", "init", "-q")
+    with contextlib.chdir(folder), Repo(".") as repo:
+        repo.reproduce(list(targets) or None, **options)
+
+
+def repository(folder: Path) -> Path:
+    """The folder as a repository of git and DVC, with nothing in it."""
+    from dvc.repo import Repo
+
+    _initialise(folder)
     Repo.init(str(folder)).close()
-    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n    check_update = false\n")
+    (folder / ".dvc/config").write_text(DVC_CONFIG)
     return folder
+
+
+def _initialise(folder: Path) -> None:
+    """Makes it a repository of git."""
+    run(folder, "git", "init", "-q")
+    with (folder / ".git/config").open("a") as file:
+        file.write(GIT_CONFIG)
 
 
 def clone(folder: Path) -> Path:
@@ -44,7 +65,7 @@ def clone(folder: Path) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    run(folder, "git", "init", "-q")
+    _initialise(folder)
     commit(folder)
     return folder
 
@@ -52,7 +73,7 @@ def clone(folder: Path) -> Path:
 def commit(folder: Path) -> None:
     """Commits all that is there."""
     run(folder, "git", "add", "-A")
-    run(folder, "git", "-c", "user.email=test@example.org", "-c", "user.name=Test", "commit", "-qm", "clone")
+    run(folder, "git", "commit", "-qm", "clone")
 
 
 def scaled(folder: Path, scale: str = "smoke") -> Path:
@@ -61,9 +82,10 @@ def scaled(folder: Path, scale: str = "smoke") -> Path:
     return folder
 
 
-def reproduce(folder: Path, *study: str, check: bool = True) -> subprocess.CompletedProcess:
+def reproduce(folder: Path, *study: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
     """`make reproduce`, in two processes."""
-    return run(folder, sys.executable, "-m", "stages.tools.reproduce", *study, "--jobs", "2", check=check)
+    command = [sys.executable, "-m", "stages.tools.reproduce", *study, "--jobs", "2"]
+    return run(folder, *command, check=check, **environment)
 
 
 def twin(folder: Path, target: Path) -> Path:

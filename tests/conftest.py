@@ -16,9 +16,18 @@ def pytest_configure():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# The longest files, so that no process is left alone with one at the end. In the first one the smoke run is made: a
+# process that does not wait for it has others to go on with.
+LONGEST = (
+    *("test_changes", "test_readme", "test_on_another_device", "test_yours", "test_shared_work", "test_any_scores"),
+    *("test_deprivation", "test_own_entries", "test_sixth_study", "test_smoke", "test_kills"),
+)
+
+
 def pytest_collection_modifyitems(items):
-    """The pipeline's files, the longest, come first: no process is left alone with one at the end."""
-    items.sort(key=lambda item: item.path.parent.name != "pipeline")
+    """The longest files come first, in their order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
 
 
 def _made(study, tmp_path_factory):
@@ -32,6 +41,16 @@ def _made(study, tmp_path_factory):
 
     whole = once.made(tmp_path_factory, study.__name__, make)
     return shutil.copytree(whole, tmp_path_factory.mktemp("study"), dirs_exist_ok=True)
+
+
+@pytest.fixture
+def drawn_once(monkeypatch):
+    """A chart is drawn once for all tests of a process to which its picture is no matter."""
+    import drawn
+    import vl_convert
+
+    for name in ("vegalite_to_svg", "vegalite_to_png"):
+        monkeypatch.setattr(vl_convert, name, drawn.once(name))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,9 @@ from stages.frame.devices import Worker
 IMAGES = {"window_length": 256, "hop_length": 256, "mels": 16, "lowest_hz": 20.0, "frames": 20, "fit": "tile"}
 VARIANTS = ("single", "vanilla", "noise")
 EMOTION = {
-    "features": {"log_mel": {"feature": "log_mel_image", "longer_clips": "error", "parameters": IMAGES}},
+    "features": {
+        "log_mel": {"feature": "log_mel_image", "longer_clips": "error", "batch_size": 8, "parameters": IMAGES}
+    },
     "recipes": {
         "adversarial": {
             "seed": 1,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from small_folder import FOLDER
 
 from stages import prepare
 from stages.frame.clip_table import COLUMNS
@@ -29,14 +30,7 @@ def corpus(tmp_path, monkeypatch):
     (tmp_path / "sounds" / "clips.csv").write_text("\n".join(rows) + "\n")
 
     def parameters(**changes):
-        section = {
-            "reader": "folder",
-            "root": "sounds",
-            "skip_unreadable": False,
-            "parameters": {"validation_share": 0.0},
-            "decoder": "audio",
-            "decoding": {"recorded_at_hz": None, "sample_rate_hz": 16000, "average_channels": False},
-        }
+        section = dict(FOLDER)
         for name, value in changes.items():
             part, _, key = name.partition("__")
             section |= {part: section[part] | {key: value} if key else value}

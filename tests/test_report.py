@@ -24,7 +24,7 @@ TOP = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tmp_path, monkeypatch, drawn_once):
     monkeypatch.chdir(tmp_path)
     small_events.make()
     return tmp_path

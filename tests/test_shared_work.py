@@ -7,15 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import fewer
 import numpy as np
 import pytest
 import soundfile
 import test_audit
 import yaml
+from small_folder import FOLDER
 from test_attack_events import write_clips
 
 from stages import attack, audit, detect, featurise, mix, prepare, score
-from stages.frame import devices
+from stages.frame import devices, shards
 
 # Verbs that share their work, with what they are called by and what they write, in each home that has what they need.
 SHARED = [
@@ -32,14 +34,6 @@ SHARED = [
     ("transfer_home", featurise, ("transfer", "heard"), "data/transfer/heard"),
     ("transfer_home", attack, ("transfer", "speech_heads"), "data/transfer/adversarial/speech_heads"),
 ]
-FOLDER = {
-    "reader": "folder",
-    "root": "sounds",
-    "skip_unreadable": False,
-    "parameters": {"validation_share": 0.0},
-    "decoder": "audio",
-    "decoding": {"recorded_at_hz": None, "sample_rate_hz": 16000, "average_channels": False},
-}
 
 
 @pytest.fixture(scope="module")
@@ -69,19 +63,40 @@ def test_each_process_does_its_share_hashes_inputs_twice_at_most_and_the_set_is_
     monkeypatch.chdir(shutil.copytree(before, tmp_path / "home", ignore=shutil.ignore_patterns(".scratch")))
     monkeypatch.setenv("KEPT_GB", "0")
     monkeypatch.setenv("DEVICE", "cpu")
-    if not Path(made).exists():
+    # Of what is a few clips there is more than one shard to deal out.
+    monkeypatch.setitem(shards.write_set.__kwdefaults__, "clips_per_shard", 8)
+    if verb is attack:
+        fewer.change(names[0], fewer.FEW, "plans", "attacks", "attacked")
+    shutil.rmtree(made, ignore_errors=True)
+    with hashed() as times:
         verb.main(*names)
+    assert max(times.values()) <= 2
     alone = _bytes(Path(made))
     for count in (2, 3):
         shutil.rmtree(made)
+        written: list[int] = []
         for rank in reversed(range(count)):
             assert not Path(made).exists()
             worker = devices.Worker(rank=rank, count=count)
             monkeypatch.setattr(devices, "launch", lambda worker=worker: worker)
-            with hashed() as times:
+            with hashed() as times, _written() as own:
                 verb.main(*names)
             assert max(times.values()) <= 2
+            assert all(number % count == rank for number in own)
+            written += own
+        assert sorted(written) == list(range(len(written))) and len(written) > 1
         assert _bytes(Path(made)) == alone
+
+
+@contextlib.contextmanager
+def _written() -> Iterator[list[int]]:
+    """The numbers of the shards that are written as long as the block lasts."""
+    numbers, write = [], shards._write_shard
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            shards, "_write_shard", lambda folder, number, *made: numbers.append(number) or write(folder, number, *made)
+        )
+        yield numbers
 
 
 @contextlib.contextmanager

@@ -20,6 +20,23 @@ class OnAudio(nn.Module):
         return self.network(inputs["audio"].flatten(1))
 
 
+class Plane(nn.Module):
+    """Two labels, by which side of a plane a waveform (clips, samples) is on, and how far."""
+
+    takes = ("audio",)
+
+    def __init__(self, weights: torch.Tensor, offset: float):
+        super().__init__()
+        self.weights, self.offset = nn.Parameter(weights), offset
+
+    def prepare(self, inputs):
+        return inputs
+
+    def forward(self, inputs):
+        side = inputs["audio"] @ self.weights + self.offset
+        return torch.stack([side, -side], dim=1)
+
+
 def affine(labels: int, size: int, seed: int, **options) -> Victim:
     """An affine classifier in float64."""
     torch.manual_seed(seed)

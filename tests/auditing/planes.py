@@ -1,9 +1,8 @@
-"""Victims that are planes, a grid, and what crosses them: for tests of what attacks make of clips behind a defence."""
+"""A grid, and what crosses victims that are planes: for tests of what attacks make of clips behind a defence."""
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
 from stages.attacks import pgd_l2
 from stages.auditing.attempt import Batch, Run
@@ -26,23 +25,6 @@ GRID = Grid(
     draws=8,
     hearings=200,
 )
-
-
-class Plane(nn.Module):
-    """Two labels, by which side of a plane a clip is on, and how far."""
-
-    takes = ("audio",)
-
-    def __init__(self, weights: torch.Tensor, offset: float):
-        super().__init__()
-        self.weights, self.offset = nn.Parameter(weights), offset
-
-    def prepare(self, inputs):
-        return inputs
-
-    def forward(self, inputs):
-        side = inputs["audio"] @ self.weights + self.offset
-        return torch.stack([side, -side], dim=1)
 
 
 def batch_of(victim, count=3):

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from planes import BOUNDS, GRID, PGD, SAMPLES, TOLD, Plane, batch_of, run, way
+from planes import BOUNDS, GRID, PGD, SAMPLES, TOLD, batch_of, run, way
+from small_victims import Plane
 from torch import nn
 
 from stages.attacks import bim, fmn, noise, pgd_l2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_guarded import AUDIT
+from test_guarded import AUDIT, DIRECT
 
 from stages import audit
 from stages.auditing import own
@@ -61,15 +61,25 @@ OF_IMAGES = {
     },
     "guarded": {},
 }
+# As much for few clips, and soon given up.
+FEW = {"clips": 2, "calibrated_on": 3}
+BRIEFLY = {"direct": {"attack": "over_the_air", "parameters": DIRECT | {"iterations": 2, "checked_every": 2}}}
+GUARDED = AUDIT | {
+    "attacks": {"joint": AUDIT["attacks"]["joint"] | BRIEFLY},
+    "guarded": {
+        study: {name: entry | {key: FEW[key] for key in FEW if key in entry} for name, entry in entries.items()}
+        for study, entries in AUDIT["guarded"].items()
+    },
+}
 # Of each: the study, its folder, the audit, as which victim, what it takes and is, and what guards it.
 KINDS = {
     "emotion": ("emotion", "emotion_home", OF_IMAGES, "cnn4", "log_mel", "cnn4", {"single", "vanilla"}),
     "phrases": (
-        *("speech", "speech_home", AUDIT, "heard", "audio", "deepspeech"),
+        *("speech", "speech_home", GUARDED, "heard", "audio", "deepspeech"),
         {"half", "distribution", "none", "cleaned"},
     ),
     "words": (
-        *("audiovisual", "faces_home", AUDIT, "first", "words", "lip_reader"),
+        *("audiovisual", "faces_home", GUARDED, "first", "words", "lip_reader"),
         {"synchrony", "frame_difference"},
     ),
     "sentences": ("audiovisual", "faces_home", AUDIT, "third", "sentences", "lip_reader", {"synchrony"}),

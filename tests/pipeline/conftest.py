@@ -4,16 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import clones
+import deprived
 import once
 import pytest
 
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory) -> Path:
-    """A clone in which the smoke scale has run; nobody changes anything in it."""
+    """A clone in which the smoke scale ran, each stage on what it declares alone; nobody changes anything in it."""
 
     def make(folder):
-        clones.reproduce(clones.scaled(clones.clone(folder)))
+        clones.scaled(clones.clone(folder))
+        with deprived.path(folder) as path:
+            clones.reproduce(folder, PATH=path)
         clones.commit(folder)
 
     return once.made(tmp_path_factory, "smoke", make)

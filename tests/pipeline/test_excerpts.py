@@ -19,9 +19,9 @@ HARDENED = ("u_net_hardening", "dnn_hardening")
 LESS = {
     "events": {
         "recipes": {"classification": {"epochs": 2}},
-        "victims": dict.fromkeys(("crnn", "gcnn", "dense_mel", "dense_wav")),
+        "victims": dict.fromkeys(("dense_mel", "dense_wav")),
         "attacked": dict.fromkeys(
-            ("crnn-lbfgs", "gcnn-cw-untargeted", "dense_mel-deepfool", "dense_wav-cw-targeted"),
+            ("vgg13-lbfgs", "vgg13-cw-untargeted", "dense_mel-deepfool", "dense_wav-cw-targeted"),
         ),
         "listening": ["vgg13-deepfool"],
     },

@@ -19,8 +19,6 @@ stages:
 def repository(tmp_path_factory) -> Path:
     """One with the house's own ignored files, and a stage that reads the corpus."""
     folder = clones.repository(tmp_path_factory.mktemp("own"))
-    for name in ("user.email", "user.name"):
-        clones.run(folder, "git", "config", name, "test@example.org")
     (folder / ".gitignore").write_text((clones.ROOT / ".gitignore").read_text())
     (folder / "dvc.yaml").write_text(GRAPH)
     (folder / "params.yaml").write_text("share: 0.25\n")

@@ -146,8 +146,16 @@ def test_what_is_missing_is_one_line_before_anything_runs(changed, name, missing
     assert name in text
     Path("params.yaml").write_text(text.replace(name, missing))
     line = f"params.yaml: {told}: expected a file or folder; found nothing at data/nowhere; see data/README.md"
-    with pytest.raises(UserError, match=f"^{re.escape(line)}$"):
-        reproduce.main(None, jobs=1)
+    assert _told() == line
+
+
+def _told(study: str | None = None) -> str:
+    """What is said where a study, or all of them, can't be run."""
+    with pytest.raises(UserError) as told:
+        reproduce.main(study, jobs=1)
+    line = str(told.value)
+    assert "\n" not in line
+    return line
 
 
 def test_what_does_not_fit_is_one_line_before_anything_runs(changed):
@@ -156,10 +164,8 @@ def test_what_does_not_fit_is_one_line_before_anything_runs(changed):
         assert right in text
         text = text.replace(right, wrong)
     Path("params.yaml").write_text(text)
-    done = clones.reproduce(changed, "events", check=False)
-    assert done.returncode == 1 and " done in " not in done.stdout
-    (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("error: params.yaml: events.treatments.mp3_48k: expected a treatment that fits")
+    line = _told("events")
+    assert line.startswith("params.yaml: events.treatments.mp3_48k: expected a treatment that fits")
     assert "; and params.yaml: events.treatments.resample_20kHz: " in line
 
 
@@ -168,10 +174,7 @@ def test_a_lock_cut_off_is_one_line_with_what_to_do(changed):
     text = lock.read_text()
     # In the middle of a line, as an interrupted write leaves it.
     lock.write_text(text[: text.index("path:", len(text) // 2) + 3])
-    done = clones.reproduce(changed, check=False)
-    assert done.returncode == 1
-    assert done.stderr.strip().splitlines() == [done.stderr.strip()]
-    assert f"git restore {lock}" in done.stderr
+    assert f"git restore {lock}" in _told()
 
 
 def test_a_second_run_is_told_at_once(changed):
@@ -180,8 +183,8 @@ def test_a_second_run_is_told_at_once(changed):
     with alone(active, "here"):
         done = clones.reproduce(changed, check=False)
     assert done.returncode == 1
-    assert f"another run is active (PID {os.getpid()})" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: ") and f"another run is active (PID {os.getpid()})" in line
 
 
 def test_a_command_of_dvc_at_work_is_told_at_once(changed):
@@ -190,14 +193,11 @@ def test_a_command_of_dvc_at_work_is_told_at_once(changed):
         held.write(f" {os.getpid()}\n")
         held.flush()
         fcntl.flock(held, fcntl.LOCK_EX)
-        done = clones.reproduce(changed, check=False)
-    assert f"another run is active (PID {os.getpid()})" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+        assert f"another run is active (PID {os.getpid()})" in _told()
 
 
-def test_an_unknown_study_is_told_with_those_that_are_known(smoke):
-    done = clones.reproduce(smoke, "event", check=False)
-    assert done.stderr.strip() == f"error: STUDY: expected one of {', '.join(_in_order())}; found event; correct it"
+def test_an_unknown_study_is_told_with_those_that_are_known(changed):
+    assert _told("event") == f"STUDY: expected one of {', '.join(_in_order())}; found event; correct it"
 
 
 def _in_order() -> list[str]:

@@ -5,12 +5,12 @@ import pandas as pd
 import pretended
 import pytest
 import torch
+from breaks import interrupted
 from scipy.io import wavfile
 
 from stages.features import wav2vec as features
 from stages.frame import parameters
 from stages.frame.errors import UserError
-from stages.learning import loop
 from stages.learning.work import Work
 from stages.networks import wav2vec
 from stages.pretraining import contrastive
@@ -76,16 +76,9 @@ def test_it_learns_to_tell_the_future_from_other_frames_and_its_model_is_a_front
     assert torch.equal(front_end(longer, torch.tensor([16000, 4000]))[0], frames)
 
 
-def test_a_break_changes_no_byte(sounds, tmp_path, monkeypatch):
+def test_a_break_changes_no_byte(sounds, tmp_path):
     whole = learn(sounds, tmp_path / "whole", updates=100)
-    keep = loop._keep
-
-    def stop(*given):
-        keep(*given)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop, "_keep", stop)
+    with interrupted():
         learn(sounds, tmp_path / "broken", updates=100)
     broken = learn(sounds, tmp_path / "broken", updates=100)
     for name in ("weights.safetensors", "history.csv", "config.json"):

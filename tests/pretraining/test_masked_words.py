@@ -5,11 +5,11 @@ import pandas as pd
 import pretended
 import pytest
 import torch
+from breaks import interrupted
 
 from stages.features import bert
 from stages.frame import parameters
 from stages.frame.errors import UserError
-from stages.learning import loop
 from stages.learning.work import Work
 from stages.pretraining import hugging_face, masked_words, word_pieces
 
@@ -61,15 +61,8 @@ def test_it_learns_words_from_their_neighbours(learned):
     assert history.held_out_loss.iloc[-1] < history.held_out_loss.iloc[0]
 
 
-def test_a_break_changes_no_byte(text, learned, tmp_path, monkeypatch):
-    keep = loop._keep
-
-    def stop(*given):
-        keep(*given)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop, "_keep", stop)
+def test_a_break_changes_no_byte(text, learned, tmp_path):
+    with interrupted():
         learn(text, tmp_path)
     again = learn(text, tmp_path)
     for path in learned.iterdir():

@@ -1,8 +1,6 @@
 """A chart as files: the same bytes, text that stays text, readable on white and black, and what `dvc plots` shows."""
 
 import json
-import subprocess
-import sys
 from xml.etree import ElementTree
 
 import clones
@@ -100,19 +98,18 @@ def test_dvc_shows_the_same_picture_and_revisions_side_by_side(tmp_path):
     plot = "../../../../reports/x/plots/x.csv: {template: reports/x/plots/x.json, y: value}"
     (listed / "dvc.yaml").write_text(f"plots:\n  - {plot}\n")
 
-    def run(*command: str) -> str:
-        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    def shown(*command: str) -> dict:
+        (one,) = json.loads(clones.run(tmp_path, "dvc", "plots", *command, "--json").stdout)["data"][SHOWN]
+        return one["content"]
 
     pictures.write(chart(), folder, "x")
     clones.repository(tmp_path)
-    run("git", "add", "-A")
-    run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a")
+    clones.commit(tmp_path)
     pictures.write(chart(TABLE.assign(x=[0.75, 0.5])), folder, "x")
-    (shown,) = json.loads(run(sys.executable, "-m", "dvc", "plots", "show", "--json"))["data"][SHOWN]
-    assert shown["content"]["spec"]["layer"] == chart().to_dict()["spec"]["layer"]
-    assert [float(row["value"]) for row in shown["content"]["data"]["values"]] == [0.75, 0.5, 0.4, 0.2]
-    (both,) = json.loads(run(sys.executable, "-m", "dvc", "plots", "diff", "HEAD", "--json"))["data"][SHOWN]
-    drawn = both["content"]
+    now = shown("show")
+    assert now["spec"]["layer"] == chart().to_dict()["spec"]["layer"]
+    assert [float(row["value"]) for row in now["data"]["values"]] == [0.75, 0.5, 0.4, 0.2]
+    drawn = shown("diff", "HEAD")
     values = {(row["rev"], float(row["value"])) for row in drawn["data"]["values"] if row["series"] == "a"}
     assert values == {("HEAD", 0.5), ("HEAD", 0.25), ("workspace", 0.75), ("workspace", 0.5)}
     assert drawn["facet"]["column"]["field"] == "rev" and drawn["facet"]["row"]["field"] == "panel"

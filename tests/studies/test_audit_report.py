@@ -45,9 +45,17 @@ def write_guarded():
     pd.DataFrame({"clip_id": ["c0"], "file": ["c0.mp4"], "problem": [""]}).to_csv(corpus / "clips.csv", index=False)
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The audit's report."""
+    home = tmp_path_factory.mktemp("audit")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        _report()
+    return home / "reports/audit"
+
+
+def _report():
     corpora = {"corpora": {"audio": {"reader": "folder", "root": "data/embedded/x"}}}
     classifiers = {study: {victim: {"grid": "any"}} for study, (victim, _, _) in VICTIMS.items()}
     audit = {"grids": {"any": GRID}, "classifiers": classifiers, "guarded": {"audiovisual": {"words": {}}}}
@@ -57,7 +65,6 @@ def folder(tmp_path, monkeypatch):
         write(study, *told)
     write_guarded()
     report.main("audit")
-    return tmp_path / "reports/audit"
 
 
 def test_headline_numbers_are_few_and_those_of_the_best_defence(folder):

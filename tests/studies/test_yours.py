@@ -59,7 +59,7 @@ def _whole(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("study", ATTACKED)
-def test_an_attack_of_ones_own_has_rows_apart_in_every_study(tmp_path, monkeypatch, study):
+def test_an_attack_of_ones_own_has_rows_apart_in_every_study(tmp_path, monkeypatch, drawn_once, study):
     """In a set of the paper's, and in one of its own; the paper's tables and claims have the same bytes."""
     monkeypatch.chdir(tmp_path)
     any_scores.write(study)
@@ -131,7 +131,7 @@ def test_on_another_corpus_no_value_of_the_paper_and_no_claim_is_shown(tmp_path,
         assert "cited" not in table or set(table.cited) == {"no"}
 
 
-def test_a_treatment_of_ones_own_is_heard_apart_in_speech(tmp_path, monkeypatch):
+def test_a_treatment_of_ones_own_is_heard_apart_in_speech(tmp_path, monkeypatch, drawn_once):
     monkeypatch.chdir(tmp_path)
     any_scores.write("speech")
     report.main("speech")

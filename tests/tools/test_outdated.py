@@ -19,18 +19,17 @@ def test_a_file_has_changed_for_those_alone_that_read_it_before(tmp_path, monkey
     clones.repository(tmp_path)
     Path("dvc.yaml").write_text(GRAPH)
     Path("given").write_text("one")
-    clones.run(tmp_path, "dvc", "repro", "-q")
+    clones.repro(tmp_path)
     assert graph.outdated(["first", "second"], {}) == {}
     Path("given").write_text("two")
-    clones.run(tmp_path, "dvc", "repro", "-q", "second")
+    clones.repro(tmp_path, "second")
     assert graph.outdated(["first", "second"], {}) == {"first": set()}
     assert graph.outdated(["second", "first"], {}) == {"first": set()}
 
 
 def test_a_stage_comes_after_all_that_it_needs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    clones.run(tmp_path, "git", "init", "-q")
-    clones.run(tmp_path, "dvc", "init", "-q")
+    clones.repository(tmp_path)
     needed = {"a": (), "b": ("a",), "c": ("a", "b"), "other": ("a",), "d": ("c", "a")}
     stages = {name: {"cmd": "x", "deps": list(own), "outs": [name]} for name, own in needed.items()}
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))

@@ -31,7 +31,7 @@ def made(tmp_path_factory):
     folder = clones.repository(tmp_path_factory.mktemp("made"))
     (folder / "params.yaml").write_text(PARAMS)
     (folder / "dvc.yaml").write_text(GRAPH)
-    clones.run(folder, "dvc", "repro", "-q")
+    clones.repro(folder)
     clones.commit(folder)
     return folder
 
@@ -64,7 +64,7 @@ def test_an_experiment_has_what_git_does_not_know_yet(repository):
     own = "  own:\n    cmd: touch table\n    deps: [mine]\n    outs: [table: {cache: false}]\n"
     Path("dvc.yaml").write_text(GRAPH + own)
     Path("mine").touch()
-    clones.run(repository, "dvc", "repro", "-q")
+    clones.repro(repository)
     assert clones.run(repository, "git", "ls-files", "mine", "table").stdout == ""
     quick("exp", "run", "-n", "quick", "-S", "work.count=2")
     clones.run(repository, "git", "reset", "-q")

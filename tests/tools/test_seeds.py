@@ -55,9 +55,7 @@ def test_the_seeds_of_corpora_stay():
 def test_each_repetition_is_an_experiment_under_other_seeds(study, monkeypatch):
     monkeypatch.setenv("PATH", f"{clones.BIN}:{os.environ['PATH']}")
     clones.repository(study)
-    clones.run(study, "git", "config", "user.email", "test@example.org")
-    clones.run(study, "git", "config", "user.name", "Test")
-    clones.run(study, "dvc", "repro", "-q", "stages/studies/mine/dvc.yaml")
+    clones.repro(study, "stages/studies/mine/dvc.yaml")
     clones.commit(study)
     seeds.main("mine", 2)
     with (study / "stages/studies/mine/seeds.csv").open() as stream:

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import clones
 import psutil
 import pytest
+from soon import soon
 
 from stages.tools import warm
 
@@ -105,14 +105,6 @@ def test_it_stays_after_an_interrupt_and_keeps_no_ended_stage(stage, started):
     # Else it is started anew, and has no libraries.
     assert "yes True __main__" in stage("one").stdout
     assert soon(lambda: not started.children())
-
-
-def soon(true) -> bool:
-    """Whether it becomes true long before what sleeps ends by itself, however busy the machine is."""
-    limit = time.monotonic() + 300
-    while not true() and time.monotonic() < limit:
-        time.sleep(0.05)
-    return true()
 
 
 @pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGKILL])

@@ -12,6 +12,7 @@ import clones
 import psutil
 import pytest
 from distributed import get_worker
+from soon import soon
 
 from stages.frame.errors import UserError
 from stages.tools import cluster, computing, workers
@@ -152,14 +153,6 @@ def test_when_the_run_is_killed_or_interrupted_nothing_of_it_stays(repository, h
         process.kill()
     process.wait(300)
     assert soon(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started))
-
-
-def soon(true) -> bool:
-    """Whether it becomes true long before what sleeps ends by itself, however busy the machine is."""
-    limit = time.monotonic() + 300
-    while not true() and time.monotonic() < limit:
-        time.sleep(0.05)
-    return true()
 
 
 def test_a_process_of_the_pool_writes_locks_whole_and_ends_with_a_killed_run(tmp_path):

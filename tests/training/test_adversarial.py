@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from breaks import interrupted
 from held import Held
 
 from stages import victim
@@ -14,7 +15,6 @@ from stages.frame import clip_table, parameters, shards
 from stages.frame.code import TOP
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
-from stages.learning import loop
 from stages.learning.batches import in_random_order
 from stages.tools import scale
 from stages.training import adversarial
@@ -177,24 +177,34 @@ def test_batches_go_through_all_clips_again_and_again_however_the_rounds_are_cut
     assert not np.array_equal(passes[0], passes[1])
 
 
-def test_a_family_has_a_model_for_each_purpose_and_epsilon(data, tmp_path):
-    folder = trained(data, tmp_path)
-    members = clip_table.read(folder / "members.csv")
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    """What a training comes to that nobody interrupts."""
+    return trained(data, tmp_path_factory.mktemp("whole") / "vanilla")
+
+
+@pytest.fixture(scope="module")
+def single(data, tmp_path_factory):
+    """What one on real data alone comes to."""
+    return trained(data, tmp_path_factory.mktemp("whole") / "single", regime="single")
+
+
+def test_a_family_has_a_model_for_each_purpose_and_epsilon(whole):
+    members = clip_table.read(whole / "members.csv")
     assert list(members.member) == ["development-0.05", "development-0.1", "test-0.05", "test-0.1"]
     assert list(members.training_epsilon) == [0.05, 0.1, 0.05, 0.1]
     assert list(members.attacked_at) == list(members.variant) == ["0.05", "0.1", "0.05", "0.1"]
     assert list(members.purpose) == ["development", "development", "test", "test"]
     assert list(members.judged_on) == ["validation", "validation", "test", "test"]
     assert set(members.judged_by) == {"split"} and set(members.regime) == {"vanilla"} and not members.kept.any()
-    models = [victim.load(folder / name, device="cpu") for name in members.member]
+    models = [victim.load(whole / name, device="cpu") for name in members.member]
     assert models[0].bounds == {"log_mel": (-np.inf, np.inf)}
-    assert len({weights(folder / name) for name in members.member}) == 4
-    history = pd.read_csv(folder / "test-0.1" / "history.csv")
+    assert len({weights(whole / name) for name in members.member}) == 4
+    history = pd.read_csv(whole / "test-0.1" / "history.csv")
     assert list(history.iteration) == [2, 4, 6, 7]
 
 
-def test_until_the_regime_is_in_force_all_regimes_are_one(data, tmp_path):
-    single = trained(data, tmp_path / "a", regime="single")
+def test_until_the_regime_is_in_force_all_regimes_are_one(data, single, tmp_path):
     late = trained(data, tmp_path / "b", adversarial_from=7)
     later = trained(data, tmp_path / "c", regime="similarity", adversarial_from=8)
     assert weights(single / "test") == weights(late / "test-0.05") == weights(later / "test-0.1")
@@ -202,10 +212,8 @@ def test_until_the_regime_is_in_force_all_regimes_are_one(data, tmp_path):
     assert weights(early / "test-0.05") != weights(single / "test")
 
 
-def test_test_models_learn_from_validation_clips_too_and_none_from_test_clips(data, tmp_path):
-    changed = tmp_path / "changed"
-    shutil.copytree(data, changed)
-    before = trained(data, tmp_path / "a", regime="single")
+def test_test_models_learn_from_validation_clips_too_and_none_from_test_clips(data, single, tmp_path):
+    changed = shutil.copytree(data, tmp_path / "changed")
 
     def with_noise(split):
         source = shards.ShardSet(data / "log_mel")
@@ -221,28 +229,17 @@ def test_test_models_learn_from_validation_clips_too_and_none_from_test_clips(da
         return trained(changed, tmp_path / split, regime="single")
 
     moved = with_noise("validation")
-    assert weights(moved / "development") == weights(before / "development")
-    assert weights(moved / "test") != weights(before / "test")
+    assert weights(moved / "development") == weights(single / "development")
+    assert weights(moved / "test") != weights(single / "test")
     moved = with_noise("test")
-    assert weights(moved / "test") == weights(before / "test")
+    assert weights(moved / "test") == weights(single / "test")
 
 
 @pytest.mark.parametrize("after", [1, 3, 6, 11])
-def test_interrupted_it_ends_with_equal_bytes(data, tmp_path, monkeypatch, after):
-    whole = trained(data, tmp_path / "whole")
-    keep, kept = loop._keep, []
-
-    def keep_then_break(*given):
-        keep(*given)
-        kept.append(1)
-        if len(kept) == after:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(loop, "_keep", keep_then_break)
-    made = task(data, tmp_path / "cut")
-    with pytest.raises(KeyboardInterrupt):
+def test_interrupted_it_ends_with_equal_bytes(data, whole, tmp_path, after):
+    made = task(data, tmp_path)
+    with interrupted(after):
         adversarial.train(made, recipe())
-    monkeypatch.undo()
     shutil.rmtree(made.finished)
     made.finished.mkdir()
     adversarial.train(made, recipe())
@@ -298,9 +295,8 @@ def test_both_noises_make_models(data, tmp_path):
     assert set(members.attacked_at) == {"never"}
 
 
-def test_a_model_on_real_data_alone_is_attacked_at_every_strength_and_kept(data, tmp_path):
-    folder = trained(data, tmp_path, regime="single")
-    members = clip_table.read(folder / "members.csv")
+def test_a_model_on_real_data_alone_is_attacked_at_every_strength_and_kept(single):
+    members = clip_table.read(single / "members.csv")
     assert list(members.member) == ["development", "test"]
     assert set(members.attacked_at) == set(members.variant) == {""} and members.kept.all()
 

@@ -1,19 +1,18 @@
 """Training: the same bytes with or without a break, balanced batches, masking, and that it learns."""
 
 import math
-import shutil
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from breaks import interrupted
 
 from stages import victim
 from stages.frame import shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
-from stages.learning import loop
 from stages.training import classification
 from stages.training.task import Task
 
@@ -78,9 +77,14 @@ def fit(clips, scratch):
     return model, classification.fit(model, task(clips, scratch), RECIPE)
 
 
-def test_it_learns_and_twice_gives_equal_bytes(clips, tmp_path):
-    first, history = fit(clips, tmp_path / "a")
-    second, _ = fit(clips, tmp_path / "b")
+@pytest.fixture(scope="module")
+def fitted(clips, tmp_path_factory):
+    """A model that nobody interrupted, and its history."""
+    return fit(clips, tmp_path_factory.mktemp("fitted"))
+
+
+def test_it_learns_and_twice_gives_equal_bytes(clips, fitted, tmp_path):
+    (first, history), (second, _) = fitted, fit(clips, tmp_path)
     assert all(torch.equal(x, y) for x, y in zip(first.state_dict().values(), second.state_dict().values()))
     assert len(history) == 6
     decided = classification.decisions(first, task(clips, tmp_path), 8)
@@ -89,27 +93,16 @@ def test_it_learns_and_twice_gives_equal_bytes(clips, tmp_path):
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])
-def test_interrupted_after_an_epoch_it_ends_with_equal_bytes(clips, tmp_path, monkeypatch, after):
-    whole, _ = fit(clips, tmp_path / "whole")
-    keep = loop._keep
-
-    def keep_then_break(model, optimiser, history, scratch):
-        keep(model, optimiser, history, scratch)
-        if len(history) == after:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(loop, "_keep", keep_then_break)
-    with pytest.raises(KeyboardInterrupt):
-        fit(clips, tmp_path / "cut")
-    monkeypatch.undo()
-    resumed, history = fit(clips, tmp_path / "cut")
+def test_interrupted_after_an_epoch_it_ends_with_equal_bytes(clips, fitted, tmp_path, after):
+    with interrupted(after):
+        fit(clips, tmp_path)
+    resumed, history = fit(clips, tmp_path)
     assert [row["epoch"] for row in history] == [0, 1, 2, 3, 4, 5]
-    assert all(torch.equal(x, y) for x, y in zip(whole.state_dict().values(), resumed.state_dict().values()))
-    shutil.rmtree(tmp_path / "cut")
+    assert all(torch.equal(x, y) for x, y in zip(fitted[0].state_dict().values(), resumed.state_dict().values()))
 
 
-def test_standardisation_is_that_of_the_training_chunks(clips, tmp_path):
-    model, _ = fit(clips, tmp_path / "a")
+def test_standardisation_is_that_of_the_training_chunks(clips, fitted):
+    model, _ = fitted
     train = clips.table[clips.table.split == "train"]
     batch = victim.padded_batch([clips.load(key)["audio"] for key in train.key], "cpu")
     values = model.examples(batch)[0]

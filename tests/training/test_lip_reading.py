@@ -6,28 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from breaks import interrupted
+from small_faces import NETWORK
 
 from stages import victim
 from stages.frame import parameters, shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
-from stages.learning import loop
 from stages.training import lip_reading
 from stages.training.task import Task
 
 SIGNAL = {"sample_rate_hz": 16000, "frames_per_s": 25, "crop": 18}
-NETWORK = {
-    "side": 16,
-    "stem": 4,
-    "widths": [8],
-    "blocks": [1],
-    "video_features": 8,
-    "audio_channels": [12, 12, 12, 12, 16],
-    "units": 12,
-    "layers": 1,
-    "steps_per_frame": 2,
-    "dropout": 0.1,
-}
 RECIPE = {
     "seed": 1,
     "epochs": 6,
@@ -190,21 +179,12 @@ def test_training_that_ends_in_nan_is_an_error(clips, tmp_path, decides):
 
 
 @pytest.mark.parametrize("decides", ["label", "text"])
-def test_interrupted_it_ends_with_equal_bytes(clips, tmp_path, monkeypatch, decides):
+def test_interrupted_it_ends_with_equal_bytes(clips, tmp_path, decides):
     given = {"epochs": 3, "ctc_from_epoch": 1}
     whole = train(clips, decides, tmp_path / "whole", **given)
-    keep = loop._keep
-
-    def keep_then_break(module, optimiser, history, scratch):
-        keep(module, optimiser, history, scratch)
-        if len(history) < 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(loop, "_keep", keep_then_break)
     for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
+        with interrupted():
             train(clips, decides, tmp_path / "cut", **given)
-    monkeypatch.undo()
     resumed = contents(train(clips, decides, tmp_path / "cut", **given))
     assert resumed == contents(whole)
     assert resumed.keys() >= {file.relative_to(whole) for file in whole.glob("*.csv")}

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from breaks import interrupted
 
 from stages import victim
 from stages.frame import parameters, shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
-from stages.learning import loop
 from stages.measures.perturbation import snr_db
 from stages.measures.transcripts import wer
 from stages.training import speech_recognition
@@ -151,23 +151,14 @@ def test_loaded_it_decides_the_same_of_a_clip_alone(clips, trained):
 
 
 @pytest.mark.parametrize("hardened", [False, True])
-def test_interrupted_it_ends_with_equal_bytes(clips, trained, tmp_path, monkeypatch, hardened):
+def test_interrupted_it_ends_with_equal_bytes(clips, trained, tmp_path, hardened):
     def make(folder):
         return harden(clips, folder, trained, epochs=3) if hardened else train(clips, folder, epochs=3)
 
     whole = make(tmp_path / "whole")
-    keep = loop._keep
-
-    def keep_then_break(module, optimiser, history, scratch):
-        keep(module, optimiser, history, scratch)
-        if len(history) < 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(loop, "_keep", keep_then_break)
     for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
+        with interrupted():
             make(tmp_path / "cut")
-    monkeypatch.undo()
     resumed = contents(make(tmp_path / "cut"))
     assert resumed == contents(whole)
     assert {str(name) for name in resumed} == {"weights.safetensors", "config.json", "history.csv", "decisions.csv"}

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from breaks import interrupted
 
 from stages import victim
 from stages.detection import lip_sync
 from stages.frame import parameters, shards
 from stages.frame.devices import Worker
 from stages.frame.errors import UserError
-from stages.learning import loop
 from stages.training import synchronisation
 from stages.training.task import Task
 
@@ -110,20 +110,11 @@ def test_a_true_offset_is_that_of_clips_that_were_cut(clips, trained):
             assert float(again.confidence) == pytest.approx(row.confidence, abs=0.02)
 
 
-def test_interrupted_it_ends_with_equal_bytes(clips, tmp_path, monkeypatch):
+def test_interrupted_it_ends_with_equal_bytes(clips, tmp_path):
     given = {"epochs": 3, "noise": {"audio_levels": 1024.0, "video_levels": 16.0, "share": 0.6}}
     whole = train(clips, tmp_path / "whole", **given)
-    keep = loop._keep
-
-    def keep_then_break(module, optimiser, history, scratch):
-        keep(module, optimiser, history, scratch)
-        if len(history) == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(loop, "_keep", keep_then_break)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(2):
         train(clips, tmp_path / "cut", **given)
-    monkeypatch.undo()
     resumed = train(clips, tmp_path / "cut", **given)
     for name in ("weights.safetensors", "config.json", "history.csv", "offsets.csv"):
         assert (whole / name).read_bytes() == (resumed / name).read_bytes()

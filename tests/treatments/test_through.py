@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from small_victims import Plane
 from test_contract import NAMES, RATE_HZ, TOLD, clips, places, room  # noqa: F401
-from torch import nn
 
 from stages.attacking.problem import Setting
 from stages.attacking.treated import behind
@@ -112,28 +112,11 @@ def test_rates_that_share_no_divisor_are_told():
         resample.through(**TOLD, rate_hz=16001)
 
 
-class Affine(nn.Module):
-    """Two labels, by which side of a plane a clip is on."""
-
-    takes = ("audio",)
-
-    def __init__(self, weights: torch.Tensor, offset: float):
-        super().__init__()
-        self.weights, self.offset = nn.Parameter(weights), offset
-
-    def prepare(self, inputs):
-        return inputs
-
-    def forward(self, inputs):
-        side = inputs["audio"] @ self.weights + self.offset
-        return torch.stack([side, -side], dim=1)
-
-
 @pytest.fixture
 def affine():
     """A victim, and two clips of 1,000 samples about half a unit from its plane."""
     weights = torch.from_numpy(np.random.default_rng(3).normal(0, 1, 1000)).float()
-    victim = Victim(Affine(weights / weights.norm(), 0.5), ["a", "b"], bounds=BOUNDS)
+    victim = Victim(Plane(weights / weights.norm(), 0.5), ["a", "b"], bounds=BOUNDS)
     rng = np.random.default_rng(4)
     clean = torch.from_numpy(rng.normal(0, 0.02, (2, 1000)).astype("f4"))
     return victim, {"audio": clean, "audio_length": torch.tensor([1000, 1000])}
@@ -168,7 +151,7 @@ def test_several_draws_are_the_mean_probability_and_say_how_often_fresh_noise_wi
         weights = victim.module.weights
         clean = clean - (side + 0.1 * sigma) * weights
         told = {"audio": clean, "audio_length": torch.tensor([1000])}
-        steep = Victim(Affine(weights * 1e6, 0.5e6), ["a", "b"], bounds=BOUNDS)
+        steep = Victim(Plane(weights * 1e6, 0.5e6), ["a", "b"], bounds=BOUNDS)
         estimate = behind(white_noise.through(**TOLD, snr_db=10.0), steep, draws=400).logits(told).softmax(-1)[0, 1]
         fresh = white_noise.treat([clean[0].numpy()] * 400, seeds=list(range(400)), **TOLD, snr_db=10.0)
         share = (steep.logits({"audio": torch.from_numpy(np.stack(fresh))}).argmax(1) == 1).float().mean()
