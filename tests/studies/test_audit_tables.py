@@ -75,6 +75,16 @@ def test_extra_loudness_is_that_of_clips_that_fall_with_and_without_the_defence(
         assert np.isnan(extra["none", 20.0])
 
 
+def test_what_a_defence_gains_is_told_clip_by_clip_and_corrected_over_a_studys_defences():
+    bare = audited(aware=rows([0.0] * 6 + [1.0] * 2)).assign(defence="none")
+    helping = audited(aware=rows([1.0] * 8))
+    for given, defences in ((all_of(bare, helping), 2), (all_of(bare, helping, bare.assign(defence="idle")), 3)):
+        made = made_of(given)["table_defences"].set_index(["defence", "budget"]).loc[:, 20.0, :]
+        assert list(made.gain[["noise", "none"]]) == [0.75, 0.0]
+        assert made.p_gain["noise"] == pytest.approx(defences * 0.03125) and made.p_gain["none"] == 1.0
+        assert made.gain_low["noise"] == pytest.approx(0.363, abs=1e-3)
+
+
 def test_how_loud_who_knows_has_to_be_is_the_median_of_all_clips_also_of_those_that_stand():
     """Of epsilons: one clip does not fall; it is wrong unattacked in one more, which is no smaller than a least one."""
     trained = rows([0.0] * 5, arrives=[0.0, 0.02, 0.04, np.nan, 0.02], budget=0.08)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from stages.measures.testing import LEVEL
 from stages.reporting.names import name
 from stages.reporting.sentences import highest, told
 from stages.studies.audit.cards import CONTROLS
@@ -25,13 +26,13 @@ def findings(made: Made) -> list[str]:
 
 
 def _defences(own: pd.DataFrame, study: str) -> str:
-    """The best defence beside none; it helps only where its interval lies above that of no defence."""
+    """The best defence beside none; it helps only where more is left than without it, tested on the same clips."""
     best = highest(own[~own.defence.isin(CONTROLS)], "aware")
     bare = highest(own[own.defence.isin(CONTROLS)], "aware")
     what = _what(study)
     if not best.defence:
         return f"No defence {what} was audited."
-    helps = bare.defence and best.aware_low > bare.aware_high
+    helps = bare.defence and best.gain > 0 and best.p_gain < LEVEL
     verdict = f"Defences {what} help" if helps else f"No defence {what} is shown to help"
     without = f"; without a defence {told(bare, 'aware', scale=100)}" if bare.defence else ""
     return (

@@ -26,9 +26,11 @@ NOTE = (
     "heard through the true defence by draws that no attacker has seen. What counts of a clip is the worst of all "
     "attacks; by scores those clips alone are attacked that the other attacks leave. The difference is unaware less "
     "aware on the same clips, of attacks with as many steps; p is corrected over all of these differences (Benjamini "
-    "and Yekutieli). arrives is how loud one who knows has to be for half of the clips, in the budget's unit, extra_db "
-    "by how much louder than without the defence, on clips that fall either way: of sounds every perturbation is "
-    "lowered as far as it still arrives, of images the smallest is searched for. Readers and recognisers have "
+    "and Yekutieli). The gain is what is left by who knows less what is left without a defence, its p corrected over a "
+    "study's defences at a budget (Holm). arrives is how loud one who knows has to be for half of the clips, in the "
+    "budget's unit, extra_db by how much louder than without the defence, on clips that fall either way: of sounds "
+    "every perturbation is lowered as far as it still arrives, of images the smallest is searched for. Readers and "
+    "recognisers have "
     "detectors beside or treatments before them: shares are those of clips that come off well, benign ones neither "
     "refused nor taken for something else, attacked ones refused or not made into what was wanted; transplant is "
     "another clip's perturbation."
@@ -168,10 +170,11 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """A row for each defence and budget: what is left after the worst attack by what attackers know.
 
     The difference is that of attacks with as many steps, so that it is what knowing gains, and nothing where there is
-    no defence.
+    no defence. What the defence gains is what is left with it less what is left without it, of who knows.
     """
     made, names, keys = [], [*keys, "defence"], [*keys, "defence", "budget", "budget_in"]
-    loudness = _loudness(rows, names)
+    loudness, bare = _loudness(rows, names), rows[rows.defence.isin(cards.CONTROLS) & (rows.knowledge == "aware")]
+    bare = bare.groupby([*VICTIM, "clip_id", "budget"]).right.min().rename("bare").reset_index()
     for where, own in rows.groupby(keys, sort=False):
         clips = ["victim", "clip_id", "cluster"]
         worst = own.pivot_table(index=clips, columns="knowledge", values="right", aggfunc="min").reset_index()
@@ -184,11 +187,28 @@ def _left(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         pairs = once.pivot_table(index=clips, columns="knowledge", values="right", aggfunc="min").reset_index()
         tested = testing.mean((pairs.unaware - pairs.aware).to_numpy(), pairs.cluster.to_numpy())
         row |= cells("difference", tested.effect, tested.low, tested.high)
-        p = min(1.0, 2 * min(tested.supports, tested.contradicts))
+        row |= {"p": _two_sided(tested)} | _gained(worst.assign(study=row["study"], budget=row["budget"]), bare)
         row |= loudness[tuple(row[name] for name in names)]
-        made.append(row | {"p": p, "n": len(worst), "clusters": worst.cluster.nunique()})
+        made.append(row | {"n": len(worst), "clusters": worst.cluster.nunique()})
     # Of no rows names would be numbers, which no other table can be laid beside.
-    return table(made, [*keys, "p"], p=6).astype(dict.fromkeys(names, object))
+    left = table(made, [*keys, "p", "p_gain"], p=6, p_gain=6).astype(dict.fromkeys(names, object))
+    # The best of several defences is chosen by what it gains.
+    family = [name for name in keys if name != "defence"]
+    left.p_gain = left.groupby(family).p_gain.transform(testing.holm).astype(float).round(6)
+    return left
+
+
+def _gained(worst: pd.DataFrame, bare: pd.DataFrame) -> Cells:
+    """What who knows leaves of clips with a defence less what is left of them `bare`, on the same clips, and p."""
+    pairs = worst.merge(bare)
+    tested = testing.mean((pairs.aware - pairs.bare).to_numpy(), pairs.cluster.to_numpy())
+    if tested is None:
+        return cells("gain", np.nan, np.nan, np.nan) | {"p_gain": 1.0}
+    return cells("gain", tested.effect, tested.low, tested.high) | {"p_gain": _two_sided(tested)}
+
+
+def _two_sided(tested: testing.Evidence) -> float:
+    return min(1.0, 2 * min(tested.supports, tested.contradicts))
 
 
 def _loudness(rows: pd.DataFrame, names: list[str]) -> dict[tuple[str, ...], Cells]:
