@@ -49,6 +49,13 @@ def quick(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def test_it_is_the_dvc_of_a_shell_whose_path_is_readmes(repository, monkeypatch):
+    folders = (clones.ROOT / "stages/tools/bin", Path(sys.executable).parent, os.environ["PATH"])
+    monkeypatch.setenv("PATH", ":".join(map(str, folders)))
+    told = subprocess.run(["dvc", "dag"], cwd=repository, capture_output=True, text=True, check=True).stdout
+    assert told == quick("dag") == "more\nwork\n"
+
+
 def test_it_is_dvc(repository):
     assert quick("status") == "Data and pipelines are up to date.\n"
     locked = Path("dvc.lock").read_text()
