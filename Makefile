@@ -18,7 +18,8 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python
 
 .PHONY: reproduce worker audit test seeds scale plan real benchmark setup check-machine
 reproduce: setup
-	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS) $(if $(CLUSTER),--cluster $(CLUSTER)) $(if $(DRY),--dry)
+	@$(RUN) -m stages.tools.reproduce $(STUDY) $(if $(ONLY),--only $(ONLY)) --jobs $(JOBS) \
+		$(if $(CLUSTER),--cluster $(CLUSTER)) $(if $(DRY),--dry)
 
 worker: setup
 	@$(RUN) -m stages.tools.join $(CLUSTER)

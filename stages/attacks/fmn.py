@@ -25,8 +25,8 @@ def attack(
     """The smallest perturbation that meets the goal, in shares of each input's epsilon, the largest that may be.
 
     Signed steps down the margin, within a radius that shrinks where the goal is met and grows where it is not, at first
-    from the distance of the linearised boundary. In the end what is found is
-    moved towards the clean input as far as it holds. A step costs a forward and a backward pass of every example.
+    from the distance of the linearised boundary. In the end what is found is moved towards the clean input as far as
+    it holds. A step costs a forward and a backward pass of every example.
 
     Args:
         victim, inputs, goal, setting: as for every attack; `epsilon` is needed.
