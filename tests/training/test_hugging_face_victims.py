@@ -285,5 +285,11 @@ def test_a_phrase_that_can_never_be_written_is_impossible_and_a_treatment_may_st
     quieter = treated.behind(lambda inputs: inputs["audio"] / 2, own)
     halved = own.logits(given | {"audio": given["audio"] / 2})
     assert torch.allclose(quieter.loss(quieter.logits(given), goal), own.loss(halved, goal))
+    # Descent on it makes a target likelier, and what is said less likely.
+    tokens, heard = own._tokens(goal.labels[:1]), own.logits(given)[:1]
+    log_p = own.network.allowed(own.network.logits_of(heard, tokens)).log_softmax(-1)
+    expected = -log_p.gather(-1, tokens[..., None]).sum()
+    told = [own.loss(heard, victim.Goal(goal.labels[:1], targeted=aimed)) for aimed in (True, False)]
+    assert torch.cat(told).tolist() == pytest.approx([float(expected), -float(expected)], rel=1e-4) and expected > 0
     with pytest.raises(UserError, match=r"drawn once at each look .*; found 3 draws"):
         treated.behind(lambda inputs: inputs["audio"], own, draws=3)
