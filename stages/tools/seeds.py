@@ -10,6 +10,7 @@ import argparse
 import csv
 import statistics
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from stages.frame.errors import UserError, told_in_one_line
 
 STUDIES = Path("stages/studies")
 OF_CORPORA = ("embedded", "corpora")
+DVC = (sys.executable, "-m", "stages.tools.quick_dvc", "exp")
 COLUMNS = ("metric", "seeds", "value", "mean", "sd", "lowest", "highest", "range")
 
 Metrics = dict[str, float]
@@ -61,7 +63,9 @@ def of_training(values: Any, above: str) -> Iterator[tuple[str, int]]:
 
 
 def repetition(study: str, seeds: dict[str, int], metrics: Path, number: int) -> Metrics:
-    """The headline numbers where each seed is raised by `number`.
+    """The headline numbers where each seed is raised by `number`; the experiment of that name at this commit goes.
+
+    With its option `--force` DVC would exchange that one too, but run all stages again, those in the cache among them.
 
     Raises:
         UserError: the experiment fails.
@@ -69,8 +73,9 @@ def repetition(study: str, seeds: dict[str, int], metrics: Path, number: int) ->
     name = f"{study}-seed-{number}"
     changes = [word for seed, value in seeds.items() for word in ("-S", f"{seed}={value + number}")]
     target = f"{STUDIES}/{study}/dvc.yaml:report"
-    command = ["dvc", "exp", "run", "--temp", "--force", "--name", name, *changes, target]
-    if subprocess.run(command, check=False).returncode:
+    if name in subprocess.run([*DVC, "list", "--name-only"], capture_output=True, text=True, check=True).stdout.split():
+        subprocess.run([*DVC, "remove", "--quiet", name], check=True)
+    if subprocess.run([*DVC, "run", "--temp", "--name", name, *changes, target], check=False).returncode:
         raise UserError(f"experiment {name}", "an end without errors", "what is printed above", "see there")
     return shown(metrics, name)
 

@@ -23,10 +23,14 @@ json.dump(told, open("reports/mine/metrics.json", "w"))
 """
 GRAPH = f"""
 stages:
+  corpus:
+    wdir: ../../..
+    cmd: echo made >> $MADE && echo clips > corpus.txt
+    outs: [corpus.txt]
   report:
     wdir: ../../..
     cmd: {sys.executable} report.py
-    deps: [report.py]
+    deps: [report.py, corpus.txt]
     params: [mine]
     outs: [reports/mine/metrics.json: {{cache: false}}]
 """
@@ -54,10 +58,14 @@ def test_the_seeds_of_corpora_stay():
 
 def test_each_repetition_is_an_experiment_under_other_seeds(study, monkeypatch):
     monkeypatch.setenv("PATH", f"{clones.BIN}:{os.environ['PATH']}")
+    monkeypatch.setenv("MADE", str(made := study.with_name("made.txt")))
     clones.repository(study)
     clones.repro(study, "stages/studies/mine/dvc.yaml")
     clones.commit(study)
     seeds.main("mine", 2)
+    # The second time the experiment of that name is exchanged.
+    seeds.main("mine", 2)
+    assert made.read_text() == "made\n"
     with (study / "stages/studies/mine/seeds.csv").open() as stream:
         rows = {row["metric"]: row for row in csv.DictReader(stream)}
     assert {name: (row["value"], row["lowest"], row["highest"], row["seeds"]) for name, row in rows.items()} == {
