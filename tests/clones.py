@@ -82,9 +82,11 @@ def scaled(folder: Path, scale: str = "smoke") -> Path:
     return folder
 
 
-def reproduce(folder: Path, *study: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
-    """`make reproduce`, in two processes."""
-    command = [sys.executable, "-m", "stages.tools.reproduce", *study, "--jobs", "2"]
+def reproduce(
+    folder: Path, *arguments: str, jobs: int = 1, check: bool = True, **environment: str
+) -> subprocess.CompletedProcess:
+    """`make reproduce`; a process more has DVC to load."""
+    command = [sys.executable, "-m", "stages.tools.reproduce", *arguments, "--jobs", str(jobs)]
     return run(folder, *command, check=check, **environment)
 
 

@@ -1,8 +1,12 @@
 """Small studies, each made once for all tests: folders in which the verbs up to the attacks have run."""
 
+import contextlib
+import os
 import shutil
 import signal
+from collections.abc import Iterator
 
+import clones
 import once
 import pytest
 import small_emotion
@@ -41,6 +45,23 @@ def _made(study, tmp_path_factory):
 
     whole = once.made(tmp_path_factory, study.__name__, make)
     return shutil.copytree(whole, tmp_path_factory.mktemp("study"), dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="session")
+def waiting() -> Iterator[str]:
+    """The PATH by which stages of clones come to a `python` that has the libraries loaded, as in `make reproduce`."""
+    from stages.tools import warm
+    from stages.tools.computing import KEEP_FREED_MEMORY
+
+    with contextlib.ExitStack() as held:
+        with pytest.MonkeyPatch.context() as patch:
+            # Tests whose stages do not ask for it find the PATH as it was.
+            patch.setenv("PATH", f"{clones.BIN}:{os.environ['PATH']}")
+            for name, value in (KEEP_FREED_MEMORY | {"OMP_NUM_THREADS": "1"}).items():
+                patch.setenv(name, value)
+            held.enter_context(warm.started())
+            path = os.environ["PATH"]
+        yield path
 
 
 @pytest.fixture

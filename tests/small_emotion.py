@@ -4,10 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import tones
 import yaml
-
-from stages.frame import shards
-from stages.frame.devices import Worker
 
 IMAGES = {"window_length": 256, "hop_length": 256, "mels": 16, "lowest_hz": 20.0, "frames": 20, "fit": "tile"}
 VARIANTS = ("single", "vanilla", "noise")
@@ -81,29 +79,8 @@ def write_audio(folder: Path, longest_s: float = 0.3) -> None:
     table = pd.DataFrame(rows, columns=["key", "label", "split", "speaker"]).assign(problem="", text="", fold="")
     table = table.assign(clip_id=table.key, duration_s=rng.uniform(0.15, longest_s, len(table)).round(3))
 
-    def compute(part):
-        arrays = []
-        for row in part.itertuples():
-            time = np.arange(round(row.duration_s * 16000)) / 16000
-            pitch_hz = {"low": 900, "high": 1300}[row.label] * rng.uniform(0.85, 1.15)
-            wave = 0.1 * np.sin(2 * np.pi * pitch_hz * time) + 0.05 * rng.standard_normal(len(time))
-            arrays.append({"audio": wave.astype("f")})
-        return part, arrays
-
-    shards.write_set(
-        table,
-        folder / "data/emotion/audio",
-        compute,
-        inputs=[],
-        settings=longest_s,
-        worker=Worker(),
-        description="t",
-        about={
-            "signal": {"sample_rate_hz": 16000},
-            "bounds": {"audio": [-1.0, 1 - 2**-15]},
-            "quantum": {"audio": 2**-15},
-        },
-    )
+    pitches_hz = {"low": 900, "high": 1300}
+    tones.write(table, folder / "data/emotion/audio", rng, pitches_hz=pitches_hz, spread=0.15, noise=0.05)
 
 
 def make(folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import tones
 import yaml
 
 from stages.frame import shards
@@ -85,29 +86,9 @@ def write_audio(folder: Path, shortest_s: float = 0.15) -> None:
     table["speaker"] = table.fold + (np.arange(36) // 18).astype(str)
     table.loc[7, "problem"] = "c07.wav: expected a readable file"
 
-    def compute(part):
-        arrays = []
-        for row in part.itertuples():
-            time = np.arange(round(row.duration_s * 16000)) / 16000
-            pitch_hz = {"low": 700, "high": 1500}[row.label] * rng.uniform(0.9, 1.1)
-            wave = 0.1 * np.sin(2 * np.pi * pitch_hz * time) + 0.03 * rng.standard_normal(len(time))
-            arrays.append({} if row.problem else {"audio": wave.astype("f")})
-        return part.drop(columns="part"), arrays
-
-    shards.write_set(
-        table,
-        folder / "data/transfer/audio",
-        compute,
-        inputs=[],
-        settings=shortest_s,
-        worker=Worker(),
-        description="t",
-        about={
-            "signal": {"sample_rate_hz": 16000},
-            "bounds": {"audio": [-1.0, 1 - 2**-15]},
-            "quantum": {"audio": 2**-15},
-        },
-    )
+    pitches_hz = {"low": 700, "high": 1500}
+    place = folder / "data/transfer/audio"
+    tones.write(table.drop(columns="part"), place, rng, pitches_hz=pitches_hz, spread=0.1, noise=0.03)
 
 
 def _write_texts(folder: Path) -> None:

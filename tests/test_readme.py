@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
-from clones import ROOT, clone, run
+from clones import ROOT, clone, reproduce, run, scaled
 
 from stages.frame import parameters
 from stages.tools import dependencies, readme
@@ -75,7 +75,7 @@ def own(tmp_path_factory) -> Path:
     """A clone with a corpus, an attack, a treatment and a finished model as the README shows them."""
     import torch
 
-    folder = clone(tmp_path_factory.mktemp("own"))
+    folder = scaled(clone(tmp_path_factory.mktemp("own")))
     for name in ("networks/my_network", "networks/my_model", "attacks/my_attack", "treatments/my_treatment"):
         (folder / f"stages/{name}.py").write_text(example(f"stages/{name}.py"))
     sounds(folder / "data" / "my_sounds")
@@ -92,20 +92,14 @@ def own(tmp_path_factory) -> Path:
 
 
 def _shorten(events: dict, audit: dict) -> None:
-    """Leaves less to do of what is the papers'."""
+    """Leaves less to do than the smoke scale of what is the papers', and of one's own as much as elsewhere."""
     for name in events["treatments"].keys() - {"none", "noise_20dB", "live_reverb", "half"}:
         del events["treatments"][name]
     events["recipes"]["classification"]["epochs"] = 3
+    events["plans"]["untargeted"]["clips_per_label"] = 3
     events["attacks"]["cw_normalised"]["parameters"]["iterations"] = 10
-    audit["grids"]["sounds"]["budgets"] = [30.0, 20.0]
-    for attack in (audit["attacks"]["sound"][name] for name in ("pgd", "bursts")):
-        attack["parameters"]["steps"] = 2
-
-
-def only(folder: Path, name: str, *more: str) -> str:
-    """What the README's `make reproduce ONLY=...` prints."""
-    assert "make reproduce ONLY=mine" in README
-    return run(folder, sys.executable, "-m", "stages.tools.reproduce", "--only", name, "--jobs", "2", *more).stdout
+    heard = ["none", "noise_20dB", "live_reverb", "reverb_then_noise"]
+    audit["grids"]["sounds"] |= {"treatments": heard, "budgets": [30.0, 20.0], "clips_per_label": 3}
 
 
 def rows_of(told: str) -> dict[tuple[str, str], list[str]]:
@@ -115,16 +109,17 @@ def rows_of(told: str) -> dict[tuple[str, str], list[str]]:
     return {(row[0], row[names.index("treatment") - len(names)]): row for row in rows}
 
 
-def test_a_corpus_an_attack_a_treatment_and_a_finished_model_of_ones_own_come_to_their_rows(own):
+def test_a_corpus_an_attack_a_treatment_and_a_finished_model_of_ones_own_come_to_their_rows(own, waiting):
+    assert "make reproduce ONLY=mine" in README
     assert "`DRY=1`" in README and "$(if $(DRY),--dry)" in (ROOT / "Makefile").read_text()
-    *dry, counted = only(own, "mine", "--dry").splitlines()
+    *dry, counted = reproduce(own, "--only", "mine", "--dry").stdout.splitlines()
     graph, of_own = "stages/studies/events/dvc.yaml:", "stages/studies/events/own/dvc.yaml:"
     needed = {f"{of_own}{verb}@{name}" for verb in ("attack", "score") for name in ("mine-cw", "my_attack")}
     assert needed | {f"{graph}prepare@audio", f"{of_own}train@mine"} <= set(dry)
     assert counted == f"{len(dry)} stages would run"
     assert dry.index(f"{of_own}train@mine") < dry.index(f"{of_own}score@my_attack")
     assert not (own / "models/events/mine").exists()
-    told = only(own, "mine")
+    told = reproduce(own, "--only", "mine", PATH=waiting).stdout
     rows = rows_of(told)
     assert {entry for entry, _ in rows} == {"mine-cw", "my_attack"}
     assert {"none", "half", "noise_20dB"} <= {treatment for _, treatment in rows}
@@ -133,14 +128,15 @@ def test_a_corpus_an_attack_a_treatment_and_a_finished_model_of_ones_own_come_to
     for name in ("mine-cw", "my_attack"):
         assert re.search(rf"^events {name}: \d of 6 attacks succeed, mean SNR .* passes each$", told, re.M)
     assert re.search(r"^Adv: .*; GT: .*\nclean: .*\nattackers know of no treatment", told, re.M)
-    told = only(own, "half")
+    told = reproduce(own, "--only", "half", PATH=waiting).stdout
     half = rows_of(told)
     assert {(entry, "half") for entry in ("mine-cw", "my_attack", "theirs")} == set(half)
     # The price on clean clips, of which the sets have some among them.
     names = re.search(r"^ *entry .*$", told, re.M).group(0).split()
     place = names.index("clean") - len(names)
     assert all(0 <= float(row[place]) <= 100 for row in half.values()) and "\nclean: " in told
-    assert {entry for entry, _ in rows_of(only(own, "theirs"))} == {"theirs"}
+    told = reproduce(own, "--only", "theirs", PATH=waiting).stdout
+    assert {entry for entry, _ in rows_of(told)} == {"theirs"}
     # The papers' twenty-five sets were not made.
     assert {path.name for path in (own / "data/events/scores").iterdir()} == {"mine-cw", "my_attack", "theirs"}
 
@@ -160,9 +156,9 @@ def test_attackers_aim_through_a_treatment_of_ones_own(own, tmp_path):
     assert (torch.autograd.grad(heard.sum(), audio)[0] == 0.5).all()
 
 
-def test_a_victim_of_ones_own_is_audited_alone(own):
+def test_a_victim_of_ones_own_is_audited_alone(own, waiting):
     assert "make audit VICTIM=mine" in (ROOT / "stages/studies/audit/README.md").read_text()
-    told = run(own, sys.executable, "-m", "stages.tools.audit_own", "mine", "--jobs", "2").stdout
+    told = run(own, sys.executable, "-m", "stages.tools.audit_own", "mine", "--jobs", "1", PATH=waiting).stdout
     # What the fixture took out of params.yaml, and what no gradient passes.
     assert re.search(r"^half does not apply: .*through", told, re.M)
     left = {line.split()[0]: line.split() for line in told.splitlines() if re.search(r"^ *\w+ +20\.0 ", line)}

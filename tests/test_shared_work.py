@@ -34,6 +34,8 @@ SHARED = [
     ("transfer_home", featurise, ("transfer", "heard"), "data/transfer/heard"),
     ("transfer_home", attack, ("transfer", "speech_heads"), "data/transfer/adversarial/speech_heads"),
 ]
+# Some sets have fewer shards than that, and somebody's share is empty.
+COUNT = 3
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +74,19 @@ def test_each_process_does_its_share_hashes_inputs_twice_at_most_and_the_set_is_
         verb.main(*names)
     assert max(times.values()) <= 2
     alone = _bytes(Path(made))
-    for count in (2, 3):
-        shutil.rmtree(made)
-        written: list[int] = []
-        for rank in reversed(range(count)):
-            assert not Path(made).exists()
-            worker = devices.Worker(rank=rank, count=count)
-            monkeypatch.setattr(devices, "launch", lambda worker=worker: worker)
-            with hashed() as times, _written() as own:
-                verb.main(*names)
-            assert max(times.values()) <= 2
-            assert all(number % count == rank for number in own)
-            written += own
-        assert sorted(written) == list(range(len(written))) and len(written) > 1
-        assert _bytes(Path(made)) == alone
+    shutil.rmtree(made)
+    written: list[int] = []
+    for rank in reversed(range(COUNT)):
+        assert not Path(made).exists()
+        worker = devices.Worker(rank=rank, count=COUNT)
+        monkeypatch.setattr(devices, "launch", lambda worker=worker: worker)
+        with hashed() as times, _written() as own:
+            verb.main(*names)
+        assert max(times.values()) <= 2
+        assert all(number % COUNT == rank for number in own)
+        written += own
+    assert sorted(written) == list(range(len(written))) and len(written) > 1
+    assert _bytes(Path(made)) == alone
 
 
 @contextlib.contextmanager

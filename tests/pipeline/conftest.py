@@ -10,13 +10,13 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory) -> Path:
+def smoke(waiting, tmp_path_factory) -> Path:
     """A clone in which the smoke scale ran, each stage on what it declares alone; nobody changes anything in it."""
 
     def make(folder):
         clones.scaled(clones.clone(folder))
-        with deprived.path(folder) as path:
-            clones.reproduce(folder, PATH=path)
+        with deprived.path(folder, waiting) as path:
+            clones.reproduce(folder, jobs=2, PATH=path)
         clones.commit(folder)
 
     return once.made(tmp_path_factory, "smoke", make)

@@ -20,26 +20,15 @@ sys.exit(deprived.run({declared!r}, {waiting!r}, sys.argv[1:]))
 
 
 @contextlib.contextmanager
-def waiting() -> Iterator[str]:
-    """The `python` that has the libraries loaded, and one thread, for as long as the block lasts."""
-    import pytest
+def path(clone: Path, waiting: str) -> Iterator[str]:
+    """The PATH by which stages of the clone come to such a `python`, for as long as the block lasts.
 
-    from stages.tools import warm
-    from stages.tools.computing import KEEP_FREED_MEMORY
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (KEEP_FREED_MEMORY | {"OMP_NUM_THREADS": "1"}).items():
-            patch.setenv(name, value)
-        with warm.started():
-            yield shutil.which("python")
-
-
-@contextlib.contextmanager
-def path(clone: Path) -> Iterator[str]:
-    """The PATH by which stages of the clone come to such a `python`, for as long as the block lasts."""
+    `waiting` is the PATH by which they come to the one that runs them.
+    """
     from stages.tools import warm
 
-    with tempfile.TemporaryDirectory() as name, waiting() as other:
+    other = shutil.which("python", path=waiting)
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         declared, python = folder / "declared.json", folder / "python"
         declared.write_text(json.dumps(_declared(clone)))
@@ -48,7 +37,7 @@ def path(clone: Path) -> Iterator[str]:
         python.chmod(0o755)
         # Where one waits already nobody starts another.
         (folder / warm.SOCKET).symlink_to(Path(other).with_name(warm.SOCKET))
-        yield f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        yield f"{folder}:{waiting}"
 
 
 def _declared(clone: Path) -> dict[str, dict[str, Any]]:

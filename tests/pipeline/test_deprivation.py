@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import clones
@@ -25,28 +24,27 @@ def stages(smoke) -> list[dependencies.Stage]:
         return dependencies.stages()
 
 
-@pytest.fixture(scope="module")
-def waiting() -> Iterator[str]:
-    """Another `python` than that of the smoke run, with the libraries loaded."""
-    with deprived.waiting() as python:
-        yield python
-
-
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_stage_of_each_verb_writes_the_same_bytes_beside_all_else(smoke, twin, stages, waiting, tmp_path, study):
     # One stage of each verb by a Python that is started anew: the bytes are those of the one that waits.
-    anew = {stage.verb: stage for stage in stages if stage.command[3] != "index"}.values()
-    own = {stage.verb: stage for stage in stages if stage.command[3] == study}
-    for stage in own.values():
+    anew, own = _one_of_each_verb(stages, STUDIES), _one_of_each_verb(stages, [study])
+    for stage in own:
         if stage.verb in SHOWN and stage not in anew:
             continue
         for output in stage.outs:
             shutil.rmtree(twin / output) if (twin / output).is_dir() else (twin / output).unlink()
-        python = sys.executable if stage in anew else waiting
+        python = {} if stage in anew else {"PATH": waiting}
         # A scratch folder of its own: what another run has kept does not stand in for what the stage makes.
-        clones.run(twin, python, *stage.command[1:], SCRATCH=str(tmp_path))
+        clones.run(twin, *stage.command, SCRATCH=str(tmp_path), **python)
         for output in stage.outs:
             assert digest(twin / output) == digest(smoke / output), f"{stage.address}: {output} has other bytes"
+
+
+def _one_of_each_verb(stages: list[dependencies.Stage], studies: list[str]) -> list[dependencies.Stage]:
+    """Of these studies: the first of each verb, and the last attack, which take less time than others."""
+    own = [stage for stage in stages if stage.command[3] in studies]
+    found = {stage.verb: stage for stage in reversed(own)}
+    return list((found | {stage.verb: stage for stage in own if stage.verb == "attack"}).values())
 
 
 READS = """

@@ -67,10 +67,6 @@ def _lacks(folder: Path) -> str:
     return clones.run(folder, sys.executable, "-m", "stages.tools.dependencies", check=False).stdout
 
 
-def _only(folder: Path, name: str) -> str:
-    return clones.reproduce(folder, "--only", name).stdout
-
-
 @pytest.mark.parametrize("study", NEEDED)
 def test_one_needs_itself_and_the_report_and_no_other_stage(changed, study):
     _add(changed)
@@ -102,13 +98,13 @@ def test_victims_have_stages_of_their_own_that_declare_what_they_import(changed)
     assert "/own/dvc.yaml:train" not in _lacks(changed)
 
 
-def test_one_comes_to_its_rows_alone_and_leaves_nothing_behind(own):
+def test_one_comes_to_its_rows_alone_and_leaves_nothing_behind(own, waiting):
     _add(own)
     locks = {path: path.read_bytes() for path in own.glob("stages/studies/*/dvc.lock")}
-    told = _only(own, "my_words")
+    told = clones.reproduce(own, "--only", "my_words", PATH=waiting).stdout
     assert len(re.findall(r"^ *my_words .* sync_clean .*$", told, re.M)) == 1
     assert len(re.findall(r"^ *my_words +word_reader +test +my_words +512/8 .*$", told, re.M)) == 1
-    told = _only(own, "my_phrases")
+    told = clones.reproduce(own, "--only", "my_phrases", PATH=waiting).stdout
     heard = re.findall(r"^ *my_phrases .* (\w+) +(deepspeech\w*) ", told, re.M)
     assert len(heard) == len(set(heard)) == 14 and ("none", "deepspeech_hardened") in heard
     # Of the paper's stages only the detectors, which any set may be shown to, note down what they did.

@@ -85,7 +85,7 @@ def metrics(made):
 '''
 
 
-def test_a_sixth_study_is_added_and_run(own):
+def test_a_sixth_study_is_added_and_run(own, waiting):
     assert sum(text.strip().count("\n") + 1 for text in (GRAPH, TABLES_PY)) <= 60
     before = clones.run(own, "git", "status", "--porcelain").stdout
     folder = Path("stages/studies/sixth")
@@ -101,7 +101,7 @@ def test_a_sixth_study_is_added_and_run(own):
         assert top.count(line) == 1
         top = top.replace(line, line + new)
     Path("dvc.yaml").write_text(top)
-    told = clones.reproduce(own).stdout
+    told = clones.reproduce(own, PATH=waiting).stdout
     assert re.findall(r"^(\S+): done in", told, re.M) == [
         *(f"stages/studies/sixth/dvc.yaml:{verb}" for verb in ("prepare", "train", "attack", "report")),
         "index",
