@@ -111,7 +111,8 @@ def plain_layers(network: "nn.Module", pictures: "Tensor", sounds: "Tensor") -> 
     """Embeddings of windows of five frames, and of MFCCs (windows, 1, 13, 20), by layers such as the published ones."""
     from torch.nn.functional import conv3d, normalize
 
-    from stages.networks.lip_reader import DEVIATION, MEAN, centre
+    from stages.networks.lip_reader import centre
+    from stages.networks.syncnet_mouth import DEVIATION, MEAN
 
     if network.sees == "faces":
         return network.video_embeddings(pictures)[:, 0], network.netfcaud(network.netcnnaud(sounds).flatten(1))
