@@ -1,6 +1,6 @@
 """Room of attacking: what an attack is told and gives back, and its search as mathematics on a matrix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -12,14 +12,17 @@ from stages.frame.errors import UserError
 from stages.frame.pcm import INTEGERS
 from stages.victim import Bounds, Goal, Inputs, Victim
 
+Objective = Callable[[Tensor, Goal], Tensor]
+
 # From so many examples on, the kernels of a CPU give an example the same bytes whatever their number: for fewer they
 # divide the work otherwise.
 FEWEST = 16
 # Of the linear steps: how far each goes beyond the boundary, from which step on they must grow and by how much, the
 # momentum of their direction, the longest step relative to where they begin, and the most steps.
 OVERSTEP, PLAIN_STEPS, GROWTH, MOMENTUM, LONGEST, MOST_STEPS = 1.1, 10, 1.05, 0.5, 0.1, 100
-# Where those steps do not arrive: the loudness of the noise that they begin from next, RMS as a share of full scale.
-NOISE = (0.01, 0.03, 0.1, 0.3, 1.0)
+# Where those steps do not arrive: the loudness of the noise that they begin from next, RMS as a share of full scale,
+# and of the tones that they begin from then, half an octave apart, how many values one swing takes.
+LOUDNESS, PERIODS = (0.01, 0.03, 0.1, 0.3, 1.0), [4 * 2 ** (half / 2) for half in range(17)]
 # Trials to shorten what is found.
 BISECTIONS = 6
 # Where what an attack must be told comes from.
@@ -142,9 +145,7 @@ class Problem:
             for side in (0, 1)
         )
         self.examples = torch.arange(len(self.clean))
-        self.iterations, self.forwards, self.backwards = (
-            torch.zeros(len(self.clean), dtype=torch.long) for _ in range(3)
-        )
+        self.iterations, self.forwards, self.backwards = torch.zeros(3, len(self.clean), dtype=torch.long)
         self.zero_gradient = torch.zeros(len(self.clean), dtype=torch.bool)
 
     def clamp(self, x: Tensor) -> Tensor:
@@ -193,15 +194,11 @@ class Problem:
         """The victim's loss towards the goal (rows,), its gradient (rows, values), and the logits (rows, ...)."""
         return self._with_gradient(x, rows, self.victim.loss)
 
-    def _with_gradient(
-        self, x: Tensor, rows: Tensor, objective: Callable[[Tensor, Goal], Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _with_gradient(self, x: Tensor, rows: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
         values, logits, gradient = self._forward(x, rows, objective)
         return values, gradient(), logits
 
-    def _forward(
-        self, x: Tensor, rows: Tensor, objective: Callable[[Tensor, Goal], Tensor]
-    ) -> tuple[Tensor, Tensor, Callable[..., Tensor]]:
+    def _forward(self, x: Tensor, rows: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Callable[..., Tensor]]:
         """Values of an objective (rows,), logits (rows, ...), and what makes the gradients (chosen, values) of some."""
         x = x.detach().requires_grad_()
         logits = self.logits(x, rows)
@@ -296,27 +293,30 @@ def adversarial_start(problem: Problem, rows: Tensor, *, confidence: float = 0.0
 
     Linear steps from the clean input; where they do not arrive, since the margin has no gradient there or leads into a
     dead end, from the input with noise, louder each time: most labels give way to loud noise by itself, and from
-    elsewhere steps find another way to a target. The noise is the same for every example, whatever batch it is in, and
-    zero after an example's end. What is found is shortened by bisection towards the clean input.
+    elsewhere steps find another way to a target; at last from tones, as none may lead from noise to a low sound. What
+    is found is shortened by bisection towards the clean input.
     """
     clean = problem.clean[rows.to(problem.clean.device)]
     x, found = _linear_steps(problem, clean, rows, confidence)
-    noise = _noise(problem)[rows.to(clean.device)] if not found.all() else None
-    for loudness in NOISE:
+    for disturbance in _disturbances(problem):
         lost = (~found).nonzero()[:, 0]
         if len(lost) == 0:
             break
-        begin = problem.clamp(clean[lost] + loudness * noise[lost])
+        begin = problem.clamp(clean[lost] + disturbance[rows[lost.cpu()].to(clean.device)])
         x[lost], found[lost] = _linear_steps(problem, begin, rows[lost.cpu()], confidence)
     x[found] = shorten(problem, x[found], rows[found.cpu()], shortest=0.5, bisections=BISECTIONS, confidence=confidence)
     return x, found
 
 
-def _noise(problem: Problem) -> Tensor:
-    """White noise (examples, values) of an RMS of half the range of each input, or of 1 where that is not bounded."""
-    halves = {name: min((high - low) / 2, 1.0) for name, (low, high) in problem.bounds.items()}
-    one = [np.random.default_rng(0).standard_normal(size) for size in problem.sizes]
-    return torch.from_numpy(np.concatenate(one)).to(problem.clean) * radii(problem, halves)
+def _disturbances(problem: Problem) -> Iterator[Tensor]:
+    """White noise, louder each time, then what makes a clip a pure tone (examples, values), the same in any batch."""
+    full = radii(problem, {name: min((high - low) / 2, 1.0) for name, (low, high) in problem.bounds.items()})
+    noise = np.concatenate([np.random.default_rng(0).standard_normal(size) for size in problem.sizes])
+    for loudness in LOUDNESS:
+        yield loudness * (torch.from_numpy(noise).to(full) * full)
+    for period in PERIODS:
+        tone = np.concatenate([np.sin(2 * np.pi * np.arange(size) / period) for size in problem.sizes])
+        yield torch.from_numpy(tone).to(full) * full - problem.clean
 
 
 def _linear_steps(problem: Problem, begin: Tensor, rows: Tensor, confidence: float) -> tuple[Tensor, Tensor]:

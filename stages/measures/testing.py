@@ -22,6 +22,7 @@ DRAWS = 2000
 # As many of them are held at once, each as long as what is drawn from.
 DRAWS_AT_ONCE = 50
 RESIDUE = 1e-20
+MOST_CLUSTERS = 1e9
 
 
 @dataclass(frozen=True)
@@ -267,8 +268,8 @@ def holm(probabilities: Sequence[float]) -> np.ndarray:
 def clusters_needed(spread: float, effect: float, level: float) -> float:
     """How many clusters find an effect with a power of .8 in a two-sided test at this level (Guenther 1981).
 
-    At least as many as sign flips need to come below the level. NaN where there is no effect, or nobody knows how much
-    clusters differ.
+    At least as many as sign flips need to come below the level. NaN where there is no effect, none but rounding's
+    (`MOST_CLUSTERS` would not find it), or nobody knows how much clusters differ.
     """
     from scipy.special import ndtri
 
@@ -276,7 +277,7 @@ def clusters_needed(spread: float, effect: float, level: float) -> float:
         return math.nan
     quantile = -ndtri(level / 2)
     count = ((quantile + ndtri(POWER)) * spread / effect) ** 2 + quantile**2 / 2
-    return float(math.ceil(max(count, math.log2(2 / level))))
+    return float(math.ceil(max(count, math.log2(2 / level)))) if count <= MOST_CLUSTERS else math.nan
 
 
 def median_interval(values: np.ndarray) -> tuple[float, float]:

@@ -105,11 +105,11 @@ def test_success_is_judged_example_by_example(name, targeted):
     """One example with a flat score beside ordinary ones: neither spoils the other."""
     victim = relu_net(3, 5, 8, seed=11)
     first = victim.module.network[0]
-    first.bias.fill_(-0.5)
     first.weight.copy_(first.weight.abs())
-    x = points(6, 5, seed=12).abs() * 3
-    x[0] = -1.0  # every hidden unit off: no gradient
-    x = x.clamp(-1, 1)
+    # A hidden unit is on where most of the five values are positive: at no tone, and at no noise upon the first example.
+    first.bias.copy_(-0.75 * first.weight.sum(1))
+    x = (0.9 + points(6, 5, seed=12)).clamp(-1, 1)
+    x[0] = -1.0
     result = run(name, victim, x, goal_for(victim, x, targeted), **FEWER.get(name, {}))
     assert not result.success[0]
     assert result.success[1:].any()

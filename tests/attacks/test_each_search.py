@@ -1,5 +1,7 @@
 """What each search for the smallest perturbation is known by: DeepFool's steps, L-BFGS's start, C&W's c and descent."""
 
+import math
+
 import pytest
 import torch
 from minimal_attacks import FEWER, goal_for, points, run
@@ -46,10 +48,10 @@ def test_lbfgs_comes_nearer_than_the_start_that_it_is_given(seed):
     x = points(24, 20, seed=5, scale=0.3)
     goal = goal_for(victim, x, True)
     whole = problem.Problem(victim, {"audio": x}, goal, victim.bounds, None)
-    start, found = problem.adversarial_start(whole, whole.examples)
+    begun, found = problem.adversarial_start(whole, whole.examples)
     result = run("lbfgs", victim, x, goal)
     assert found.all() and result.success.all()
-    shares = problem.norm(result.adversarial["audio"] - x) / problem.norm(start - x)
+    shares = problem.norm(result.adversarial["audio"] - x) / problem.norm(begun - x)
     assert shares.max() <= 1
     assert (shares < 0.95).double().mean() > 0.2
 
@@ -108,3 +110,22 @@ def test_confidence_is_reached():
         other = scores.scatter(1, goal.labels[:, None], -torch.inf).amax(1)
         assert result.success.all()
         assert (own - other >= 0.3 - 1e-6).all()
+
+
+def test_a_start_that_no_noise_leads_to_is_found_from_a_tone():
+    """Most of the sound has to have a period of 16 samples; elsewhere there is no gradient."""
+    wave = torch.arange(64, dtype=torch.float64) * 2 * math.pi / 16
+    basis = torch.stack([wave.sin(), wave.cos()]) / math.sqrt(32)
+
+    class OfOnePeriod(torch.nn.Module):
+        def forward(self, inputs):
+            there, all_there = ((inputs["audio"] @ basis.T).square().sum(1), inputs["audio"].square().sum(1))
+            other = torch.full_like(there, 0.1)
+            return torch.stack([other, torch.relu(there / all_there - 0.5)], 1)
+
+    victim = Victim(OfOnePeriod(), ["other", "of that period"], bounds={"audio": (-1.0, 1.0)})
+    x = points(4, 64, seed=21, scale=0.1)
+    whole = problem.Problem(victim, {"audio": x}, Goal(torch.ones(4, dtype=torch.int64), True), victim.bounds, None)
+    begun, found = problem.adversarial_start(whole, whole.examples)
+    assert found.all()
+    assert (whole.margin(begun, whole.examples) < 0).all()

@@ -160,6 +160,8 @@ def test_clusters_needed_by_the_textbook():
     assert testing.clusters_needed(1.0, 0.5, 0.05) == 34
     assert testing.clusters_needed(1.0, 50.0, 0.05) == 6  # below 2 of 2 ** 6 choices of signs
     assert math.isnan(testing.clusters_needed(1.0, 0.0, 0.05))
+    # What is left of a difference of equals.
+    assert math.isnan(testing.clusters_needed(1.0, 1e-17, 0.05))
 
 
 def test_a_median_has_an_interval():
