@@ -1,4 +1,4 @@
-"""Tool: writes down what a whole run took, for `stages.tools.plan`: `python -m stages.tools.measured LOG`."""
+"""Tool: writes down what a whole run took, for `plan` and `order`: `python -m stages.tools.measured LOG`."""
 
 import re
 from pathlib import Path
@@ -25,21 +25,22 @@ def main(log: str = "") -> None:
     ended = {(study, stage): int(seconds) for study, stage, seconds in ENDED.findall(read_text(log))}
     if not ended:
         raise UserError(log, "lines of stages that are done", "none", "name what make reproduce printed")
-    clips = read("corpora")
-    _took(ended, sorted(clips.study.unique())).to_csv(FOLDER / "measured.csv", index=False)
+    _took(ended).to_csv(FOLDER / "measured.csv", index=False)
     _asked().to_csv(FOLDER / "passes.csv", index=False)
+    clips = read("corpora")
     for row in clips[clips.scale == MEASURED].itertuples():
         for column, value in _clips(row.study, row.set).items():
             clips.loc[row.Index, column] = value
     clips.to_csv(FOLDER / "corpora.csv", index=False)
 
 
-def _took(ended: dict[tuple[str, str], int], studies: list[str]) -> pd.DataFrame:
+def _took(ended: dict[tuple[str, str], int]) -> pd.DataFrame:
     """Seconds and megabytes of each stage that a lock has and that has been timed."""
     took = {**read("measured").set_index(["study", "stage"]).seconds, **ended}
     rows = []
-    for study in studies:
-        for stage, noted in sorted(parameters.read(f"stages/studies/{study}/dvc.lock")["stages"].items()):
+    for lock in sorted(Path("stages/studies").glob("*/dvc.lock")):
+        study = lock.parent.name
+        for stage, noted in sorted(parameters.read(lock)["stages"].items()):
             if (study, stage) in took and not stage.startswith("embed"):
                 megabytes = round(sum(one["size"] for one in noted["outs"]) / 1e6, 2)
                 rows.append([study, stage, took[study, stage], megabytes])

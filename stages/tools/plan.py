@@ -104,8 +104,8 @@ def _steps(section: dict[str, Any], entry: dict[str, Any], attack: str) -> float
 
 
 def foretold(there: dict[str, work.Study], here: dict[str, work.Study]) -> pd.DataFrame:
-    """A row for each measured stage: what it needs at the scale `there` if it was measured `here`."""
-    measured = read("measured")
+    """A row for each measured stage of these studies: what it needs at the scale `there` if it was measured `here`."""
+    measured = read("measured").query("study in @there")
     table, before = pd.concat([measured, needs(there, measured)], axis=1), needs(here, measured)
     # What networks do is a GPU's.
     table["cpu_h"] = (table.seconds * table.read / before.read / 3600).where(table.passes.isna(), 0.0)

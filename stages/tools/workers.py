@@ -3,11 +3,10 @@
 import contextlib
 import os
 from collections.abc import Callable
-from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from stages.frame.errors import UserError
-from stages.tools import warm
+from stages.tools import order, warm
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker
@@ -49,15 +48,6 @@ def executing(dask_worker: "Worker") -> list[str]:
     return [name for _, name in (task.key for task in dask_worker.state.executing)]
 
 
-def awaited(waits_for: dict[str, set[str]]) -> dict[str, int]:
-    """How many stages, itself among them, the longest chain has that waits for each."""
-    lengths = dict.fromkeys(waits_for, 1)
-    for name in reversed(list(TopologicalSorter(waits_for).static_order())):
-        for needed in waits_for[name]:
-            lengths[needed] = max(lengths[needed], 1 + lengths[name])
-    return lengths
-
-
 def _wait_for_workers(client: "Client") -> None:
     while not client.scheduler_info()["workers"]:
         print(f"waiting for a worker: make worker CLUSTER={client.scheduler.address}", flush=True)
@@ -68,7 +58,7 @@ def _wait_for_workers(client: "Client") -> None:
 
 
 def submitted(client: "Client", work: Callable, waits_for: dict[str, set[str]]) -> "dict[str, Future]":
-    """Has Dask call `work(stage, *results of those that it waits for)` for each stage, the most awaited first.
+    """Has Dask call `work(stage, *results of those that it waits for)` for each stage, as `order` has them.
 
     Marked as one that produces data, a stage stays with the scheduler until a worker is free. Any other is given to a
     worker at once, where it waits behind a long one while another worker idles. That befalls those that are for workers
@@ -78,7 +68,7 @@ def submitted(client: "Client", work: Callable, waits_for: dict[str, set[str]]) 
     import dask
     from dask._task_spec import Task, TaskRef
 
-    lengths, with_gpus = awaited(waits_for), _has_gpus(client)
+    path_s, with_gpus = order.awaited_s(waits_for, order.measured_s()), _has_gpus(client)
     keys = {name: (KIND, name) for name in waits_for}
     graph = {
         key: Task(key, work, name, *(TaskRef(keys[one]) for one in sorted(waits_for[name])), _data_producer=True)
@@ -88,7 +78,7 @@ def submitted(client: "Client", work: Callable, waits_for: dict[str, set[str]]) 
     def wanted(key: tuple[str, str]) -> dict[str, Any]:
         return {"GPU": 1} if with_gpus and key[1].rpartition(":")[2].startswith(ON_GPU) else {}
 
-    with dask.annotate(priority=lambda key: lengths[key[1]], resources=wanted):
+    with dask.annotate(priority=lambda key: path_s[key[1]], resources=wanted):
         return dict(zip(keys, client.get(graph, list(keys.values()), sync=False)))
 
 

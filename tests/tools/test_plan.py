@@ -144,6 +144,19 @@ def test_seconds_and_memory():
     assert plan.memory(one._replace(backwards=0), Cost(8, 30, 200, 7), copies=1) == 28
 
 
+def test_stages_of_studies_that_have_a_plan_are_foretold(monkeypatch):
+    """The audit's are measured for the order of dealing alone. At the same scale all takes as long."""
+    monkeypatch.chdir(clones.ROOT)
+    studies = {"events": plan.at("embedded")["events"]}
+    rows = [["audit", "report", 8, 1.7], ["events", "prepare@audio", 36, 84.0], ["events", "train@vgg13", 18, 0.6]]
+    monkeypatch.setattr(
+        plan, "read", lambda name: pd.DataFrame(rows, columns=["study", "stage", "seconds", "megabytes"])
+    )
+    made = plan.foretold(studies, studies)
+    assert made.stage.tolist() == ["prepare@audio", "train@vgg13"]
+    assert made.cpu_h.tolist() == [0.01, 0.0] and made.disk_gb.tolist() == pytest.approx([0.084, 0.0006])
+
+
 def test_a_study_is_foretold_by_the_others():
     table = pd.DataFrame(
         [["a", 1.0, 10.0, 10.0], ["a", 1.0, 10.0, 30.0], ["b", 1.0, 4.0, 20.0], ["b", None, None, 5.0]],

@@ -109,11 +109,6 @@ def test_with_nothing_else_to_say_the_last_line_is_told(tmp_path):
     assert computing.last_word(log) == "not a word"
 
 
-def test_those_that_the_longest_chain_waits_for_come_first():
-    graph = {"report": {"score", "other"}, "other": {"write"}, "score": {"attack"}, "attack": {"write"}, "write": set()}
-    assert workers.awaited(graph) == {"write": 4, "attack": 3, "score": 2, "other": 2, "report": 1}
-
-
 def test_a_long_stage_is_named_once_in_a_while_and_timed_at_its_end(repository, monkeypatch, capsys):
     monkeypatch.setattr(workers, "WORD_EVERY_S", 0.5)
     repository("sleep 2; echo 1 > out; echo what came out")
