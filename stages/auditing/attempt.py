@@ -78,10 +78,11 @@ def rightly(defence: Defence, batch: Batch, inputs: Inputs, hearings: int) -> np
 
 
 def _decided(defence: Defence, batch: Batch, inputs: Inputs, hearings: int) -> Tensor:
-    """The labels (hearings, clips)."""
+    """The labels (hearings, clips), all hearings at once."""
     first = [stable_hash(key) for key in batch.rows.key]
     trials = range(hearings if defence.chance else 1)
-    return torch.stack([defence.decide(inputs, [seed + trial for seed in first]) for trial in trials])
+    heard = taken(inputs, torch.arange(len(first)).repeat(len(trials)))
+    return defence.decide(heard, [seed + trial for trial in trials for seed in first]).view(len(trials), -1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -207,7 +207,8 @@ def test_who_keeps_what_is_made_without_knowing_is_heard_but_once_and_looks_no_l
         assert asked[: len(expected)] == expected
         if budget == 0.0:
             assert len(rows) == 6 and not rows.right.any()
-            assert asked == [0] and looked == [3] * attempt.LOOKS and len(heard) == 5 + attempt.HALVINGS
+            assert asked == [0] and looked == [3] * attempt.LOOKS and len(heard) == 1 + attempt.HALVINGS
+            assert len(heard[0][1]) == 3 * 5 == len(set(heard[0][1]))  # all hearings at once, each by its own draw
 
 
 def test_the_smallest_perturbation_is_told_at_each_budget_and_lowered_where_it_is_larger(victim):
