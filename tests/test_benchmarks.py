@@ -1,5 +1,7 @@
 """Benchmarks: that passes are counted as they happen, and that every toolkit gets and gives back clips of one form."""
 
+import ast
+import importlib
 import re
 
 import pytest
@@ -114,3 +116,14 @@ def test_every_contender_exists_and_takes_its_parameters(passes):
 def test_the_sections_it_names_are_in_params(file):
     for name in re.findall(r'parameters\.section\("([\w.]+)"', file.read_text(encoding="utf-8")):
         assert parameters.section(name, ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda file: file.stem)
+def test_what_it_imports_of_the_project_is_there(file):
+    """Also within functions, which no test runs."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] in ("stages", "benchmarks"):
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                if not hasattr(module, name.name):
+                    importlib.import_module(f"{node.module}.{name.name}")
