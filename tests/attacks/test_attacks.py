@@ -106,7 +106,7 @@ def test_success_is_judged_example_by_example(name, targeted):
     victim = relu_net(3, 5, 8, seed=11)
     first = victim.module.network[0]
     first.weight.copy_(first.weight.abs())
-    # A hidden unit is on where most of the five values are positive: at no tone, and at no noise upon the first example.
+    # A hidden unit is on where most of the five values are positive: at no tone, and at no noise on the first one.
     first.bias.copy_(-0.75 * first.weight.sum(1))
     x = (0.9 + points(6, 5, seed=12)).clamp(-1, 1)
     x[0] = -1.0
